@@ -1,0 +1,87 @@
+"""What goes to a model and what comes back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Value(BaseModel):
+    """A frozen record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ToolSpec(Value):
+    """A tool a model may call; `parameters` is a JSON schema of an object."""
+
+    name: str
+    description: str
+    parameters: dict[str, JsonValue]
+
+
+class ToolCall(Value):
+    """One call of a tool, with its arguments as the model gave them."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+class Message(Value):
+    """One message of a conversation; a `tool` message answers the call `tool_call_id`."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class Sampling(Value):
+    """How a reply is to be drawn.
+
+    `sample` numbers the trajectory within its issue; together with `seed` it makes samples differ even
+    for models that ignore temperature.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 8192
+    n: int = 1
+    seed: int = 0
+    sample: int = 0
+    stop: tuple[str, ...] = ()
+    logprobs: int = 0
+    response_schema: dict[str, JsonValue] | None = None
+
+
+class Usage(Value):
+    """Tokens of one call; all zero for models that have none."""
+
+    input: int = 0
+    cached_input: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+
+class Reply(Value):
+    """One answer of a model.
+
+    `cost` is in dollars and None when the price is not known. `model` is the identity the backend
+    reported. `seconds` is wall time of the call.
+    """
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: Literal["stop", "tool_calls", "length", "content_filter"] = "stop"
+    usage: Usage = Usage()
+    cost: float | None = None
+    logprobs: tuple[dict[str, float], ...] = ()
+    model: str = ""
+    seconds: float = 0.0
+
+    def as_message(self) -> Message:
+        """Return the assistant message that this reply adds to the conversation."""
+        return Message(role="assistant", content=self.text, tool_calls=self.tool_calls)

@@ -1,0 +1,1 @@
+"""Model backends, found by name."""

@@ -1,0 +1,1 @@
+"""Floor 2: tasks, where they come from, and how they are graded."""

@@ -1,0 +1,110 @@
+"""A task: one issue to solve, in a part that agents see and a sealed part that only grading opens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+
+
+class TaskError(ValueError):
+    """A task cannot be found, read or prepared; the message says what to do."""
+
+
+class Sealed(Generic[T]):
+    """A value that is not printed, compared, pickled or serialised, and comes out only by `unseal`.
+
+    The only caller of `unseal` is `envs.grading`; a test holds the rest of the code to that.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: T) -> None:
+        self._value = value
+
+    def unseal(self) -> T:
+        """Return what is inside."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Sealed(...)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("sealed grading data is never serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a task's code runs.
+
+    Either a ready interpreter (`python` is a path), or one made for the task: a virtual environment of
+    version `python` with exactly `requirements`. `env` is set for every command; `setup` runs once, in a
+    sandbox, before the base is frozen.
+    """
+
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    image: str | None = None
+    workdir: str = "/testbed"
+    setup: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicTask:
+    """What an agent, a test writer, a verifier and a selector may know of a task.
+
+    `test_runner` is the shell command that runs the repository's tests, to which test files or ids are
+    appended; it holds no hint at the hidden tests.
+    """
+
+    instance_id: str
+    repo: str
+    base_commit: str
+    problem_statement: str
+    workdir: str
+    test_runner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """What decides whether a task is resolved; never enters a sandbox that an agent has used.
+
+    `test_patch` and `gold_patch` are unified diffs; `fail_to_pass` and `pass_to_pass` are test ids as the
+    test command reports them; `test_files` are the files the test patch touches.
+    """
+
+    test_patch: str
+    test_command: str
+    fail_to_pass: tuple[str, ...]
+    pass_to_pass: tuple[str, ...]
+    test_files: tuple[str, ...] = ()
+    gold_patch: str = ""
+    log_parser: str = "junit"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One issue to solve: its public facts, where it runs, and, where known, how it is graded."""
+
+    instance_id: str
+    repo: str
+    base_commit: str
+    problem_statement: str
+    environment: Environment
+    test_runner: str
+    grading: Sealed[Grading] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def public(self) -> PublicTask:
+        """Return the part that may be shown to agents and selectors."""
+        return PublicTask(
+            instance_id=self.instance_id,
+            repo=self.repo,
+            base_commit=self.base_commit,
+            problem_statement=self.problem_statement,
+            workdir=self.environment.workdir,
+            test_runner=self.test_runner,
+        )

@@ -1,0 +1,1 @@
+"""Floor 1: sealed rooms in which untrusted code runs."""

@@ -1,0 +1,215 @@
+"""The contract of a sandbox: a sealed room with the repository in it.
+
+Two implementations fulfil it, `daemonless` (Linux namespaces) and `docker`; both pass
+`tests/sandbox/contract.py`. Whatever a command does inside, the host sees only an `ExecResult`; whatever
+goes wrong with the room itself is a `SandboxError` and never looks like a command's output.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+
+class SandboxError(RuntimeError):
+    """The sandbox itself failed; says nothing about the command that was to run."""
+
+
+class SandboxUnavailableError(SandboxError, OSError):
+    """This machine cannot make such a sandbox; the message says what to enable or to use instead."""
+
+
+class SandboxGoneError(SandboxError, ConnectionError):
+    """The sandbox died or was closed; nothing more can be run in it."""
+
+
+class SandboxFileError(SandboxError, OSError):
+    """A file in the sandbox could not be read or written."""
+
+
+class PatchError(SandboxError, ValueError):
+    """A patch does not apply; the message carries git's first complaint."""
+
+
+class Status(enum.StrEnum):
+    """How a command ended."""
+
+    EXITED = "exited"
+    """It ran to its end; `exit_code` is its own."""
+    TIMED_OUT = "timed_out"
+    """It was ended, with everything it had started, when its time was up."""
+    KILLED = "killed"
+    """A signal ended it: its own, or a limit of the sandbox; `exit_code` is minus the signal's number."""
+    NOT_FOUND = "not_found"
+    """The program does not exist in the sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What one command did.
+
+    `output` is stdout and stderr as they came, interleaved, bounded by `Limits.output`: beyond it the head
+    and the tail are kept and `omitted` counts the bytes dropped in the middle.
+    """
+
+    status: Status
+    exit_code: int
+    output: bytes
+    omitted: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command ran to its end and reported success."""
+        return self.status is Status.EXITED and self.exit_code == 0
+
+    @property
+    def text(self) -> str:
+        """The output as text, undecodable bytes replaced, the omission marked where it is."""
+        if not self.omitted:
+            return self.output.decode("utf-8", "replace")
+        half = len(self.output) // 2
+        head, tail = self.output[:half], self.output[half:]
+        mark = f"\n[... {self.omitted} bytes omitted ...]\n"
+        return head.decode("utf-8", "replace") + mark + tail.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sandbox may use."""
+
+    memory: int = 2 << 30
+    """Bytes of memory of all its processes together where control groups can be written, else of each."""
+    processes: int = 256
+    """Processes and threads at one time."""
+    disk: int = 1 << 30
+    """Bytes it may write, all files together."""
+    output: int = 1 << 20
+    """Bytes of a command's output that are kept."""
+    seconds: float = 120.0
+    """Time one command may take when the call does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What a sandbox starts from; nothing of it is ever written to.
+
+    `tree` is a host folder that appears, copy-on-write, at `workdir`. `mounts` are read-only host folders
+    by their path inside. `git_dir` is a bare repository holding the base commit: `diff` is taken against it
+    and nothing inside the sandbox can change it. `image` is a Docker image; the daemonless sandbox
+    uses the host's own /usr instead.
+    """
+
+    tree: Path
+    git_dir: Path
+    base_commit: str
+    workdir: str = "/testbed"
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A frozen state of a sandbox's files, from which any number of sandboxes can start.
+
+    `token` belongs to the host that took it. It stays valid until that host is closed.
+    """
+
+    root: Root
+    token: str
+
+
+@runtime_checkable
+class Sandbox(Protocol):
+    """A sealed room: no network, no host files, no keys, bounded in memory, processes, disk and time."""
+
+    @property
+    def workdir(self) -> str:
+        """The repository's folder inside."""
+
+    async def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 (ends the processes inside, which a cancelled task cannot)
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        stdin: bytes = b"",
+    ) -> ExecResult:
+        """Run a shell text (by `/bin/bash -c`) or an argument list and wait for its end.
+
+        Every process it started, in the background too, has ended when this returns. A command that fails,
+        is killed or runs out of time is a result and no error.
+
+        Args:
+            command: shell text, or argv.
+            timeout: seconds; `Limits.seconds` when None.
+            env: added to the sandbox's environment.
+            cwd: folder inside, `workdir` when None; relative paths count from `workdir`.
+            stdin: what the command can read.
+
+        Raises:
+            SandboxGoneError: the sandbox was closed or died.
+            SandboxError: the command could not be started for a reason outside of it.
+        """
+
+    async def read(self, path: str) -> bytes:
+        """Return a file's bytes; relative paths count from `workdir`.
+
+        Raises:
+            SandboxFileError: it does not exist, is no regular file, or is larger than 64 MiB.
+        """
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a file, with the folders above it; relative paths count from `workdir`.
+
+        Raises:
+            SandboxFileError: it cannot be written there.
+        """
+
+    async def apply_patch(self, patch: str) -> None:
+        """Apply a unified diff (git's format, binary included) to the working tree, whole or not at all.
+
+        Raises:
+            PatchError: it does not apply.
+        """
+
+    async def diff(self) -> str:
+        """Return all changes of the working tree against the base commit as a git binary diff.
+
+        New files, deletions, modes, symlinks and binary files are included; ignored files are not. It
+        does not depend on what was done to `.git`, its configuration, hooks or index inside.
+
+        Raises:
+            SandboxError: the diff is larger than 32 MiB, or the working tree is gone.
+        """
+
+    async def snapshot(self) -> Snapshot:
+        """Freeze the present state of all files; the sandbox itself goes on."""
+
+    async def fork(self) -> Sandbox:
+        """Start another sandbox from the present state of this one's files."""
+
+    async def close(self) -> None:
+        """End all processes and forget all files; closing twice is harmless."""
+
+
+class SandboxHost(Protocol):
+    """Makes sandboxes of one kind on this machine."""
+
+    name: str
+
+    async def start(self, origin: Root | Snapshot, limits: Limits = ..., *, network: bool = False) -> Sandbox:
+        """Start a sandbox.
+
+        Raises:
+            SandboxUnavailableError: this machine cannot make one.
+            SandboxError: it could not be started.
+        """
+
+    async def close(self) -> None:
+        """Close every sandbox still open and drop every snapshot."""

@@ -1,0 +1,1 @@
+"""Floor 4: from candidates to one patch, or to an honest abstention."""
