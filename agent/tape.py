@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections.abc import Sequence
 from typing import Protocol
 
-from agent.messages import Reply
+from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.trajectory import Observation
+
+_NOISE = (
+    (re.compile(r"0x[0-9a-fA-F]{6,16}\b"), "0x"),
+    (re.compile(r"\b\d+(\.\d+)? ?(s|ms|us|µs|ns|secs?|seconds?|min|minutes)\b( \(\d+:\d\d:\d\d\))?"), "0s"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "TIME"),
+    (re.compile(r"/(tmp)/[^\s'\":,;)\]}>]+"), r"/\1/NAME"),
+    (re.compile(r"\b(pid|PID)([ =:]+)\d+"), r"\1\g<2>0"),
+    (re.compile(r"([=\-_])\1{2,}"), r"\1\1\1"),
+)
+"""What differs between two runs of the same commands; pytest's rulers grow and shrink with the durations."""
+
+
+def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> str:
+    """Return what identifies a request: the SHA-256 of its canonical JSON, run-to-run noise taken out.
+
+    Durations, addresses, times of day, process numbers and names below /tmp count as the same.
+    """
+    request = {
+        "messages": [
+            message.model_dump() | {"content": without_noise(message.content)} for message in messages
+        ],
+        "tools": [tool.model_dump() for tool in tools],
+        "sampling": sampling.model_dump(),
+    }
+    text = json.dumps(request, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def without_noise(text: str) -> str:
+    """Return `text` with all that differs from run to run made equal."""
+    for pattern, same in _NOISE:
+        text = pattern.sub(same, text)
+    return text
 
 
 class Tape(Protocol):

@@ -39,7 +39,9 @@ class Model(Protocol):
     name: str
     native_tools: bool
 
-    async def generate(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Reply:
+    async def generate(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+    ) -> Reply:
         """Answer a conversation.
 
         Args:

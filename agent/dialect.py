@@ -1,0 +1,189 @@
+"""Tool calls as text, for models without native tools: the same tools with the same meaning.
+
+A call is written as
+
+    <function=edit>
+    <parameter=path>src/a.py</parameter>
+    <parameter=old>
+    the text, any number of lines, nothing escaped
+    </parameter>
+    <parameter=new></parameter>
+    </function>
+
+`<function=...>` starts a line. A value that starts behind a line end also ends before one, and those two
+line ends are not part of it. A value ends at the first `</parameter>` that another parameter or
+`</function>` follows; a value holding such text is given an end of its own: `<parameter=old end=MARK>`,
+closed by `</parameter=MARK>`. All complete calls of a reply count, in order: as with native tools, a reply
+may hold several. Text around them, Markdown fences included, is thought and no action.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agent.messages import ToolCall, ToolSpec
+
+_OPEN = re.compile(r"^[ \t]*<function=[\"']?([\w.-]+)[\"']?>", re.MULTILINE)
+_PARAMETER = re.compile(r"\s*<parameter=[\"']?([\w.-]+)[\"']?(?: end=[\"']?(\w+)[\"']?)?>")
+_CLOSE = re.compile(r"\s*</function>")
+_AFTER_VALUE = re.compile(r"\s*(?:<parameter=[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)")
+_AFTER_CALL = re.compile(r"\s*(?:```\s*|</tool_call>\s*)*(?:$|<tool_call>|^[ \t]*<function=)", re.MULTILINE)
+
+ENTRY = "</parameter>"
+
+INSTRUCTIONS = """\
+# How to call a tool
+
+Write the call as plain text, exactly in this form, `<function=` at the start of a line:
+
+<function=edit>
+<parameter=path>src/shapes.py</parameter>
+<parameter=old>
+    return width + height
+</parameter>
+<parameter=new>
+    return width * height
+</parameter>
+</function>
+
+- Values are raw text: no quotes, no escapes, no Markdown fences; indentation counts.
+- A value of several lines starts on the line after `<parameter=...>` and ends on the line before
+  `</parameter>`.
+- Leave out parameters that have the default you want.
+- If a value itself holds `</parameter>`, open it with `<parameter=new end=MARK>` and close it with
+  `</parameter=MARK>`.
+- Think first if you like, then call. You may write several calls; they run in order. Then stop: the
+  results come in the next message. Never write results yourself.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A reply as read: its complete calls in order, and what is wrong with the rest, if anything is."""
+
+    calls: tuple[ToolCall, ...]
+    problem: str = ""
+
+
+def render_tools(tools: Sequence[ToolSpec]) -> str:
+    """Return the description of the tools, and how to call them, for the system message."""
+    described = "\n\n".join(_render_tool(tool) for tool in tools)
+    return f"# Tools\n\n{described}\n\n{INSTRUCTIONS}"
+
+
+def render_call(name: str, arguments: Mapping[str, object]) -> str:
+    """Return a call as a model writes it; `parse` gives the same call with its arguments as text."""
+    values = "\n".join(_render_value(key, str(value)) for key, value in arguments.items())
+    return f"<function={name}>\n{values}\n</function>" if values else f"<function={name}>\n</function>"
+
+
+def render_result(name: str, text: str) -> str:
+    """Return what a tool returned as part of the next user message."""
+    return f"<result of={name}>\n{text}\n</result>"
+
+
+def parse(text: str, prefix: str = "call") -> Parsed:
+    """Return the calls in a model's reply; their ids are `prefix` and their place.
+
+    Reading stops at the first call that is not complete: what comes behind it may depend on it.
+    """
+    if "\r\n" in text and text.count("\r\n") == text.count("\n"):
+        text = text.replace("\r\n", "\n")
+    calls: list[ToolCall] = []
+    position = 0
+    while opening := _OPEN.search(text, position):
+        try:
+            arguments, position = _read_parameters(text, opening)
+        except _BrokenCallError as error:
+            return Parsed(tuple(calls), str(error))
+        calls.append(ToolCall(id=f"{prefix}-{len(calls)}", name=opening.group(1), arguments=arguments))
+    if calls:
+        return Parsed(tuple(calls))
+    return Parsed((), _no_call(text))
+
+
+class _BrokenCallError(Exception):
+    """A call that is not complete; the message says what is missing."""
+
+
+def _read_parameters(text: str, opening: re.Match[str]) -> tuple[dict[str, str], int]:
+    name, position = opening.group(1), opening.end()
+    arguments: dict[str, str] = {}
+    while parameter := _PARAMETER.match(text, position):
+        key, mark = parameter.group(1), parameter.group(2)
+        if key in arguments:
+            raise _BrokenCallError(f"The call of `{name}` gives `{key}` twice.")
+        end, position = _end_of_value(text, parameter.end(), mark, f"`{key}` of the call of `{name}`")
+        arguments[key] = _value(text[parameter.end() : end])
+    if closing := _CLOSE.match(text, position):
+        return arguments, closing.end()
+    if arguments and _AFTER_CALL.match(text, position):
+        return arguments, position  # only `</function>` is missing, as when it is a stop sequence
+    found = text[position : position + 80].strip().partition("\n")[0]
+    where = f"found {found!r}" if found else "the reply ends"
+    raise _BrokenCallError(
+        f"The call of `{name}` is not closed: expected <parameter=...> or </function>, but {where}."
+    )
+
+
+def _end_of_value(text: str, start: int, mark: str | None, what: str) -> tuple[int, int]:
+    """Return where a value ends, and where the text behind its closing tag begins."""
+    if mark is not None:
+        closing = f"</parameter={mark}>"
+        end = text.find(closing, start)
+        if end < 0:
+            raise _BrokenCallError(f"{what} is not closed: {closing} is missing.")
+        return end, end + len(closing)
+    end = first = text.find(ENTRY, start)
+    if first < 0:
+        raise _BrokenCallError(f"{what} is not closed: {ENTRY} is missing; perhaps the reply was cut off.")
+    while end >= 0:
+        behind = end + len(ENTRY)
+        if _AFTER_VALUE.match(text, behind):
+            return end, behind
+        end = text.find(ENTRY, behind)
+    return first, first + len(ENTRY)
+
+
+def _value(raw: str) -> str:
+    """Return a value without the line ends that only set it off from its tags."""
+    if not raw.startswith("\n"):
+        return raw
+    raw = raw[1:]
+    line, _, last = raw.rpartition("\n")
+    if last.strip(" \t") == "":  # the closing tag stands on a line of its own, indented or not
+        return line
+    return raw
+
+
+def _render_value(key: str, value: str) -> str:
+    mark = ""
+    if ENTRY in value or "</parameter=" in value or value.rstrip().endswith("</parameter"):
+        number = 0
+        while f"</parameter=END{number}>" in value:
+            number += 1
+        mark = f"END{number}"
+    body = f"\n{value}\n" if "\n" in value or "\r" in value else value
+    return f"<parameter={key}{f' end={mark}' if mark else ''}>{body}</parameter{f'={mark}' if mark else ''}>"
+
+
+def _render_tool(tool: ToolSpec) -> str:
+    properties = tool.parameters.get("properties")
+    required = tool.parameters.get("required") or ()
+    lines = [f"## {tool.name}", tool.description]
+    for name, shape in (properties if isinstance(properties, dict) else {}).items():
+        facts = shape if isinstance(shape, dict) else {}
+        needed = isinstance(required, list) and name in required
+        default = "" if needed else f", default {facts.get('default')!r}"
+        lines.append(f"- {name} ({facts.get('type', 'string')}{default}): {facts.get('description', '')}")
+    return "\n".join(lines)
+
+
+def _no_call(text: str) -> str:
+    if not text.strip():
+        return "The reply was empty."
+    if "<function=" in text:
+        return "The reply has no call: `<function=NAME>` must stand at the start of a line."
+    return "The reply has no call."

@@ -1,0 +1,265 @@
+"""The tool loop: a model and a sandbox, turn by turn, until the model ends it or the budget does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent import prompts
+from agent.arguments import specifications
+from agent.budget import Budget, exceeded, remaining, spent
+from agent.messages import Message, Reply, Sampling, ToolCall
+from agent.models.base import ContextOverflowError, Model
+from agent.speech import Heard, NativeSpeech, Speech, TextSpeech
+from agent.tape import Tape, request_key
+from agent.tools import Toolbox
+from agent.trajectory import ExitReason, Observation, Trajectory, Turn
+from envs.task import PublicTask
+from sandbox.base import Sandbox, SandboxError
+
+UNREADABLE = 3
+"""Replies in a row without a readable action that end a trajectory."""
+REPEATED = 3
+"""The same call so many times in a row is said to the model."""
+LAST_DIFF = 60.0
+"""Seconds for taking the diff when everything else is over."""
+
+ENDINGS = {"submit": ExitReason.SUBMITTED, "give_up": ExitReason.GAVE_UP}
+CHANGES = ("edit", "write_test")
+"""Tools after which the diff is kept, in case the sandbox dies later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a trajectory ended, and in words."""
+
+    reason: ExitReason
+    message: str = ""
+
+
+class _ModelFailedError(Exception):
+    """The model gave no reply; carries the ending this makes."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.message)
+        self.ending = ending
+
+
+@dataclass(slots=True)
+class _Run:
+    """One trajectory in the making."""
+
+    sandbox: Sandbox
+    model: Model
+    speech: Speech
+    tape: Tape
+    budget: Budget
+    sampling: Sampling
+    on_turn: Callable[[int, Turn], None] | None
+    toolbox: Toolbox
+    messages: list[Message]
+    turns: list[Turn] = field(default_factory=list)
+    diff: str = ""
+
+
+async def run_agent(
+    task: PublicTask,
+    sandbox: Sandbox,
+    model: Model,
+    *,
+    context: str,
+    tape: Tape,
+    budget: Budget,
+    sampling: Sampling,
+    on_turn: Callable[[int, Turn], None] | None = None,
+) -> Trajectory:
+    """Let a model work on an issue in a sandbox, and return what it did.
+
+    A failing model, a dead sandbox, the end of the time and a cancellation raise nothing: they end the
+    trajectory with their reason and the diff made so far. Only what `tape` and `on_turn` raise comes out.
+
+    Args:
+        task: what the model may know.
+        sandbox: a room of its own with the repository in it; it stays open.
+        model: the backend.
+        context: lines for `<context>`, see `agent.context.gather`.
+        tape: the record to resume from and to write to.
+        budget: what may be used, replies on the tape included.
+        sampling: how replies are drawn; its `sample` numbers the trajectory.
+        on_turn: called after each turn with its number and the turn.
+    """
+    started = time.monotonic()
+    tools = specifications()
+    speech: Speech = NativeSpeech(tools) if model.native_tools else TextSpeech(tools)
+    opening = f"{prompts.first_message(task, context)}\n{remaining(budget, spent(()))}"
+    messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
+    run = _Run(sandbox, model, speech, tape, budget, sampling, on_turn, Toolbox(sandbox), messages)
+    ending, tests = await _uninterrupted(run, await _until_ended(run))
+    used = spent(run.turns)
+    return Trajectory(
+        sample=sampling.sample,
+        model=next((turn.reply.model for turn in run.turns if turn.reply.model), model.name),
+        exit_reason=ending.reason,
+        diff=run.diff,
+        test_paths=tests,
+        turns=tuple(run.turns),
+        usage=used.usage,
+        cost=used.dollars,
+        seconds=time.monotonic() - started,
+        message=ending.message,
+    )
+
+
+async def _until_ended(run: _Run) -> Ending:
+    """Take turns until one ends the trajectory: first those on the tape, then new ones."""
+    try:
+        async with asyncio.timeout(run.budget.seconds) as deadline:
+            while recorded := run.tape.reply(len(run.turns)):
+                if ending := await _turn(run, recorded, deadline):
+                    return ending
+            left = run.budget.seconds - spent(run.turns).seconds
+            deadline.reschedule(asyncio.get_running_loop().time() + left)
+            while not (over := exceeded(run.budget, spent(run.turns))):
+                if ending := await _turn(run, await _ask(run), deadline):
+                    return ending
+            return Ending(*over)
+    except asyncio.CancelledError:
+        return Ending(ExitReason.CANCELLED, "cancelled")
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return Ending(ExitReason.TIME_LIMIT, f"all {run.budget.seconds:.0f} s are used")
+    except SandboxError as error:
+        return Ending(ExitReason.SANDBOX_ERROR, _line(error))
+    except _ModelFailedError as error:
+        return error.ending
+
+
+async def _ask(run: _Run) -> Reply:
+    """Return the model's reply, on the tape already.
+
+    Raises:
+        _ModelFailedError: there is none.
+    """
+    started = time.monotonic()
+    try:
+        reply = await run.model.generate(tuple(run.messages), run.speech.offered, run.sampling)
+    except ContextOverflowError as error:
+        raise _ModelFailedError(Ending(ExitReason.CONTEXT_LIMIT, _line(error))) from error
+    except Exception as error:
+        # a backend may be anybody's code, and what was won must not be lost with it
+        raise _ModelFailedError(Ending(ExitReason.MODEL_ERROR, _line(error))) from error
+    if not reply.seconds:
+        reply = reply.model_copy(update={"seconds": time.monotonic() - started})
+    key = request_key(run.messages, run.speech.offered, run.sampling)
+    await run.tape.keep_reply(len(run.turns), reply, key)
+    return reply
+
+
+async def _turn(run: _Run, reply: Reply, deadline: asyncio.Timeout) -> Ending | None:
+    """Act on a reply and add both to the conversation; an `Ending` when it was the last."""
+    number = len(run.turns)
+    heard = run.speech.hear(reply, number)
+    observations = await _act(run, number, heard, deadline)
+    turn = Turn(reply=heard.reply, observations=observations)
+    run.turns.append(turn)
+    if any(call.name in CHANGES for call in turn.actions):
+        with contextlib.suppress(SandboxError):  # a dead sandbox shows itself in the next action
+            run.diff = await run.sandbox.diff()
+    if run.on_turn is not None:
+        run.on_turn(number, turn)
+    if ending := _ending(run.turns):
+        return ending
+    run.messages += [run.speech.said(reply), *run.speech.answer(heard, observations, _note(run))]
+    return None
+
+
+async def _act(run: _Run, number: int, heard: Heard, deadline: asyncio.Timeout) -> tuple[Observation, ...]:
+    """Perform the actions of a reply in order, up to the one that ends the trajectory."""
+    observations: list[Observation] = []
+    for index, call in enumerate(heard.reply.tool_calls):
+        failed = any(seen.status in ("error", "format_error") for seen in observations)
+        recorded = run.tape.observation(number, index)
+        if call.name in ENDINGS and failed:
+            text = f"Not done: an action before this {call.name} failed. Look at it first."
+            seen = Observation(call_id=call.id, text=text, status="error")
+        else:
+            when = deadline.when()
+            assert when is not None
+            seen = await run.toolbox.perform(call, seconds=when - asyncio.get_running_loop().time())
+        if recorded is None:
+            await run.tape.keep_observation(number, index, seen)
+        observations.append(recorded or seen)
+        if _ends(call, observations[-1]):
+            break
+    return tuple(observations)
+
+
+def _ends(call: ToolCall, seen: Observation) -> bool:
+    return call.name in ENDINGS and seen.status == "ok"
+
+
+def _ending(turns: list[Turn]) -> Ending | None:
+    """Return the ending that the last turn makes, by its words or by being unreadable once too often."""
+    last = turns[-1]
+    for call, seen in zip(last.actions, last.observations, strict=False):
+        if _ends(call, seen):
+            words = call.arguments.get("message", call.arguments.get("reason", ""))
+            return Ending(ENDINGS[call.name], str(words))
+    recent = turns[-UNREADABLE:]
+    if len(recent) == UNREADABLE and all(_unreadable(turn) for turn in recent):
+        return Ending(ExitReason.FORMAT_ERRORS, f"{UNREADABLE} replies in a row held no readable action")
+    return None
+
+
+def _unreadable(turn: Turn) -> bool:
+    return all(seen.status == "format_error" for seen in turn.observations)
+
+
+def _note(run: _Run) -> str:
+    """Return the last line of the next message: what is left, behind a word on repeated calls."""
+    calls = [_written(call) for turn in run.turns for call in turn.actions]
+    times = next((n for n, call in enumerate(reversed(calls)) if call != calls[-1]), len(calls))
+    again = [prompts.AGAIN.format(times=times)] if times >= REPEATED and run.turns[-1].actions else []
+    return "\n".join([*again, remaining(run.budget, spent(run.turns))])
+
+
+def _written(call: ToolCall) -> str:
+    return json.dumps([call.name, call.arguments], sort_keys=True, default=str)
+
+
+async def _uninterrupted(run: _Run, ending: Ending) -> tuple[Ending, tuple[str, ...]]:
+    """Take the last state of the sandbox, whatever is cancelled meanwhile."""
+    final = asyncio.ensure_future(_last_state(run, ending))
+    while not final.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(final)
+    return final.result()
+
+
+async def _last_state(run: _Run, ending: Ending) -> tuple[Ending, tuple[str, ...]]:
+    """Keep the diff, and return the ending and the tests that are still there.
+
+    Where the diff cannot be taken, the one after the last `edit` or `write_test` stands.
+    """
+    written = tuple(run.toolbox.written_tests)
+    try:
+        async with asyncio.timeout(LAST_DIFF):
+            run.diff = await run.sandbox.diff()
+            script = 'for path; do [ -f "$path" ] && printf "%s\\0" "$path"; done; true'
+            found = await run.sandbox.exec(["bash", "-c", script, "tests", *written], timeout=LAST_DIFF)
+    except (SandboxError, TimeoutError) as error:
+        if ending.reason in ENDINGS.values():
+            ending = Ending(ExitReason.SANDBOX_ERROR, f"the last diff could not be taken: {_line(error)}")
+        return ending, written
+    present = found.output.decode("utf-8", "replace").split("\0")
+    return ending, tuple(path for path in written if path in present)
+
+
+def _line(error: Exception) -> str:
+    """Return an error as one line."""
+    return " ".join(str(error).split()) or type(error).__name__

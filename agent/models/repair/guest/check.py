@@ -1,0 +1,79 @@
+"""Run existing tests on the base and again with each of a few edits, and print which edits break them.
+
+    python check.py JOB.json [pytest arguments]
+
+The job: as for `trial.py`, with `checks`, the existing test files, most telling first. Files are taken while
+their run on the base fits into a third of the time. Runs inside a sandbox: Python 3.8 and newer,
+standard library and pytest only.
+"""
+
+import json
+import sys
+import time
+
+import probe
+import swap
+import trial
+
+
+def main(job, arguments):
+    """Print the files taken, then `clean` or `breaks TEST` for each edit."""
+    began = time.monotonic()
+    arguments = probe.parse_runner_arguments(arguments)
+    bench = trial.Bench(job["tests"], job["each"], arguments)
+    files, known, cost = baseline(job["checks"], arguments, job["seconds"] / 3)
+    print("checks %s" % " ".join(files))
+    print("known %d failures, %.1f s" % (len(known), cost))
+    left = [*arguments]
+    for test in known:
+        left.extend(["--deselect", test])
+    for edit in job["edits"]:
+        if not files or time.monotonic() - began > job["seconds"]:
+            break
+        print("%s = %s" % (edit["id"], verdict(bench, edit, [*left, *files], 10 + 3 * cost)))
+
+
+def baseline(files, arguments, seconds):
+    """Run the files one by one; return those that give passes in time, their failures and their cost."""
+    taken, known, cost = [], [], 0.0
+    for file in files:
+        began = time.monotonic()
+        outcomes = probe.in_child(lambda file=file: outcomes_of([*arguments, file]), seconds)
+        spent = time.monotonic() - began
+        if isinstance(outcomes, dict) and "passed" in outcomes.values():
+            taken.append(file)
+            known.extend(test for test, outcome in outcomes.items() if outcome != "passed")
+            cost += spent
+        if cost > seconds / 2:
+            break
+    return taken, known, cost
+
+
+def outcomes_of(arguments):
+    """Run pytest here and return each test's outcome."""
+    import pytest
+
+    recorder = probe.Recorder()
+    pytest.main([*arguments, "-q", "-p", "no:cacheprovider"], plugins=[recorder])
+    return recorder.outcomes
+
+
+def verdict(bench, edit, arguments, seconds):
+    """Run the checks with an edit in place."""
+    swaps = None if bench.spawns else bench.sources.swaps(edit)
+    with bench.sources.written(edit) as complaint:
+        if complaint:
+            return "breaks " + complaint
+
+        def run():
+            if swaps is None or not swap.put(swaps):
+                swap.forget(bench.modules)
+            return probe.run_pytest(arguments)
+
+        failure = probe.in_child(run, seconds)
+    return "clean" if failure is None else "breaks " + failure
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as stream:
+        main(json.load(stream), sys.argv[2:])

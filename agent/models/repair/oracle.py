@@ -1,0 +1,67 @@
+"""From what an issue says to tests that fail now and pass on the right fix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.models.repair.console import console_drafts
+from agent.models.repair.outputs import output_drafts
+from agent.models.repair.programs import read_program
+from agent.models.repair.properties import property_drafts
+from agent.models.repair.render import render, test_name
+from agent.models.repair.scene import set_scene
+from agent.models.repair.sessions import session_drafts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.models.repair.issue import IssueClues
+    from agent.models.repair.scene import Draft
+
+MAX_TESTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ReproTest:
+    """A test for an issue.
+
+    Attributes:
+        name: of the file, without `.py`.
+        source: a complete pytest file.
+        strength: how much of what the issue expects it asserts, in (0, 1].
+        why: where the assertion comes from, in one sentence.
+    """
+
+    name: str
+    source: str
+    strength: float
+    why: str
+
+
+def write_tests(clues: IssueClues, homes: Mapping[str, str] | None = None) -> tuple[ReproTest, ...]:
+    """Write alternative tests for an issue, the strongest first, at most 12.
+
+    A test that passes before the fix says nothing and is to be thrown away by the caller, who can run it.
+
+    Args:
+        clues: of the issue.
+        homes: module of each public name, for snippets that use names without importing them.
+    """
+    homes = homes or {}
+    programs = [program for snippet in clues.snippets if (program := read_program(snippet))]
+    drafts: list[Draft] = []
+    for program in programs:
+        scene = set_scene(clues, program, programs, homes)
+        drafts += [*session_drafts(scene), *property_drafts(scene), *output_drafts(scene)]
+    drafts += console_drafts(clues)
+    drafts.sort(key=lambda draft: -draft.strength)
+    found: dict[str, ReproTest] = {}
+    name = test_name(clues.title)
+    for draft in drafts:
+        source = render(clues.title, draft.statements)
+        if source is not None and source not in found:
+            found[source] = ReproTest(name, source, round(min(max(draft.strength, 0.01), 1.0), 3), draft.why)
+        if len(found) == MAX_TESTS:
+            break
+    return tuple(found.values())

@@ -1,0 +1,116 @@
+"""How the loop talks to a model: with native tool calls, or with the text dialect where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent import dialect, prompts
+from agent.messages import Message, Reply, ToolSpec
+from agent.trajectory import Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A reply as the loop acts on it: its actions are `reply.tool_calls`.
+
+    `problem` says what could not be read; it is empty when everything could.
+    """
+
+    reply: Reply
+    problem: str = ""
+
+
+class Speech(Protocol):
+    """One way to talk with a model about the same tools."""
+
+    @property
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """What goes to the model as tools."""
+
+    def system(self) -> str:
+        """Return the system message."""
+
+    def hear(self, reply: Reply, turn: int) -> Heard:
+        """Read a reply."""
+
+    def said(self, reply: Reply) -> Message:
+        """Return a reply as it stands in the conversation."""
+
+    def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
+        """Return the messages that follow a reply; `note` is the last thing the model reads."""
+
+
+class NativeSpeech:
+    """Tool calls as the backend's own."""
+
+    def __init__(self, tools: tuple[ToolSpec, ...]) -> None:
+        self.offered = tools
+
+    def system(self) -> str:
+        """See `Speech.system`."""
+        return prompts.SYSTEM
+
+    def hear(self, reply: Reply, turn: int) -> Heard:
+        """See `Speech.hear`."""
+        if reply.tool_calls:
+            return Heard(reply)
+        empty = not reply.text.strip()
+        return Heard(reply, "The reply was empty." if empty else "The reply called no tool.")
+
+    def said(self, reply: Reply) -> Message:
+        """See `Speech.said`."""
+        return reply.as_message()
+
+    def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
+        """See `Speech.answer`."""
+        messages = [
+            Message(role="tool", content=seen.text, tool_call_id=call.id)
+            for call, seen in zip(heard.reply.tool_calls, observations, strict=True)
+        ]
+        if not messages:
+            return [Message(role="user", content=_joined(_trouble(heard), note))]
+        last = messages.pop()
+        return [*messages, last.model_copy(update={"content": _joined(last.content, note)})]
+
+
+class TextSpeech:
+    """Tool calls as text in the reply; see `agent.dialect`."""
+
+    offered: tuple[ToolSpec, ...] = ()
+
+    def __init__(self, tools: tuple[ToolSpec, ...]) -> None:
+        self._tools = tools
+
+    def system(self) -> str:
+        """See `Speech.system`."""
+        return f"{prompts.SYSTEM}\n{dialect.render_tools(self._tools)}"
+
+    def hear(self, reply: Reply, turn: int) -> Heard:
+        """See `Speech.hear`."""
+        parsed = dialect.parse(reply.text, prefix=f"turn{turn}")
+        return Heard(reply.model_copy(update={"tool_calls": parsed.calls}), parsed.problem)
+
+    def said(self, reply: Reply) -> Message:
+        """See `Speech.said`."""
+        return Message(role="assistant", content=reply.text)
+
+    def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
+        """See `Speech.answer`."""
+        results = [
+            dialect.render_result(call.name, seen.text)
+            for call, seen in zip(heard.reply.tool_calls, observations, strict=True)
+        ]
+        trouble = [_trouble(heard)] if heard.problem else []
+        return [Message(role="user", content=_joined(*results, *trouble, note))]
+
+
+def _trouble(heard: Heard) -> str:
+    cut = [prompts.CUT_OFF] if heard.reply.finish_reason == "length" else []
+    rest = [prompts.NO_CALL] if not heard.reply.tool_calls else [prompts.NOT_PERFORMED]
+    return " ".join([heard.problem, *cut, *rest])
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)

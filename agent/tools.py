@@ -1,0 +1,111 @@
+"""The tools of one trajectory: each call becomes an observation, whatever happens inside the sandbox."""
+
+from __future__ import annotations
+
+import posixpath
+import signal
+import time
+
+from agent import arguments as shapes
+from agent.edit_tool import create_file, replace_passage
+from agent.messages import ToolCall
+from agent.search_tool import search
+from agent.tool_error import ToolError
+from agent.trajectory import Observation
+from agent.view_tool import view
+from agent.write_test_tool import write_test
+from sandbox.base import ExecResult, Sandbox, SandboxError, SandboxGoneError, Status
+
+OBSERVATION = 16_000
+"""Characters of a command's output that a model sees."""
+
+
+class Toolbox:
+    """The tools over one sandbox, and the test files written with them.
+
+    Attributes:
+        written_tests: paths relative to the repository of the files `write_test` wrote, in order.
+    """
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.written_tests: list[str] = []
+
+    async def perform(self, call: ToolCall, *, seconds: float) -> Observation:
+        """Perform one call within the time that is left.
+
+        Raises:
+            SandboxGoneError: the sandbox is gone; every other failure is an observation.
+        """
+        started = time.monotonic()
+        try:
+            text, status = await self._run(shapes.read_arguments(call), seconds)
+        except shapes.ArgumentsError as error:
+            text, status = str(error), "format_error"
+        except ToolError as error:
+            text, status = str(error), "error"
+        except SandboxGoneError:
+            raise
+        except SandboxError as error:
+            text, status = f"The sandbox could not do that: {error}", "error"
+        return Observation.model_validate(
+            {"call_id": call.id, "text": text, "status": status, "seconds": time.monotonic() - started}
+        )
+
+    async def _run(self, arguments: shapes.Arguments, seconds: float) -> tuple[str, str]:
+        match arguments:
+            case shapes.BashArguments(command=command, timeout=timeout):
+                result = await self._sandbox.exec(command, timeout=max(1.0, min(timeout, seconds)))
+                return render_result(result), "timed_out" if result.status is Status.TIMED_OUT else "ok"
+            case shapes.ViewArguments(path=path, start=start, end=end):
+                return await view(self._sandbox, path, start, end), "ok"
+            case shapes.EditArguments(path=path, old="", new=new):
+                return await create_file(self._sandbox, path, new), "ok"
+            case shapes.EditArguments(path=path, old=old, new=new):
+                return await replace_passage(self._sandbox, path, old, new), "ok"
+            case shapes.SearchArguments(query=query, path=path):
+                return await search(self._sandbox, query, path), "ok"
+            case shapes.WriteTestArguments(path=path, content=content):
+                return await self._write_test(path, content), "ok"
+            case shapes.SubmitArguments():
+                return "Submitted.", "ok"
+            case _:
+                return "Ended.", "ok"
+
+    async def _write_test(self, path: str, content: str) -> str:
+        answer = await write_test(self._sandbox, path, content, self.written_tests)
+        relative = posixpath.relpath(posixpath.join(self._sandbox.workdir, path), self._sandbox.workdir)
+        if relative not in self.written_tests:
+            self.written_tests.append(relative)
+        return answer
+
+
+def render_result(result: ExecResult) -> str:
+    """Return what a model sees of a command: its output, head and tail kept, and how it ended."""
+    output = cut_middle(result.text, OBSERVATION)
+    if output and not output.endswith("\n"):
+        output += "\n"
+    return output + _ending(result)
+
+
+def _ending(result: ExecResult) -> str:
+    match result.status:
+        case Status.TIMED_OUT:
+            return f"[timed out after {result.seconds:.0f} s; all its processes were ended]"
+        case Status.KILLED:
+            number = abs(result.exit_code)
+            name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+            return f"[ended by {name}: its own, or a limit of the sandbox]\n[exit code {result.exit_code}]"
+        case Status.NOT_FOUND:
+            return "[program not found]\n[exit code 127]"
+        case _:
+            return f"[exit code {result.exit_code}]"
+
+
+def cut_middle(text: str, limit: int) -> str:
+    """Return `text` with its middle replaced by a mark where it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    mark = f"\n[... {len(text) - 2 * half} characters omitted ...]\n"
+    return text[:half] + mark + text[-half:]

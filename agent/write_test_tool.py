@@ -1,0 +1,35 @@
+"""The `write_test` tool: a new test file beside the patch."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection
+
+from agent.edit_tool import encode, with_final_newline
+from agent.tool_error import ToolError, inside, kind_of
+from sandbox.base import Sandbox
+
+
+async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[str]) -> str:
+    """Write a test file that is new to the repository, or one of `own`, and return what the model is told.
+
+    Raises:
+        ToolError: the repository has or had that file, or pytest would not collect it.
+    """
+    path = inside(sandbox, path)
+    name = posixpath.basename(path)
+    if not (name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))):
+        raise ToolError(f"pytest would not collect {path}: name it test_<what>.py.")
+    if path not in own and await _is_of_repository(sandbox, path):
+        raise ToolError(f"{path} is a file of the repository and stays as it is: write a new file beside it.")
+    await sandbox.write(path, encode(with_final_newline(content)))
+    return f"Wrote {path}. Run it now: it must fail before your fix and pass after it."
+
+
+async def _is_of_repository(sandbox: Sandbox, path: str) -> bool:
+    if await kind_of(sandbox, path):
+        return True
+    known = await sandbox.exec(
+        ["git", "-c", "safe.directory=*", "cat-file", "-e", f"HEAD:{path}"], timeout=30
+    )
+    return known.ok

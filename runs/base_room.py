@@ -1,0 +1,71 @@
+"""The prepared base of one task: made when first needed, forked from ever after."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from envs.task import Task
+from runs.recipe import Recipe
+from sandbox.base import Root, Sandbox, SandboxHost
+
+
+class BaseRoom:
+    """The untouched repository in a sandbox, from which every trajectory and every test row is forked.
+
+    Nothing is prepared or started until something asks, so a run that finds all in its journal starts no
+    sandbox.
+    """
+
+    def __init__(self, task: Task, repository: Path, recipe: Recipe, home: Path) -> None:
+        self.task = task
+        self._repository = repository
+        self._recipe = recipe
+        self._home = home
+        self._lock = asyncio.Lock()
+        self._host: SandboxHost | None = None
+        self._root: Root | None = None
+        self._base: Sandbox | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._host is not None:
+            await asyncio.shield(self._host.close())
+
+    async def root(self) -> Root:
+        """Return what sandboxes of this task start from, preparing it at the first call.
+
+        Raises:
+            TaskError: the repository or its environment cannot be made.
+        """
+        from envs.prepare import prepare
+
+        async with self._lock:
+            if self._root is None:
+                self._root = await prepare(self.task, self._repository, self._home)
+            return self._root
+
+    async def host(self) -> SandboxHost:
+        """Return the maker of sandboxes, opening it at the first call."""
+        from sandbox.hosts import open_host
+
+        async with self._lock:
+            if self._host is None:
+                self._host = await asyncio.to_thread(open_host, self._recipe.sandbox)
+            return self._host
+
+    async def base(self) -> Sandbox:
+        """Return the base sandbox, starting it at the first call; it is to be forked and never changed."""
+        from envs.prepare import prepared_base
+
+        root, host = await self.root(), await self.host()
+        async with self._lock:
+            if self._base is None:
+                self._base = await prepared_base(self.task, root, host, self._recipe.limits())
+            return self._base

@@ -1,0 +1,70 @@
+"""The command line: one file per command in `runs/commands`, imported when its command runs."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from runs.commands.doctor import doctor
+from runs.commands.models import models
+from runs.commands.solve import solve
+from runs.commands.tasks import tasks
+
+app = typer.Typer(
+    name="mangabey",
+    help="Solve issues in code repositories: parallel agents in sealed sandboxes, one selected patch.",
+    epilog="Example: mangabey solve --repo . --issue issue.md",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(solve)
+app.add_typer(tasks, name="tasks")
+app.command()(models)
+app.command()(doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from mangabey import __version__
+
+        typer.echo(f"mangabey {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Solve issues in code repositories: parallel agents in sealed sandboxes, one selected patch."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    from runs.failures import FAILED, INTERRUPTED, describe
+
+    try:
+        typer.main.get_command(app).main(args=arguments, prog_name="mangabey")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else FAILED
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except Exception as error:  # the outermost boundary: every error becomes one line
+        told = describe(error)
+        if told is None:
+            traceback.print_exc()
+            _complain(f"a defect of Mangabey ({type(error).__name__}); please report the lines above")
+            return FAILED
+        _complain(told[0])
+        return told[1]
+    return 0
+
+
+def _complain(line: str) -> None:
+    print(f"mangabey: {line}", file=sys.stderr)  # noqa: T201

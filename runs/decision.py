@@ -1,0 +1,111 @@
+"""The decision over one issue's candidates, as it is kept in the journal and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from agent.messages import Value
+from envs.outcomes import Outcome
+from selection.candidate import Candidate
+from selection.clusters import Clusters, changed_lines
+from selection.matrix import BASE, TestMatrix
+from selection.verdict import Selection
+from selection.votes import guarding, speaking
+
+
+class Column(Value):
+    """A generated test: where it stands, who wrote it, and what it does on the untouched base.
+
+    `speaks` says whether it votes: it fails on the base, twice.
+    """
+
+    test: str
+    target: str
+    base: Outcome
+    speaks: bool
+    authors: tuple[str, ...] = ()
+    content: str = ""
+
+
+class Line(Value):
+    """A candidate's evidence; `outcomes` are in the order of the columns, empty where it was not run."""
+
+    candidate: str
+    origin: str
+    cluster: str
+    outcomes: tuple[Outcome, ...] = ()
+    votes: float = 0.0
+    regressions: tuple[str, ...] = ()
+    changed_lines: int = 0
+    dropped: tuple[str, ...] = ()
+    rejected: str = ""
+
+
+class Decision(Value):
+    """Who won and on what evidence. `guards` counts the existing tests that pass on the base."""
+
+    rule: str
+    reason: str
+    winner: str | None
+    patch: str
+    probability: float | None
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    guards: int
+    quarantined: tuple[str, ...] = ()
+
+
+def decision_of(
+    candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatrix, selection: Selection
+) -> Decision:
+    """Return the decision with the evidence that a reader of the journal needs."""
+    pool = {one.id: one for one in candidates}
+    origins = {one.id: one.origin for one in candidates}
+    speakers = {test.id for test in speaking(matrix)}
+    columns = tuple(
+        Column(
+            test=test.id,
+            target=test.target,
+            base=matrix.outcome(test.id, BASE),
+            speaks=test.id in speakers,
+            authors=tuple(origins.get(author, author) for author in test.authors),
+            content=test.file.content if test.file else "",
+        )
+        for test in matrix.generated
+    )
+    return Decision(
+        rule=selection.rule,
+        reason=selection.reason,
+        winner=selection.winner,
+        patch=pool[selection.winner].patch if selection.winner else "",
+        probability=selection.probability,
+        columns=columns,
+        lines=tuple(
+            Line(
+                candidate=place.candidate,
+                origin=pool[place.candidate].origin,
+                cluster=place.cluster,
+                outcomes=_outcomes(place.cluster, columns, matrix),
+                votes=place.votes,
+                regressions=place.regressions,
+                changed_lines=changed_lines(pool[place.candidate].patch),
+                dropped=tuple(f"{edit.path}: {edit.reason}" for edit in pool[place.candidate].dropped),
+                rejected=place.rejected,
+            )
+            for place in selection.ranking
+        ),
+        guards=len(guarding(matrix)),
+        quarantined=matrix.quarantined,
+    )
+
+
+def _outcomes(cluster: str, columns: Sequence[Column], matrix: TestMatrix) -> tuple[Outcome, ...]:
+    return tuple(matrix.outcome(column.test, cluster) for column in columns) if cluster else ()
+
+
+def origins_by_cluster(lines: Sequence[Line]) -> Mapping[str, tuple[Line, ...]]:
+    """Return the lines of each cluster, best first; candidates without a cluster stand alone."""
+    grouped: dict[str, list[Line]] = {}
+    for line in lines:
+        grouped.setdefault(line.cluster or line.candidate, []).append(line)
+    return {key: tuple(group) for key, group in grouped.items()}

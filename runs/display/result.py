@@ -1,0 +1,141 @@
+"""The report of one issue for a person: issue, winning diff, votes, verdict, where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from envs.outcomes import Outcome
+from runs.decision import Column, Decision, Line, origins_by_cluster
+from runs.report import Report
+
+MOST_COLUMNS = 8
+MARKS = {
+    Outcome.PASSED: ("✓", "+", "green"),
+    Outcome.FAILED: ("✗", "x", "red"),
+    Outcome.ERROR: ("E", "E", "red"),
+    Outcome.SKIPPED: ("s", "s", "yellow"),
+    Outcome.TIMED_OUT: ("t", "t", "red"),
+    Outcome.MISSING: ("·", ".", "dim"),
+    Outcome.NOT_APPLIED: ("n", "n", "dim"),
+}
+LEGEND = "✓ passes, ✗ fails, E breaks, s skipped, t timed out, · not run"
+
+
+def render(report: Report, folder: Path, console: Console | None = None) -> None:
+    """Print the report."""
+    out = console or Console(highlight=False)
+    out.print()
+    out.rule(f"[bold]{escape(report.instance_id)}[/]", align="left")
+    out.print(Text(report.title, style="bold"))
+    decision = report.decision
+    if decision.patch:
+        out.print()
+        out.print(Syntax(decision.patch.rstrip("\n"), "diff", theme="ansi_dark", background_color="default"))
+    out.print()
+    _votes(decision, out)
+    for line in _rejections(decision):
+        out.print(line)
+    out.print()
+    out.print(Text.assemble(("decision  ", "bold"), decision.reason))
+    _grade(report, out)
+    spent = f"{report.seconds:.1f} s, {sum(sample.turns for sample in report.samples)} model calls"
+    if report.usage.input or report.usage.output:
+        spent += f", {report.usage.input + report.usage.output:,} tokens"
+    if report.cost:
+        spent += f", ${report.cost:.2f}"
+    out.print(Text.assemble(("spent     ", "bold"), f"{spent} of {report.model}"))
+    out.print(Text.assemble(("files     ", "bold"), str(folder)), soft_wrap=True)
+
+
+def _votes(decision: Decision, out: Console) -> None:
+    """Print candidates against tests; candidates that make the same program share a row."""
+    shown = _shown(decision)
+    fancy = _unicode(out)
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", title_justify="left")
+    table.add_column("candidates")
+    for number, _ in enumerate(shown, 1):
+        table.add_column(f"T{number}", justify="center")
+    table.add_column("votes", justify="right")
+    table.add_column("breaks", justify="right")
+    table.add_column("lines", justify="right")
+    base = [_mark(column.base, fancy) for _, column in shown]
+    table.add_row(Text("(untouched base)", style="dim"), *base, "", "", "")
+    for group in origins_by_cluster(decision.lines).values():
+        table.add_row(*_row(group, decision, [index for index, _ in shown], fancy))
+    out.print(table)
+    for number, (_, column) in enumerate(shown, 1):
+        why = "" if column.speaks else "; no vote: it does not fail on the base"
+        out.print(Text(f"T{number}  {column.target}  (by {_few(column.authors)}{why})", style="dim"))
+    hidden = len(decision.columns) - len(shown)
+    more = f"; {hidden} more tests in report.json" if hidden else ""
+    out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))
+
+
+def _row(group: Sequence[Line], decision: Decision, indexes: Sequence[int], fancy: bool) -> list[Text]:
+    best = group[0]
+    won = decision.winner in {line.candidate for line in group}
+    style = "bold green" if won else ""
+    name = Text(("→ " if fancy else "> ") * won + _few([line.origin for line in group]), style=style)
+    cells = [_mark(best.outcomes[index], fancy) if best.outcomes else Text("") for index in indexes]
+    votes = Text(f"{best.votes:g}" if best.outcomes else "-", style=style)
+    return [name, *cells, votes, Text(str(len(best.regressions) or "")), Text(str(best.changed_lines))]
+
+
+def _rejections(decision: Decision) -> list[Text]:
+    lines = []
+    for group in origins_by_cluster(decision.lines).values():
+        if group[0].rejected:
+            who = _few([line.origin for line in group])
+            lines.append(Text.assemble((f"{who}: ", "yellow"), group[0].rejected))
+    return lines
+
+
+def _grade(report: Report, out: Console) -> None:
+    if report.grade is None:
+        out.print(Text.assemble(("grade     ", "bold"), "not graded (no hidden tests)"))
+        return
+    grade = report.grade
+    style = "bold green" if grade.resolved else "bold red"
+    out.print(Text.assemble(("grade     ", "bold"), (grade.status.value, style), f"  {grade.summary}"))
+
+
+def _shown(decision: Decision) -> list[tuple[int, Column]]:
+    """Return the columns that fit a narrow terminal with their index: those that vote come first."""
+    order = sorted(enumerate(decision.columns), key=lambda pair: (not pair[1].speaks, pair[0]))
+    return order[:MOST_COLUMNS]
+
+
+def _mark(outcome: Outcome, fancy: bool) -> Text:
+    sign, plain, style = MARKS[outcome]
+    return Text(sign if fancy else plain, style=style)
+
+
+def _few(names: Sequence[str], most: int = 4) -> str:
+    """Return names as one phrase; samples are gathered: `samples 0, 2, 3`."""
+    samples = sorted(int(name.split()[1]) for name in names if name.startswith("sample "))
+    others = [name for name in names if not name.startswith("sample ")]
+    phrases = []
+    if samples:
+        shown = ", ".join(map(str, samples[:most])) + (
+            f" +{len(samples) - most}" if len(samples) > most else ""
+        )
+        phrases.append(f"sample{'s' if len(samples) > 1 else ''} {shown}")
+    phrases += others[:most]
+    return ", ".join(phrases) or "nobody"
+
+
+def _unicode(out: Console) -> bool:
+    return (out.encoding or "").lower().startswith("utf")
+
+
+def _ascii(text: str) -> str:
+    for sign, plain, _ in MARKS.values():
+        text = text.replace(sign, plain)
+    return text

@@ -1,0 +1,47 @@
+"""How an error is told to a user: one line, and an exit code."""
+
+from __future__ import annotations
+
+import errno
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+class UsageError(ValueError):
+    """The command line asks for something that makes no sense; the message says what would."""
+
+
+def describe(error: BaseException) -> tuple[str, int] | None:
+    """Return one line and the exit code for an error a user can meet, None for a defect of ours.
+
+    Of several errors at once, the first that is known is told.
+    """
+    from selection.pool import PoolError
+
+    from agent.models.base import ModelError, UnknownModelError
+    from envs.task import TaskError
+    from runs.journal import JournalError
+    from sandbox.base import SandboxError
+
+    if isinstance(error, BaseExceptionGroup):
+        told = [found for inner in error.exceptions if (found := describe(inner))]
+        return told[0] if told else None
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", INTERRUPTED
+    if isinstance(error, UsageError | TaskError | UnknownModelError | PoolError):
+        return _line(error), WRONG_USE
+    if isinstance(error, JournalError | ModelError | SandboxError):
+        return _line(error), FAILED
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"no space left{_where(error)}; make room and go on with --resume", FAILED
+    if isinstance(error, PermissionError):
+        return f"no permission{_where(error)}; choose a folder you may write to", FAILED
+    return None
+
+
+def _where(error: OSError) -> str:
+    return f" for {error.filename}" if error.filename else ""
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,78 @@
+"""A run's folder on disk: `run.json`, a folder per issue, `preds.jsonl`, `report.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runs.failures import UsageError
+from runs.job import Job
+
+
+def new_folder(out: Path | None, name: str) -> Path:
+    """Return the folder of a new run: `out`, or `mangabey-out/NAME-TIME` where none is given.
+
+    Raises:
+        UsageError: it already holds a run, or is no folder.
+    """
+    if out is None:
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        return Path("mangabey-out") / f"{name}-{stamp}-{os.getpid()}"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; --out names a folder")
+    if (out / "run.json").exists():
+        raise UsageError(f"{out} already holds a run; go on with `mangabey solve --resume {out}`")
+    return out
+
+
+def write_order(folder: Path, job: Job) -> None:
+    """Write `run.json`: what was asked for, and with which versions."""
+    from mangabey import __version__
+
+    order = job.to_json() | {
+        "version": __version__,
+        "python_version": platform.python_version(),
+        "platform": platform.platform(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_json(folder / "run.json", order)
+
+
+def read_order(folder: Path, home: Path) -> Job:
+    """Return the job of an existing run.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
+    try:
+        data = json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder} holds no run that can be resumed ({error})") from error
+    return Job.from_json(data, home)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of one."""
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,173 @@
+"""The append-only record of one issue's run, from which everything else can be rebuilt.
+
+One JSON object a line: `v` (schema version), `seq`, `at` (UTC), `kind`, `data`. A line is on disk (fsync)
+before `append` returns. A torn last line, left by a crash or a full disk, is cut off when the journal is
+opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from runs.blobs import Blobs
+
+VERSION = 1
+INLINE = 8192
+"""Texts longer than this many characters are stored as blobs, save in replies, which replays read alone."""
+
+
+class JournalError(RuntimeError):
+    """A journal cannot be opened, read or written; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened."""
+
+    seq: int
+    at: str
+    kind: str
+    data: Mapping[str, Any]
+
+
+class Journal:
+    """One issue's folder: `journal.jsonl` and `blobs/`. One process writes it at a time.
+
+    `notices` says what was found wrong and mended when it was opened.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "journal.jsonl"
+        self.blobs = Blobs(folder / "blobs")
+        self.events: list[Event] = []
+        self.notices: list[str] = []
+        self._lock = asyncio.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a+b", buffering=0)
+        except OSError as error:
+            raise JournalError(f"cannot write to {folder}: {error.strerror}; choose another --out") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise JournalError(
+                f"{folder} is in use by another run; wait for it or choose another --out"
+            ) from error
+        try:
+            self._load()
+        except JournalError:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._file.close()
+
+    async def append(self, kind: str, data: Mapping[str, Any]) -> Event:
+        """Record an event durably.
+
+        Raises:
+            JournalError: it cannot be written, for instance because the disk is full; what was recorded
+                before is intact.
+        """
+        async with self._lock:
+            return await asyncio.shield(asyncio.to_thread(self._write, kind, dict(data)))
+
+    def of(self, kind: str, **fields: object) -> Iterator[Event]:
+        """Yield the events of a kind whose data hold the given fields, oldest first."""
+        for event in self.events:
+            if event.kind == kind and all(event.data.get(key) == value for key, value in fields.items()):
+                yield event
+
+    def last(self, kind: str, **fields: object) -> Mapping[str, Any] | None:
+        """Return the newest such event's data, None where there is none."""
+        newest = deque(self.of(kind, **fields), maxlen=1)
+        return newest[0].data if newest else None
+
+    def _write(self, kind: str, data: dict[str, Any]) -> Event:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            stored = data if kind == "reply" else self._without_large_texts(data)
+            record = {"v": VERSION, "seq": len(self.events), "at": at, "kind": kind, "data": stored}
+            line = json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"
+            self._write_whole(line.encode("ascii"))
+        except OSError as error:
+            self._cut(end)
+            raise JournalError(
+                f"cannot record to {self.folder}: {error.strerror}; make room and go on with --resume"
+            ) from error
+        event = Event(len(self.events), at, kind, data)
+        self.events.append(event)
+        return event
+
+    def _write_whole(self, line: bytes) -> None:
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(self._file.fileno())
+
+    def _cut(self, size: int) -> None:
+        """Take back a line that was written in part."""
+        try:
+            os.ftruncate(self._file.fileno(), size)
+        except OSError:
+            self.notices.append("the last line could not be taken back; the next opening will")
+
+    def _load(self) -> None:
+        self._file.seek(0)
+        raw = self._file.read()
+        whole = raw.rfind(b"\n") + 1
+        if whole < len(raw):
+            self._cut(whole)
+            self.notices.append(f"{self.path}: a torn last line ({len(raw) - whole} bytes) was cut off")
+        for number, line in enumerate(raw[:whole].splitlines(), 1):
+            try:
+                record = json.loads(line)
+                event = Event(
+                    record["seq"], record["at"], record["kind"], self._with_large_texts(record["data"])
+                )
+            except (ValueError, KeyError, TypeError, OSError) as error:
+                raise JournalError(
+                    f"{self.path}, line {number} is damaged ({error}); move the folder away and start anew"
+                ) from error
+            if record["v"] > VERSION:
+                raise JournalError(
+                    f"{self.path} was written by a newer Mangabey (schema {record['v']}); update"
+                )
+            self.events.append(event)
+
+    def _without_large_texts(self, value: Any) -> Any:
+        if isinstance(value, str) and len(value) > INLINE:
+            return {"$blob": self.blobs.put(value)}
+        if isinstance(value, Mapping):
+            return {key: self._without_large_texts(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._without_large_texts(item) for item in value]
+        return value
+
+    def _with_large_texts(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            if set(value) == {"$blob"}:
+                return self.blobs.get(value["$blob"])
+            return {key: self._with_large_texts(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._with_large_texts(item) for item in value]
+        return value

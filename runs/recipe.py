@@ -1,0 +1,56 @@
+"""A recipe: how much is spent on an issue, on what, and who decides."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sandbox.base import Limits
+
+
+class Recipe(BaseModel):
+    """How one issue is solved; what a run used is kept in its `run.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "builtin/repair"
+    """Backend, as `provider/model`."""
+    samples: int = Field(default=4, ge=1, le=1000)
+    """Trajectories."""
+    parallel: int = Field(default=4, ge=1, le=256)
+    """Trajectories at one time."""
+    temperature: float = Field(default=0.8, ge=0.0, le=2.0)
+    """Of all samples but the first, which is greedy."""
+    seed: int = 0
+    steps: int = Field(default=80, ge=1)
+    """Model calls a trajectory may make."""
+    seconds: float = Field(default=300.0, gt=0)
+    """Wall time a trajectory may take."""
+    dollars: float | None = Field(default=None, gt=0)
+    """Money a trajectory may spend; None for no limit."""
+    sandbox: Literal["auto", "daemonless", "docker"] = "auto"
+    image: str | None = None
+    """Docker image for tasks that name none."""
+    memory_mb: int = Field(default=2048, ge=64)
+    """Memory of one sandbox."""
+    test_seconds: float = Field(default=120.0, gt=0)
+    """Wall time one run of a test file may take."""
+    selector: Literal["vote"] = "vote"
+    grade: bool = True
+    """Whether to run the hidden tests once the selection is final, where the task has any."""
+
+    def limits(self) -> Limits:
+        """Return the limits of each sandbox."""
+        return Limits(memory=self.memory_mb << 20, seconds=self.test_seconds)
+
+
+def default_home() -> Path:
+    """Return the folder of caches: `$MANGABEY_HOME`, else the user's cache folder."""
+    if home := os.environ.get("MANGABEY_HOME"):
+        return Path(home).absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("mangabey")

@@ -1,0 +1,98 @@
+"""The report of one issue, rebuilt from its journal."""
+
+from __future__ import annotations
+
+from envs.grading import Grade
+
+from agent.messages import Usage, Value
+from runs.decision import Decision
+from runs.grading import GRADE
+from runs.journal import Journal
+from runs.sampling import recorded
+
+
+class SampleLine(Value):
+    """How one trajectory went."""
+
+    sample: int
+    exit_reason: str
+    message: str
+    seconds: float
+    turns: int
+
+
+class Report(Value):
+    """What became of one issue.
+
+    `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
+    where a price is not known. `seconds` is wall time of all attempts at the run together.
+    """
+
+    instance_id: str
+    problem_statement: str
+    model: str
+    decision: Decision
+    grade: Grade | None
+    samples: tuple[SampleLine, ...]
+    usage: Usage
+    cost: float | None
+    seconds: float
+
+    @property
+    def patch(self) -> str:
+        """The selected patch, empty after an abstention."""
+        return self.decision.patch
+
+    @property
+    def title(self) -> str:
+        """The issue's first line."""
+        return next((line.strip("# ") for line in self.problem_statement.splitlines() if line.strip()), "")
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a patch was selected and, where it was graded, resolves the issue."""
+        if self.grade is not None:
+            return self.grade.resolved
+        return self.decision.winner is not None
+
+    def to_json_text(self) -> str:
+        """Return the report as JSON; grading details hold the verdict, not the hidden tests."""
+        return self.model_dump_json(indent=1)
+
+
+def read_report(journal: Journal) -> Report:
+    """Return the report of a finished run."""
+    task = journal.last("task")
+    decision = journal.last("decision")
+    assert task is not None, "a finished run has a task"
+    assert decision is not None, "a finished run has a decision"
+    grade = journal.last("grade")
+    turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
+    trajectories = [one for _, one in sorted(recorded(journal).items())]
+    costs = [one.cost for one in trajectories]
+    known = [cost for cost in costs if cost is not None]
+    return Report(
+        instance_id=task["instance_id"],
+        problem_statement=task["problem_statement"],
+        model=next((one.model for one in trajectories), ""),
+        decision=Decision.model_validate(decision),
+        grade=GRADE.validate_python(grade) if grade is not None else None,
+        samples=tuple(
+            SampleLine(
+                sample=one.sample,
+                exit_reason=one.exit_reason.value,
+                message=one.message,
+                seconds=one.seconds,
+                turns=turns[one.sample],
+            )
+            for one in trajectories
+        ),
+        usage=Usage(
+            input=sum(one.usage.input for one in trajectories),
+            cached_input=sum(one.usage.cached_input for one in trajectories),
+            output=sum(one.usage.output for one in trajectories),
+            reasoning=sum(one.usage.reasoning for one in trajectories),
+        ),
+        cost=sum(known) if len(known) == len(costs) else None,
+        seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
+    )

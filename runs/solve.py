@@ -1,0 +1,100 @@
+"""One issue, end to end: task, context, trajectories, matrix, selection, prediction, grade, report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from envs.task import Task
+from runs.base_room import BaseRoom
+from runs.folder import write_text
+from runs.grading import grade_winner
+from runs.job import Job
+from runs.journal import Journal
+from runs.judging import judge
+from runs.pool import gather_candidates
+from runs.prediction import prediction_line
+from runs.progress import Listener, Noticed, StageBegan
+from runs.report import Report, read_report
+from runs.sampling import draw
+
+
+async def solve(job: Job, folder: Path, listen: Listener) -> Report:
+    """Solve one issue in a run's folder and return the report; what the folder's journal holds is not redone.
+
+    Raises:
+        TaskError: there is no such task, or its environment cannot be made.
+        SandboxError: the base sandbox cannot be made.
+        ModelError: the model does not exist or cannot be reached.
+        JournalError: the record cannot be written.
+    """
+    task, repository = await _find(job, listen)
+    with Journal(folder / task.instance_id) as journal:
+        for notice in journal.notices:
+            listen(Noticed(notice))
+        if journal.last("finished") is None:
+            await _solve_timed(job, task, repository, journal, listen)
+        report = read_report(journal)
+    _publish(report, folder)
+    return report
+
+
+async def _solve_timed(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
+    """Solve, and record how long this attempt worked even when it is cut short."""
+    began = time.monotonic()
+    try:
+        await _solve(job, task, repository, journal, listen)
+    finally:
+        await journal.append("worked", {"seconds": time.monotonic() - began})
+    await journal.append("finished", {})
+
+
+async def _solve(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
+    public = task.public()
+    await _record_task(task, journal)
+    async with BaseRoom(task, repository, job.recipe, job.home) as room:
+        listen(StageBegan("context"))
+        context = await _context(room, journal)
+        listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model}"))
+        trajectories = await draw(public, room, job.recipe, context, journal, listen)
+        candidates = await gather_candidates(job, task, room, trajectories, journal)
+        listen(StageBegan("matrix", f"{len(candidates)} candidates"))
+        decision = await judge(public, room, candidates, job.recipe, journal)
+        listen(StageBegan("select", decision.reason))
+        if task.grading is not None and job.recipe.grade:
+            listen(StageBegan("grade", "the hidden tests enter only now"))
+            await grade_winner(task, room, decision.patch, journal)
+
+
+async def _find(job: Job, listen: Listener) -> tuple[Task, Path]:
+    listen(StageBegan("prepare", job.task or str(job.repo)))
+    task, repository = await job.find()
+    for notice in task.extra.get("notices", ()):
+        listen(Noticed(notice))
+    return task, repository
+
+
+async def _record_task(task: Task, journal: Journal) -> None:
+    """Write down what is solved, once; the sealed part stays out of the journal."""
+    if journal.last("task") is None:
+        public = task.public()
+        data = {name: getattr(public, name) for name in public.__slots__}
+        await journal.append("task", data | {"gradable": task.grading is not None})
+
+
+async def _context(room: BaseRoom, journal: Journal) -> str:
+    recorded = journal.last("context")
+    if recorded is not None:
+        return str(recorded["text"])
+    from agent.context import gather
+
+    context = await gather(room.task.public(), await room.base())
+    text = context.render()
+    await journal.append("context", {"text": text})
+    return text
+
+
+def _publish(report: Report, folder: Path) -> None:
+    """Leave the prediction and the report where other tools look for them."""
+    write_text(folder / "preds.jsonl", prediction_line(report))
+    write_text(folder / "report.json", report.to_json_text())

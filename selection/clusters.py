@@ -1,0 +1,104 @@
+"""Candidates that make the same program, gathered into clusters: each is tested once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from envs.patches import split
+from sandbox.base import PatchError, Sandbox, SandboxFileError
+from sandbox.forks import forked
+from selection.candidate import Candidate
+from selection.normalise import Files, cluster_key
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Who makes the same program.
+
+    `members` are candidate ids by cluster key, the representative first: the one that changes the fewest
+    lines, of equals the first by its patch's hash. `failed` says of each candidate without a cluster why
+    its patch does not apply; candidates with an empty patch are in neither.
+    """
+
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def key_of(self, candidate: str) -> str:
+        """Return the cluster of a candidate, empty where it has none."""
+        return next((key for key, ids in self.members.items() if candidate in ids), "")
+
+
+async def cluster(base: Sandbox, candidates: Sequence[Candidate], *, parallel: int = 2) -> Clusters:
+    """Apply every patch in a fork of the base and gather the candidates by the program it makes.
+
+    Raises:
+        SandboxError: the base cannot be forked or read.
+    """
+    slots = asyncio.Semaphore(parallel)
+    keys: dict[str, str | PatchError] = {}
+
+    async def find(patch: str) -> None:
+        async with slots:
+            keys[patch] = await _key(base, patch)
+
+    async with asyncio.TaskGroup() as group:
+        for patch in {one.patch for one in candidates if one.patch.strip()}:
+            group.create_task(find(patch))
+    members: dict[str, list[Candidate]] = {}
+    failed: dict[str, str] = {}
+    for one in {one.id: one for one in candidates if one.patch.strip()}.values():
+        key = keys[one.patch]
+        if isinstance(key, PatchError):
+            failed[one.id] = " ".join(str(key).split())
+        else:
+            members.setdefault(key, []).append(one)
+    return Clusters(
+        {key: tuple(one.id for one in sorted(members[key], key=content_order)) for key in sorted(members)},
+        dict(sorted(failed.items())),
+    )
+
+
+def content_order(candidate: Candidate) -> tuple[int, str, str]:
+    """Return what orders equals: fewest changed lines, then hashes of content; never who came first."""
+    return changed_lines(candidate.patch), hashlib.sha256(_bytes(candidate.patch)).hexdigest(), candidate.id
+
+
+def changed_lines(patch: str) -> int:
+    """Return how many lines a patch adds and removes."""
+    return sum(
+        line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- ")) for line in patch.split("\n")
+    )
+
+
+def touched(patch: str) -> tuple[str, ...]:
+    """Return every path a patch changes, adds or removes, both ends of a rename included."""
+    return tuple(sorted({path for part in split(patch) for path in (part.old_path, part.path) if path}))
+
+
+async def _key(base: Sandbox, patch: str) -> str | PatchError:
+    paths = touched(patch)
+    modes = "\n".join(line for line in patch.split("\n") if line.startswith(("old mode ", "new mode ", "new file mode ")))
+    async with forked(base) as box:
+        before = await _contents(box, paths)
+        try:
+            await box.apply_patch(patch)
+        except PatchError as error:
+            return error
+        return cluster_key(before, await _contents(box, paths), modes)
+
+
+async def _contents(box: Sandbox, paths: Sequence[str]) -> Files:
+    files: dict[str, bytes | None] = {}
+    for path in paths:
+        try:
+            files[path] = await box.read(path)
+        except SandboxFileError:
+            files[path] = None
+    return files
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,90 @@
+"""What one file's section of a git diff says: its added lines, a new file's content, the sections it touches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+HEADER = re.compile(r"^\s*(\[.*\])\s*(?:[#;].*)?$")
+NO_NEWLINE = "\\"
+
+
+def is_binary(section: str) -> bool:
+    """Whether git tells the change as a binary one."""
+    return "\nGIT binary patch\n" in section or re.search(r"^Binary files .* differ$", section, re.MULTILINE) is not None
+
+
+def added_lines(section: str) -> list[str]:
+    """Return the lines a section adds, without their signs."""
+    return [line for _, sign, line in _changes(section) if sign == "+"]
+
+
+def new_content(section: str) -> str:
+    """Return the content of a text file that a section creates."""
+    lines: list[str] = []
+    ended = True
+    for _, sign, line in _changes(section):
+        if sign == "+":
+            lines.append(line)
+        elif sign == NO_NEWLINE and lines:
+            ended = False
+    text = "\n".join(lines)
+    return f"{text}\n" if lines and ended else text
+
+
+def touched_sections(section: str, before: str) -> set[str]:
+    """Return the `[headers]` of an INI or TOML file whose lines a section adds or removes.
+
+    A header that is itself added or removed counts; lines above the first one, or whose header cannot be
+    known, count as the empty header.
+
+    Args:
+        section: the file's section of the diff.
+        before: the file as it is on the base.
+    """
+    headers = _headers(before)
+    found: set[str] = set()
+    current, last = "", -1
+    for number, sign, line in _changes(section):
+        if number != last and sign != "+":
+            current = headers[number - 1] if 0 < number <= len(headers) else current
+        elif sign == "+" and number > last + 1:
+            current = headers[number - 2] if 1 < number <= len(headers) + 1 else ""
+        last = number
+        header = HEADER.match(line)
+        if header and sign in "+ ":
+            current = header[1]
+        if sign == "-" or (sign == "+" and line.strip()):
+            found.add(header[1] if header else current)
+    return found
+
+
+def _headers(text: str) -> list[str]:
+    """Return the header that each line lies under, its own for a header."""
+    found: list[str] = []
+    current = ""
+    for line in text.split("\n"):
+        header = HEADER.match(line)
+        current = header[1] if header else current
+        found.append(current)
+    return found
+
+
+def _changes(section: str) -> Iterator[tuple[int, str, str]]:
+    """Yield each line of the hunks: its number in the old file (the next one's for additions), sign and text."""
+    number = old = new = 0
+    for line in section.split("\n"):
+        start = HUNK.match(line)
+        if start and not (old or new):
+            number = int(start[1]) + (start[2] == "0")
+            old, new = int(start[2] or 1), int(start[3] or 1)
+        elif line.startswith(NO_NEWLINE):
+            yield number, NO_NEWLINE, line
+        elif old or new:
+            sign, text = line[:1] or " ", line[1:]
+            yield number, sign, text
+            if sign != "+":
+                number, old = number + 1, old - 1
+            if sign != "-":
+                new -= 1

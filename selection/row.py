@@ -1,0 +1,159 @@
+"""One row of the test matrix: one patch, every test run against it in a fork of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from envs.outcomes import Outcome
+from envs.task import PublicTask
+from envs.testrun import run_tests
+from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError
+from sandbox.forks import forked
+from selection.candidate import TestFile
+from selection.cells import Cell, CellStore, cell_key, cell_of
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all rows share: the task, the base, the finished cells, and how much may run at one time."""
+
+    task: PublicTask
+    base: Sandbox
+    cells: CellStore
+    slots: asyncio.Semaphore
+    timeout: float
+
+
+class Row:
+    """What the tests do with one patch; `turn` tells equal runs of the same patch apart."""
+
+    def __init__(self, bench: Bench, patch: str, turn: int = 1) -> None:
+        self.generated: dict[TestFile, Cell] = {}
+        self.regressions: tuple[Cell, ...] = ()
+        self._by_target: dict[str, Cell] = {}
+        self._bench = bench
+        self._patch = patch
+        self._turn = turn
+        self._room: Sandbox | None = None
+        self._opening = asyncio.Lock()
+
+    async def run(self, files: Sequence[TestFile], targets: Sequence[str]) -> None:
+        """Run each generated file by itself, and the existing tests together, or one by one if that fails.
+
+        Args:
+            files: generated test files.
+            targets: existing test files.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for file in files:
+                    group.create_task(self._run_file(file))
+                group.create_task(self._run_existing(tuple(targets)))
+        finally:
+            if self._room is not None:
+                await asyncio.shield(self._room.close())
+                self._room = None
+
+    def outcome(self, test: str, file: TestFile | None) -> tuple[Outcome, str]:
+        """Return what a test did here, and why; `file` is the generated file it lies in."""
+        if file is not None:
+            return self.generated[file].outcome(test)
+        cell = next((cell for cell in self.regressions if test in cell.outcomes), None)
+        cell = cell or self._by_target.get(test.split("::", 1)[0])
+        cell = cell or next((cell for cell in self.regressions if not cell.orderly), None)
+        return cell.outcome(test) if cell else (Outcome.MISSING, "the run did not report it")
+
+    def cells(self) -> tuple[Cell, ...]:
+        """Return every cell of the row."""
+        return (*self.generated.values(), *self.regressions)
+
+    def worth_running(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return the targets with a test that passes here: the others cannot show that a patch breaks one."""
+        passing = {
+            name.split("::", 1)[0]
+            for cell in self.regressions
+            for name, outcome in cell.outcomes.items()
+            if outcome is Outcome.PASSED
+        }
+        return tuple(target for target in targets if target in passing)
+
+    async def _run_file(self, file: TestFile) -> None:
+        self.generated[file] = await self._cell(file, (file.path,))
+
+    async def _run_existing(self, targets: tuple[str, ...]) -> None:
+        """Run the existing tests; a run that hangs or crashes is told apart file by file."""
+        if not targets:
+            return
+        whole = await self._cell(None, targets)
+        if whole.orderly or len(targets) == 1:
+            self.regressions = (whole,)
+            self._by_target = dict.fromkeys(targets, whole)
+            return
+        async with asyncio.TaskGroup() as group:
+            running = {target: group.create_task(self._cell(None, (target,))) for target in targets}
+        self._by_target = {target: task.result() for target, task in running.items()}
+        self.regressions = tuple(self._by_target.values())
+
+    async def _cell(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
+        """Return a cell: the finished one where the store has it, else a run's, kept before it is used."""
+        bench = self._bench
+        key = cell_key(
+            bench.task.base_commit, self._patch, file, targets, bench.task.test_runner, bench.timeout, self._turn
+        )
+        known = bench.cells.get(key)
+        if known is not None:
+            return Cell.model_validate(known)
+        async with bench.slots:
+            cell = await self._run_twice_if_the_sandbox_fails(file, targets)
+        if not cell.trouble or not cell.applied:
+            await bench.cells.put(key, cell.model_dump(mode="json"))
+        return cell
+
+    async def _run_twice_if_the_sandbox_fails(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
+        try:
+            return await self._run(file, targets)
+        except PatchError as error:
+            return Cell(applied=False, trouble=f"does not apply: {error}")
+        except SandboxError:
+            await self._forget_room()
+        try:
+            return await self._run(file, targets)
+        except SandboxError as error:
+            await self._forget_room()
+            return Cell(trouble=f"the sandbox failed twice: {error}")
+
+    async def _run(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
+        async with self._fork() as box:
+            if file is not None:
+                try:
+                    await box.write(file.path, file.content.encode("utf-8", "surrogateescape"))
+                except SandboxFileError as error:
+                    return Cell(applied=False, trouble=f"the test file cannot be put in place: {error}")
+            run = await run_tests(box, self._bench.task.test_runner, targets, timeout=self._bench.timeout)
+        return cell_of(run)
+
+    @asynccontextmanager
+    async def _fork(self) -> AsyncIterator[Sandbox]:
+        """Fork the row's room, which is opened, with the patch applied, when first needed."""
+        async with self._opening:
+            if self._room is None:
+                room = await self._bench.base.fork()
+                try:
+                    if self._patch:
+                        await room.apply_patch(self._patch)
+                except BaseException:
+                    await asyncio.shield(room.close())
+                    raise
+                self._room = room
+            room = self._room
+        async with forked(room) as box:
+            yield box
+
+    async def _forget_room(self) -> None:
+        async with self._opening:
+            room, self._room = self._room, None
+        if room is not None:
+            await asyncio.shield(room.close())

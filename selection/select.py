@@ -1,0 +1,139 @@
+"""The rule that picks one patch by votes, or abstains.
+
+A candidate can win when its patch applies and changes something, breaks no existing test, and at least one test that
+fails on the base passes with it. Of those the order is: votes, independent samples that made the same program,
+fewer changed lines, and then a hash of the content. Nothing depends on the order in which candidates came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from selection.candidate import Candidate
+from selection.clusters import Clusters, content_order
+from selection.matrix import TestMatrix
+from selection.verdict import Ranked, Selection
+from selection.votes import Vote, count_votes, some, speaking, verdicts
+
+RULE = "vote"
+
+
+def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatrix) -> Selection:
+    """Return the ranking of all candidates, and the winner or why there is none.
+
+    Every number of candidates and every kind of matrix has an answer; nothing is raised.
+    """
+    pool = {one.id: one for one in candidates}
+    votes = count_votes(clusters, matrix)
+    places = {id_: clusters.key_of(id_) for id_ in pool}
+    order = sorted(pool.values(), key=lambda one: _order(one, pool, clusters, votes.get(places[one.id])))
+    barred = {one.id: _barred(one, clusters, matrix, votes.get(places[one.id])) for one in order}
+    winner = next((one for one in order if not barred[one.id]), None)
+    ranking = []
+    for one in order:
+        vote = votes.get(places[one.id])
+        rejected = barred[one.id] or (_outranked(one, winner, clusters, votes) if winner else "")
+        ranking.append(
+            Ranked(
+                candidate=one.id,
+                cluster=places[one.id],
+                votes=float(vote.count) if vote else 0.0,
+                regressions=vote.regressions if vote else (),
+                rejected=rejected,
+            )
+        )
+    return Selection(
+        rule=RULE,
+        ranking=tuple(ranking),
+        winner=winner.id if winner else None,
+        reason=_won(winner, clusters, votes) if winner else _abstained(order, clusters, matrix, votes),
+        verdicts=verdicts(clusters, matrix),
+        clusters=clusters.members,
+    )
+
+
+def _order(
+    one: Candidate, pool: Mapping[str, Candidate], clusters: Clusters, vote: Vote | None
+) -> tuple[object, ...]:
+    """Return a candidate's place: what was never tested stands behind all that was."""
+    blank = not one.patch.strip()
+    if vote is None:
+        return (1, blank, 0, 0, 0, content_order(one), content_order(one))
+    members = [pool[id_] for id_ in clusters.members[vote.row] if id_ in pool]
+    slimmest = min(content_order(member) for member in members)
+    return (0, blank, len(vote.regressions), -vote.count, -len(members), slimmest, content_order(one))
+
+
+def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote | None) -> str:
+    """Return why a candidate cannot win whatever the others do, empty where it can."""
+    if not one.patch.strip():
+        if not one.dropped:
+            return "its diff is empty"
+        return f"no source change left: {_dropped(one)}"
+    if one.id in clusters.failed:
+        return f"does not apply: {clusters.failed[one.id]}"
+    if vote is None:
+        return "was not tested"
+    aside = f"; {_dropped(one)}" if one.dropped else ""
+    if vote.regressions:
+        return f"breaks {some(vote.regressions)}{aside}"
+    if not vote.count:
+        number = len(speaking(matrix))
+        if not number:
+            return f"no test fails on the base, so none can speak for it{aside}"
+        return f"fails {len(vote.failed)} of {number} reproduction tests{aside}"
+    return ""
+
+
+def _dropped(one: Candidate) -> str:
+    return "dropped " + some([f"{edit.path} ({edit.reason})" for edit in one.dropped])
+
+
+def _outranked(one: Candidate, winner: Candidate, clusters: Clusters, votes: Mapping[str, Vote]) -> str:
+    """Return what put the winner before a candidate that could have won; empty within the winner's cluster."""
+    mine, its = clusters.key_of(one.id), clusters.key_of(winner.id)
+    if mine == its:
+        return ""
+    if votes[mine].count < votes[its].count:
+        number = len(votes[mine].failed) + len(votes[mine].passed)
+        return (
+            f"fails {len(votes[mine].failed)} of {number} reproduction tests: {votes[mine].count} votes,"
+            f" the winner has {votes[its].count}"
+        )
+    if len(clusters.members[mine]) < len(clusters.members[its]):
+        return f"equal votes; {len(clusters.members[its])} candidates made the winner's program"
+    if content_order(one)[0] > content_order(winner)[0]:
+        return "equal votes; the winner changes fewer lines"
+    return "equal in all; the winner comes first by the hash of its content"
+
+
+def _won(winner: Candidate, clusters: Clusters, votes: Mapping[str, Vote]) -> str:
+    key = clusters.key_of(winner.id)
+    vote, size = votes[key], len(clusters.members[key])
+    guards = f"breaks none of {vote.guards} existing tests" if vote.guards else "no existing test guards it"
+    own = "; only tests of its own authors vote for it" if vote.own_only else ""
+    return f"{vote.count} of {vote.of} votes, {guards}, made by {_count(size, 'candidate')}{own}"
+
+
+def _abstained(
+    order: Sequence[Candidate], clusters: Clusters, matrix: TestMatrix, votes: Mapping[str, Vote]
+) -> str:
+    """Return why nothing was chosen, the earliest hurdle at which the last candidates fell."""
+    if not order:
+        return "abstains: there are no candidates"
+    number = _count(len(order), "candidate")
+    if not any(one.patch.strip() for one in order):
+        return f"abstains: of {number}, none changes a source file"
+    if not clusters.members:
+        return f"abstains: of {number}, no patch applies"
+    if not matrix.generated:
+        return "abstains: no evidence: no candidate brought a test that could be run"
+    if not speaking(matrix):
+        return f"abstains: no evidence: none of {_count(len(matrix.generated), 'generated test')} fails on the base"
+    if not any(vote.count for vote in votes.values()):
+        return f"abstains: no candidate passes any of {_count(len(speaking(matrix)), 'test')} that fail on the base"
+    return "abstains: every candidate with a vote breaks existing tests"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
