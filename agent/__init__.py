@@ -1,1 +1,31 @@
 """Floor 3: models, tools, and the loops that turn an issue into a patch with tests."""
+
+from agent.budget import Budget
+from agent.context import Context, gather
+from agent.loop import run_agent
+from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
+from agent.models import Model, known_models, load_model
+from agent.tape import MemoryTape, Tape
+from agent.trajectory import ExitReason, Observation, Trajectory, Turn
+
+__all__ = [
+    "Budget",
+    "Context",
+    "ExitReason",
+    "MemoryTape",
+    "Message",
+    "Model",
+    "Observation",
+    "Reply",
+    "Sampling",
+    "Tape",
+    "ToolCall",
+    "ToolSpec",
+    "Trajectory",
+    "Turn",
+    "Usage",
+    "gather",
+    "known_models",
+    "load_model",
+    "run_agent",
+]

@@ -66,8 +66,11 @@ def remaining(budget: Budget, used: Spent) -> str:
     """Return what is left in one line for the model."""
     steps = budget.steps - used.steps
     parts = [f"{steps} of {budget.steps} steps", f"{max(0.0, budget.seconds - used.seconds):.0f} s"]
-    if budget.dollars is not None and used.dollars is not None:
-        parts.append(f"${max(0.0, budget.dollars - used.dollars):.2f}")
+    if budget.dollars is not None:
+        known = used.dollars is not None
+        parts.append(
+            f"${max(0.0, budget.dollars - (used.dollars or 0)):.2f}" if known else "dollars: price unknown"
+        )
     if budget.tokens is not None:
         parts.append(f"{max(0, budget.tokens - used.usage.input - used.usage.output)} tokens")
     last = "; this is the last step: submit now" if steps == 1 else ""

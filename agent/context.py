@@ -33,9 +33,11 @@ _FRAME = re.compile(r'File "([^"]+)", line (\d+)(?:, in (\S+))?')
 _TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|tests|conftest)\.py$|(^|/)tests?/")
 
 _STOP = frozenset(
-    "a an and are as at be been but by can could def do does for from get has have i if import in into is it its "
-    "issue me my no none not of on or return returns self should so than that the their then there these this to "
-    "true false was we were what when which while will with would you your".split()
+    """
+    a an and are as at be been but by can could def do does for from has have i if import in into is it
+    its issue me my no none not of on or return returns self should so than that the their then there these
+    this to true false was we were what when which while will with would you your
+    """.split()  # noqa: SIM905 (a list of a hundred strings is no easier to read)
 )
 
 
@@ -127,7 +129,7 @@ class _Mentions:
 def _mentions(issue: str) -> _Mentions:
     code = " ".join([*_CODE.findall(issue), *_CODELIKE.findall(issue)])
     dotted = frozenset(re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", code))
-    names = frozenset(name for name in _IDENTIFIER.findall(code) if len(name) > 2 and name not in _STOP)
+    names = frozenset(name for name in _IDENTIFIER.findall(code) if len(name) > 2)
     frames = tuple((path, int(line)) for path, line, _ in _FRAME.findall(issue))
     return _Mentions(names, dotted, frames)
 

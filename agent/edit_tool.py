@@ -9,6 +9,8 @@ from agent.tool_error import ToolError, inside, kind_of, read_file
 from agent.view_tool import number_lines
 from sandbox.base import Sandbox
 
+_LINE_END = r"(?:\r\n|(?<!\r)\n)"
+
 AROUND = 3
 """Lines shown before and after a passage that was replaced."""
 
@@ -57,7 +59,7 @@ def replace_once(text: str, old: str, new: str, path: str) -> tuple[str, int]:
     old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
     if old == new:
         raise ToolError("`old` and `new` are the same: nothing to do.")
-    pattern = re.compile("\r?\n".join(re.escape(line) for line in old.split("\n")))
+    pattern = re.compile(_LINE_END.join(re.escape(line) for line in old.split("\n")))
     found = pattern.search(text)
     if found is None:
         raise ToolError(explain_missing(text, old, path))

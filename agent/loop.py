@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from agent import prompts
 from agent.arguments import specifications
 from agent.budget import Budget, exceeded, remaining, spent
-from agent.messages import Message, Reply, Sampling, ToolCall
+from agent.endings import ENDINGS, Ending, ending_of, ends, repeats
+from agent.messages import Message, Reply, Sampling
 from agent.models.base import ContextOverflowError, Model
 from agent.speech import Heard, NativeSpeech, Speech, TextSpeech
 from agent.tape import Tape, request_key
@@ -21,24 +21,15 @@ from agent.trajectory import ExitReason, Observation, Trajectory, Turn
 from envs.task import PublicTask
 from sandbox.base import Sandbox, SandboxError
 
-UNREADABLE = 3
-"""Replies in a row without a readable action that end a trajectory."""
 REPEATED = 3
 """The same call so many times in a row is said to the model."""
+GRACE = 30.0
+"""Seconds the actions of a turn may go on behind the end of the time, to end what they started."""
 LAST_DIFF = 60.0
 """Seconds for taking the diff when everything else is over."""
 
-ENDINGS = {"submit": ExitReason.SUBMITTED, "give_up": ExitReason.GAVE_UP}
 CHANGES = ("edit", "write_test")
 """Tools after which the diff is kept, in case the sandbox dies later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Why a trajectory ended, and in words."""
-
-    reason: ExitReason
-    message: str = ""
 
 
 class _ModelFailedError(Exception):
@@ -132,11 +123,15 @@ async def _until_ended(run: _Run) -> Ending:
     except TimeoutError:
         if not deadline.expired():
             raise
-        return Ending(ExitReason.TIME_LIMIT, f"all {run.budget.seconds:.0f} s are used")
+        return _time_is_up(run)
     except SandboxError as error:
         return Ending(ExitReason.SANDBOX_ERROR, _line(error))
     except _ModelFailedError as error:
         return error.ending
+
+
+def _time_is_up(run: _Run) -> Ending:
+    return Ending(ExitReason.TIME_LIMIT, f"all {run.budget.seconds:.0f} s are used")
 
 
 async def _ask(run: _Run) -> Reply:
@@ -164,23 +159,32 @@ async def _turn(run: _Run, reply: Reply, deadline: asyncio.Timeout) -> Ending | 
     """Act on a reply and add both to the conversation; an `Ending` when it was the last."""
     number = len(run.turns)
     heard = run.speech.hear(reply, number)
-    observations = await _act(run, number, heard, deadline)
-    turn = Turn(reply=heard.reply, observations=observations)
-    run.turns.append(turn)
-    if any(call.name in CHANGES for call in turn.actions):
-        with contextlib.suppress(SandboxError):  # a dead sandbox shows itself in the next action
-            run.diff = await run.sandbox.diff()
+    observations: list[Observation] = []
+    with _grace(deadline) as end:
+        try:
+            await _act(run, number, heard, observations, end)
+        finally:
+            run.turns.append(Turn(reply=heard.reply, observations=tuple(observations)))
     if run.on_turn is not None:
-        run.on_turn(number, turn)
-    if ending := _ending(run.turns):
+        run.on_turn(number, run.turns[-1])
+    if ending := ending_of(run.turns):
         return ending
+    if asyncio.get_running_loop().time() >= end:
+        return _time_is_up(run)
     run.messages += [run.speech.said(reply), *run.speech.answer(heard, observations, _note(run))]
     return None
 
 
-async def _act(run: _Run, number: int, heard: Heard, deadline: asyncio.Timeout) -> tuple[Observation, ...]:
-    """Perform the actions of a reply in order, up to the one that ends the trajectory."""
-    observations: list[Observation] = []
+async def _act(run: _Run, number: int, heard: Heard, observations: list[Observation], end: float) -> None:
+    """Perform the actions of a reply in order, up to the one that ends the trajectory.
+
+    Args:
+        run: the trajectory in the making.
+        number: the turn's number.
+        heard: the reply.
+        observations: receives what each action returned.
+        end: the loop's time at which the time is up.
+    """
     for index, call in enumerate(heard.reply.tool_calls):
         failed = any(seen.status in ("error", "format_error") for seen in observations)
         recorded = run.tape.observation(number, index)
@@ -188,48 +192,38 @@ async def _act(run: _Run, number: int, heard: Heard, deadline: asyncio.Timeout) 
             text = f"Not done: an action before this {call.name} failed. Look at it first."
             seen = Observation(call_id=call.id, text=text, status="error")
         else:
-            when = deadline.when()
-            assert when is not None
-            seen = await run.toolbox.perform(call, seconds=when - asyncio.get_running_loop().time())
+            seen = await run.toolbox.perform(call, seconds=end - asyncio.get_running_loop().time())
         if recorded is None:
             await run.tape.keep_observation(number, index, seen)
         observations.append(recorded or seen)
-        if _ends(call, observations[-1]):
+        if ends(call, observations[-1]):
             break
-    return tuple(observations)
+        if call.name in CHANGES:
+            with contextlib.suppress(SandboxError):  # a dead sandbox shows itself in the next action
+                run.diff = await run.sandbox.diff()
 
 
-def _ends(call: ToolCall, seen: Observation) -> bool:
-    return call.name in ENDINGS and seen.status == "ok"
+@contextlib.contextmanager
+def _grace(deadline: asyncio.Timeout) -> Iterator[float]:
+    """Put the end of the time off while actions are performed, and yield when it was.
 
-
-def _ending(turns: list[Turn]) -> Ending | None:
-    """Return the ending that the last turn makes, by its words or by being unreadable once too often."""
-    last = turns[-1]
-    for call, seen in zip(last.actions, last.observations, strict=False):
-        if _ends(call, seen):
-            words = call.arguments.get("message", call.arguments.get("reason", ""))
-            return Ending(ENDINGS[call.name], str(words))
-    recent = turns[-UNREADABLE:]
-    if len(recent) == UNREADABLE and all(_unreadable(turn) for turn in recent):
-        return Ending(ExitReason.FORMAT_ERRORS, f"{UNREADABLE} replies in a row held no readable action")
-    return None
-
-
-def _unreadable(turn: Turn) -> bool:
-    return all(seen.status == "format_error" for seen in turn.observations)
+    A command ends itself, with all it started, when its time is up; a cancelled one might not.
+    """
+    when = deadline.when()
+    assert when is not None
+    deadline.reschedule(when + GRACE)
+    try:
+        yield when
+    finally:
+        if not deadline.expired():
+            deadline.reschedule(when)
 
 
 def _note(run: _Run) -> str:
     """Return the last line of the next message: what is left, behind a word on repeated calls."""
-    calls = [_written(call) for turn in run.turns for call in turn.actions]
-    times = next((n for n, call in enumerate(reversed(calls)) if call != calls[-1]), len(calls))
-    again = [prompts.AGAIN.format(times=times)] if times >= REPEATED and run.turns[-1].actions else []
+    times = repeats(run.turns)
+    again = [prompts.AGAIN.format(times=times)] if times >= REPEATED else []
     return "\n".join([*again, remaining(run.budget, spent(run.turns))])
-
-
-def _written(call: ToolCall) -> str:
-    return json.dumps([call.name, call.arguments], sort_keys=True, default=str)
 
 
 async def _uninterrupted(run: _Run, ending: Ending) -> tuple[Ending, tuple[str, ...]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from envs.task import PublicTask
 
 SYSTEM = """\
-You fix an issue in a code repository. You work alone, in a sandbox without network, by calling tools.
-Nobody answers questions: decide, and say what you assumed when you submit.
+You fix an issue in a code repository. You work alone, in a sandbox without network, by calling tools; a
+reply may hold several calls, which run in order. Nobody answers questions: decide, and say what you assumed
+when you submit.
 
 Your patch is judged by tests you cannot see, written by the maintainers for this issue, and by the existing
 tests. It competes with other attempts; the tests each attempt writes are run against all of them.

@@ -37,9 +37,8 @@ async def _definitions(sandbox: Sandbox, query: str, below: str) -> list[str]:
     name = query.strip().removesuffix("()").rpartition(".")[2]
     if not name.isidentifier():
         return []
-    sources = await fetch(sandbox, _patterns(below))
-    holding = {file: text for file, text in sources.items() if name.lower() in text.lower()}
-    return await asyncio.to_thread(_matching, holding, query.strip().removesuffix("()"))
+    sources = await fetch(sandbox, _patterns(below), holding=name)
+    return await asyncio.to_thread(_matching, sources, query.strip().removesuffix("()"))
 
 
 def _patterns(below: str) -> tuple[str, ...]:
@@ -92,7 +91,7 @@ def _hit(line: str) -> str:
 
 def _place(hit: str) -> tuple[str, int]:
     path, number, _ = hit.split(":", 2)
-    return path, int(number) if number.isdigit() else 0
+    return path, int(number) if number.isdecimal() else 0
 
 
 def _bounded(lines: list[str], limit: int, what: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import shlex
-import tarfile
 
 from sandbox.base import Sandbox, SandboxFileError
 
@@ -18,11 +17,13 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 
 _FETCH = """
 archive=$(mktemp) || exit 1
-{{ git -c safe.directory='*' ls-files -z --cached --others --exclude-standard -- {patterns} 2>/dev/null ||
-  find . -path ./.git -prune -o -type f '(' {names} ')' -print0; }} |
+exec 2>/dev/null
+{{ git -c safe.directory='*' ls-files -z --cached --others --exclude-standard -- {patterns} ||
+  find . -path ./.git -prune -o -type f '(' {paths} ')' -print0; }} |
   sed -z 's,^\\./,,; s,^,./,' |
-  xargs -0 -r sh -c 'exec find "$@" -maxdepth 0 -type f -size -{blocks} -print0' sh 2>/dev/null |
-  tar --null --no-recursion --ignore-failed-read -T - -cf - 2>/dev/null | head -c {total} > "$archive"
+  xargs -0 -r sh -c 'exec find "$@" -maxdepth 0 -type f -size -{blocks} -print0' sh |
+  {narrow} |
+  tar --null --no-recursion --ignore-failed-read -T - -cf - | head -c {total} > "$archive"
 printf '%s' "$archive"
 """
 
@@ -32,15 +33,21 @@ async def fetch_python(sandbox: Sandbox) -> dict[str, str]:
     return await fetch(sandbox, ("*.py",))
 
 
-async def fetch(sandbox: Sandbox, patterns: tuple[str, ...]) -> dict[str, str]:
+async def fetch(sandbox: Sandbox, patterns: tuple[str, ...], holding: str = "") -> dict[str, str]:
     """Return the repository's text files that match any of the shell patterns, by path, sorted.
+
+    Args:
+        sandbox: where the repository is.
+        patterns: as git's `ls-files` takes them; `*` matches `/` too.
+        holding: only files with this text in them, upper or lower case.
 
     Raises:
         SandboxGoneError: the sandbox is gone.
     """
     script = _FETCH.format(
         patterns=" ".join(shlex.quote(pattern) for pattern in patterns),
-        names=" -o ".join(f"-name {shlex.quote(pattern)}" for pattern in patterns),
+        paths=" -o ".join(f"-path {shlex.quote('./' + pattern)}" for pattern in patterns),
+        narrow=f"xargs -0 -r grep -lZiF -e {shlex.quote(holding)} --" if holding else "cat",
         blocks=FILE // 512 + 1,
         total=TOTAL,
     )
@@ -57,6 +64,8 @@ async def fetch(sandbox: Sandbox, patterns: tuple[str, ...]) -> dict[str, str]:
 
 def unpack(data: bytes) -> dict[str, str]:
     """Return the text files of a tar archive, which may be cut off, by path, sorted."""
+    import tarfile
+
     files: dict[str, str] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:

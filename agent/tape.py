@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from agent.messages import Message, Reply, Sampling, ToolSpec
@@ -23,19 +24,29 @@ _NOISE = (
 
 
 def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> str:
-    """Return what identifies a request: the SHA-256 of its canonical JSON, run-to-run noise taken out.
+    """Return what identifies a request: a SHA-256 over its canonical JSON, run-to-run noise taken out.
 
     Durations, addresses, times of day, process numbers and names below /tmp count as the same.
     """
     request = {
         "messages": [
-            message.model_dump() | {"content": without_noise(message.content)} for message in messages
+            _digest(message.content, _canonical(message.model_dump(exclude={"content"})))
+            for message in messages
         ],
         "tools": [tool.model_dump() for tool in tools],
         "sampling": sampling.model_dump(),
     }
-    text = json.dumps(request, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_canonical(request).encode("ascii")).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _digest(content: str, rest: str) -> str:
+    """Return the SHA-256 of a message without noise; a conversation asks for each of its again every turn."""
+    return hashlib.sha256(_canonical([without_noise(content), rest]).encode("ascii")).hexdigest()
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
 def without_noise(text: str) -> str:

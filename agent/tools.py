@@ -46,7 +46,7 @@ class Toolbox:
             text, status = str(error), "error"
         except SandboxGoneError:
             raise
-        except SandboxError as error:
+        except (SandboxError, OSError, ValueError) as error:  # NUL or half characters in a name, for instance
             text, status = f"The sandbox could not do that: {error}", "error"
         return Observation.model_validate(
             {"call_id": call.id, "text": text, "status": status, "seconds": time.monotonic() - started}

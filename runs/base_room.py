@@ -56,9 +56,9 @@ class BaseRoom:
         from sandbox.hosts import open_host
 
         async with self._lock:
-            if self._host is None:
-                self._host = await asyncio.to_thread(open_host, self._recipe.sandbox)
-            return self._host
+            host = self._host or await asyncio.to_thread(open_host, self._recipe.sandbox)
+            self._host = host
+            return host
 
     async def base(self) -> Sandbox:
         """Return the base sandbox, starting it at the first call; it is to be forked and never changed."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-
-from selection.pool import read_candidates
 
 from agent.trajectory import Trajectory
 from envs.task import Task
@@ -14,6 +13,7 @@ from runs.cheater import plant
 from runs.job import Job
 from runs.journal import Journal
 from selection.candidate import Candidate
+from selection.pool import read_candidates
 from selection.separate import candidate_from_diff
 
 
@@ -28,7 +28,7 @@ async def gather_candidates(
         PoolError: a file of candidates cannot be read.
     """
     outside = await _outside(job, task, room, journal)
-    tree = BaseTree(await room.root()) if trajectories or outside else None
+    tree = await asyncio.to_thread(BaseTree, await room.root())
     pool = [
         candidate_from_diff(
             trajectory.diff,

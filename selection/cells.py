@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from pydantic import Field
+
 from agent.messages import Value
 from envs.outcomes import Outcome, TestRun
 from sandbox.base import Status
@@ -22,8 +24,8 @@ class Cell(Value):
     `trouble` says what went wrong with the sandbox or in placing the test file, and then nothing ran.
     """
 
-    outcomes: dict[str, Outcome] = {}
-    messages: dict[str, str] = {}
+    outcomes: dict[str, Outcome] = Field(default_factory=dict)
+    messages: dict[str, str] = Field(default_factory=dict)
     status: Status = Status.EXITED
     exit_code: int = 0
     seconds: float = 0.0
@@ -41,19 +43,18 @@ class Cell(Value):
         A test the run does not report takes the fate of its file or of the run: broken, out of time,
         crashed; when all of those went well it is missing. It is never a pass.
         """
-        path = test.split("::", 1)[0]
-        if test in self.outcomes:
-            return self.outcomes[test], self.messages.get(test, "")
         if not self.applied:
             return Outcome.NOT_APPLIED, self.trouble
         if self.trouble:
             return Outcome.MISSING, self.trouble
+        for name in (test, test.split("::", 1)[0]):
+            found = self.outcomes.get(name, Outcome.MISSING)
+            if found is not Outcome.MISSING and (name == test or found is not Outcome.PASSED):
+                return found, self.messages.get(name, "")
         if self.status is Status.TIMED_OUT:
             return Outcome.TIMED_OUT, "the run was ended when its time was up"
-        if self.outcomes.get(path, Outcome.PASSED) is not Outcome.PASSED:
-            return self.outcomes[path], self.messages.get(path, "")
         if not self.orderly:
-            return Outcome.ERROR, f"the test run ended with {self.status.value}, exit code {self.exit_code}"
+            return Outcome.ERROR, f"the test run {self.status.value}, exit code {self.exit_code}"
         return Outcome.MISSING, "the run did not report it"
 
 
@@ -89,7 +90,13 @@ class MemoryCells:
 
 
 def cell_key(
-    base_commit: str, patch: str, file: TestFile | None, targets: Sequence[str], runner: str, timeout: float, turn: int
+    base_commit: str,
+    patch: str,
+    file: TestFile | None,
+    targets: Sequence[str],
+    runner: str,
+    timeout: float,
+    turn: int,
 ) -> str:
     """Return the key of a cell: a hash of everything that decides what it holds.
 

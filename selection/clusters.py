@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from envs.patches import split
 from sandbox.base import PatchError, Sandbox, SandboxFileError
 from sandbox.forks import forked
+from selection import hunks
 from selection.candidate import Candidate
 from selection.normalise import Files, cluster_key
+
+MODES = ("old mode ", "new mode ", "new file mode ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,7 @@ def content_order(candidate: Candidate) -> tuple[int, str, str]:
 
 def changed_lines(patch: str) -> int:
     """Return how many lines a patch adds and removes."""
-    return sum(
-        line.startswith(("+", "-")) and not line.startswith(("+++ ", "--- ")) for line in patch.split("\n")
-    )
+    return sum(hunks.changed_lines(part.text) for part in split(patch))
 
 
 def touched(patch: str) -> tuple[str, ...]:
@@ -80,14 +82,28 @@ def touched(patch: str) -> tuple[str, ...]:
 
 async def _key(base: Sandbox, patch: str) -> str | PatchError:
     paths = touched(patch)
-    modes = "\n".join(line for line in patch.split("\n") if line.startswith(("old mode ", "new mode ", "new file mode ")))
+    modes = "\n".join(line for line in patch.split("\n") if line.startswith(MODES))
     async with forked(base) as box:
         before = await _contents(box, paths)
         try:
+            await _require_plain(box, patch, paths)
             await box.apply_patch(patch)
         except PatchError as error:
             return error
         return cluster_key(before, await _contents(box, paths), modes)
+
+
+async def _require_plain(box: Sandbox, patch: str, paths: Collection[str]) -> None:
+    """Ask git which files a patch names, so that none is patched that was not seen before."""
+    command = ["git", "-c", "safe.directory=*", "apply", "--numstat", "-z", "-"]
+    result = await box.exec(command, stdin=_bytes(patch), timeout=60)
+    if not result.ok:
+        raise PatchError(result.text.strip().split("\n")[0] or "git cannot read it")
+    entries = [entry.split("\t", 2)[-1] for entry in _text(result.output).split("\0")]
+    named = {posixpath.normpath(name) for name in entries if name}
+    hidden = named - {posixpath.normpath(path) for path in paths}
+    if hidden:
+        raise PatchError(f"its headers disagree about the file they patch: {min(hidden)}")
 
 
 async def _contents(box: Sandbox, paths: Sequence[str]) -> Files:
@@ -98,6 +114,10 @@ async def _contents(box: Sandbox, paths: Sequence[str]) -> Files:
         except SandboxFileError:
             files[path] = None
     return files
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "surrogateescape")
 
 
 def _bytes(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What one file's section of a git diff says: its added lines, a new file's content, the sections it touches."""
+"""What one file's section of a git diff says: added lines, a new file's content, the sections it touches."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ NO_NEWLINE = "\\"
 
 def is_binary(section: str) -> bool:
     """Whether git tells the change as a binary one."""
-    return "\nGIT binary patch\n" in section or re.search(r"^Binary files .* differ$", section, re.MULTILINE) is not None
+    return (
+        "\nGIT binary patch\n" in section
+        or re.search(r"^Binary files .* differ$", section, re.MULTILINE) is not None
+    )
 
 
 def added_lines(section: str) -> list[str]:
     """Return the lines a section adds, without their signs."""
     return [line for _, sign, line in _changes(section) if sign == "+"]
+
+
+def changed_lines(section: str) -> int:
+    """Return how many lines a section adds and removes; a binary change is one."""
+    return 1 if is_binary(section) else sum(sign in "+-" for _, sign, _ in _changes(section))
 
 
 def new_content(section: str) -> str:
@@ -43,20 +51,21 @@ def touched_sections(section: str, before: str) -> set[str]:
         section: the file's section of the diff.
         before: the file as it is on the base.
     """
-    headers = _headers(before)
+    headers = ["", *_headers(before)]
     found: set[str] = set()
     current, last = "", -1
     for number, sign, line in _changes(section):
-        if number != last and sign != "+":
-            current = headers[number - 1] if 0 < number <= len(headers) else current
-        elif sign == "+" and number > last + 1:
-            current = headers[number - 2] if 1 < number <= len(headers) + 1 else ""
+        if sign == "+":
+            header = HEADER.match(line)
+            if header:
+                current = header[1]
+            elif number > last + 1:
+                current = headers[number - 1] if number <= len(headers) else ""
+        elif sign != NO_NEWLINE:
+            current = headers[number] if number < len(headers) else ""
         last = number
-        header = HEADER.match(line)
-        if header and sign in "+ ":
-            current = header[1]
-        if sign == "-" or (sign == "+" and line.strip()):
-            found.add(header[1] if header else current)
+        if sign in "+-" and line.strip():
+            found.add(current)
     return found
 
 
@@ -72,7 +81,7 @@ def _headers(text: str) -> list[str]:
 
 
 def _changes(section: str) -> Iterator[tuple[int, str, str]]:
-    """Yield each line of the hunks: its number in the old file (the next one's for additions), sign and text."""
+    """Yield each line of the hunks: its number in the old file (for additions the next one's), sign, text."""
     number = old = new = 0
     for line in section.split("\n"):
         start = HUNK.match(line)

@@ -1,4 +1,4 @@
-"""The test matrix: every generated test and the existing tests near the change, on the base and on every cluster."""
+"""The test matrix: generated tests and existing tests near the change, on the base and on every cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from selection.candidate import Candidate, DroppedEdit, TestFile
 from selection.cells import Cell, CellStore, MemoryCells
 from selection.clusters import Clusters
 from selection.normalise import normal_text
-from selection.row import Bench, Row
+from selection.row import Batch, Bench, Row
 
 BASE = "base"
 """The row of the untouched repository."""
@@ -113,20 +113,22 @@ async def run_matrix(
     """
     files, refused = await _files(base, candidates)
     patches = {one.id: one.patch for one in candidates}
-    bench = Bench(task, base, cells if cells is not None else MemoryCells(), asyncio.Semaphore(parallel), timeout)
+    bench = Bench(
+        task, base, cells if cells is not None else MemoryCells(), asyncio.Semaphore(parallel), timeout
+    )
     first, again = Row(bench, "", turn=1), Row(bench, "", turn=2)
     rows = {key: Row(bench, patches[ids[0]]) for key, ids in clusters.members.items()}
-    await _run_rows((first, again), tuple(files), tuple(regression_targets))
+    everything = (tuple(regression_targets),) if regression_targets else ()
+    await _run_rows((first, again), tuple(files), everything)
     _require_base(first, again)
-    near = first.worth_running(regression_targets)
-    await _run_rows(tuple(rows.values()), tuple(files), near)
+    await _run_rows(tuple(rows.values()), tuple(files), first.batches_worth_running())
     return _assemble(files, first, again, rows, refused)
 
 
-async def _run_rows(rows: Sequence[Row], files: Sequence[TestFile], targets: Sequence[str]) -> None:
+async def _run_rows(rows: Sequence[Row], files: Sequence[TestFile], batches: Sequence[Batch]) -> None:
     async with asyncio.TaskGroup() as group:
         for row in rows:
-            group.create_task(row.run(files, targets))
+            group.create_task(row.run(files, batches))
 
 
 def _require_base(*rows: Row) -> None:
@@ -183,7 +185,14 @@ def _assemble(
     for file, authors in files.items():
         names = _names([row.generated[file] for row in (*everyone.values(), again)], file.path)
         columns += [(generated_case(file, name, authors), file) for name in names]
-    known = sorted({name for cell in (*first.regressions, *again.regressions) for name in cell.outcomes})
+    known = sorted(
+        {
+            name
+            for cell in (*first.existing.values(), *again.existing.values())
+            for name in cell.outcomes
+            if "::" in name
+        }
+    )
     columns += [(TestCase(name, None, name), None) for name in known]
     outcomes: dict[tuple[str, str], Outcome] = {}
     messages: dict[tuple[str, str], str] = {}

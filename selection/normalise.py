@@ -1,8 +1,9 @@
 """Source files reduced to what a program means, so that patches that differ only in dress compare equal.
 
 Python loses comments, docstrings and layout: by its syntax tree where this Python parses it, else by
-tree-sitter's (older and newer dialects). Anything else keeps its text, without blanks at the ends of lines. Paths,
-names, operators, constants and the contents of strings always count (R2E-Gym and Trae merge across them).
+tree-sitter's (older and newer dialects). Anything else keeps its text, without blanks at the ends of lines.
+Paths, names, operators, constants and the contents of strings always count (R2E-Gym and Trae merge across
+some of them).
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def cluster_key(before: Files, after: Files, modes: str = "") -> str:
         after: the same paths with the patch applied.
         modes: changes of file modes, as git tells them.
     """
-    changed = {path: data for path, data in after.items() if _form(path, data) != _form(path, before.get(path))}
+    changed = {
+        path: data for path, data in after.items() if _form(path, data) != _form(path, before.get(path))
+    }
     return hashlib.sha256(f"{normal_form(changed)}\n{modes}".encode()).hexdigest()[:16]
 
 
@@ -81,12 +84,16 @@ def _drop_docstrings(tree: ast.AST) -> None:
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and not getattr(node, "name", "").startswith(GRAMMAR_IN_DOCSTRINGS):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 del node.body[0]
 
 
 def _by_tree_sitter(content: bytes) -> str | None:
-    """Return the tree as nested brackets around its tokens, None where the text is no Python of any dialect."""
+    """Return the tree as nested brackets around its tokens, None where the text is no Python at all."""
     root = _parser().parse(content).root_node
     if root.has_error:
         return None
@@ -96,7 +103,9 @@ def _by_tree_sitter(content: bytes) -> str | None:
         node = pending.pop()
         if isinstance(node, str):
             parts.append(node)
-        elif node.type in {"comment", "line_continuation"} or (_is_docstring(node) and b"__doc__" not in content):
+        elif node.type in {"comment", "line_continuation"} or (
+            _is_docstring(node) and b"__doc__" not in content
+        ):
             continue
         elif node.type == "string" or not node.children:
             parts.append(repr(node.text))

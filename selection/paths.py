@@ -1,6 +1,6 @@
 """What a path and its content are to a test run: a test, configuration of the runner, scratch, or source.
 
-A name alone is not enough: pytest's own sources, `numpy/testing` and `django/test` are programs about testing.
+A name alone is not enough: pytest's own sources, `numpy/testing`, `django/test` are programs about testing.
 A file belongs to a suite when it lies in a folder `tests` or `test`, or in a top-level folder `testing`, that
 holds files which pytest would collect by name; everything below such a folder (data, support modules) is test
 material. Elsewhere a file is a test when it has a test's name and its content defines tests.
@@ -33,10 +33,26 @@ SECTIONED_FILES = ("setup.cfg", "pyproject.toml")
 RUNNER_MODULES = ("pytest", "_pytest", "pluggy", "iniconfig", "unittest", "coverage", "xdist", "junitparser")
 """Modules of the runner, which a file of that name at the top of the repository would hide."""
 PACKAGING_SECTIONS = ("tool.setuptools", "tool.poetry", "tool.hatch", "tool.flit", "tool.pdm")
-RUNNER_SECTIONS = ("tool", "pytest", "coverage", "aliases", "test", "project.entry-points", "options.entry_points")
+RUNNER_SECTIONS = (
+    "tool",
+    "pytest",
+    "coverage",
+    "aliases",
+    "test",
+    "project.entry-points",
+    "options.entry_points",
+)
 
 NEVER_SOURCE = ("*.orig", "*.rej", "*.pyc", "*.pyo", "*.swp", "*~", ".DS_Store", "nohup.out")
-NEVER_SOURCE_FOLDERS = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox")
+NEVER_SOURCE_FOLDERS = (
+    "__pycache__",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".tox",
+    ".nox",
+)
 SCRATCH_FILES = ("*.log", "*.patch", "*.diff", "*.bak", "*.tmp", "*.out", "core")
 SCRATCH_SCRIPT = re.compile(
     r"(repro|reproduc\w*|debug|tmp|temp|scratch|demo|check|verify|validate|try|trial|test|run|minimal|issue|bug|fix|mwe"
@@ -90,13 +106,14 @@ def configures_runner(path: str) -> bool:
     pure = PurePosixPath(path)
     if any(part.endswith((".egg-info", ".dist-info")) for part in pure.parts):
         return True
-    if pure.parts and pure.parts[0].removesuffix(".py") in RUNNER_MODULES:
+    top = pure.parts[1:2] if pure.parts[:1] == ("src",) else pure.parts[:1]
+    if top and top[0].removesuffix(".py") in RUNNER_MODULES:
         return True
     return any(fnmatch(pure.name, pattern) for pattern in RUNNER_FILES)
 
 
 def is_runner_section(section: str) -> bool:
-    """Whether a section of `setup.cfg` or `pyproject.toml` can change a test run; an unknown one (empty) can."""
+    """Whether a section of `setup.cfg` or `pyproject.toml` can change a test run; an unknown one can."""
     name = section.strip().strip("[]").strip().replace('"', "").replace(":", ".")
     if name.startswith(PACKAGING_SECTIONS):
         return False

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from envs.outcomes import Outcome
 from envs.task import PublicTask
 from envs.testrun import run_tests
-from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError
+from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError, Status
 from sandbox.forks import forked
 from selection.candidate import TestFile
 from selection.cells import Cell, CellStore, cell_key, cell_of
+
+Batch = tuple[str, ...]
+"""Existing test files that are run together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +35,25 @@ class Row:
 
     def __init__(self, bench: Bench, patch: str, turn: int = 1) -> None:
         self.generated: dict[TestFile, Cell] = {}
-        self.regressions: tuple[Cell, ...] = ()
-        self._by_target: dict[str, Cell] = {}
+        self.existing: dict[Batch, Cell] = {}
         self._bench = bench
         self._patch = patch
         self._turn = turn
         self._room: Sandbox | None = None
         self._opening = asyncio.Lock()
 
-    async def run(self, files: Sequence[TestFile], targets: Sequence[str]) -> None:
-        """Run each generated file by itself, and the existing tests together, or one by one if that fails.
+    async def run(self, files: Sequence[TestFile], batches: Sequence[Batch]) -> None:
+        """Run each generated file by itself, and the existing tests batch by batch.
 
         Args:
             files: generated test files.
-            targets: existing test files.
+            batches: existing test files, those of a batch in one run.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 for file in files:
                     group.create_task(self._run_file(file))
-                group.create_task(self._run_existing(tuple(targets)))
+                group.create_task(self._run_existing(batches))
         finally:
             if self._room is not None:
                 await asyncio.shield(self._room.close())
@@ -61,47 +63,52 @@ class Row:
         """Return what a test did here, and why; `file` is the generated file it lies in."""
         if file is not None:
             return self.generated[file].outcome(test)
-        cell = next((cell for cell in self.regressions if test in cell.outcomes), None)
-        cell = cell or self._by_target.get(test.split("::", 1)[0])
-        cell = cell or next((cell for cell in self.regressions if not cell.orderly), None)
-        return cell.outcome(test) if cell else (Outcome.MISSING, "the run did not report it")
+        path = test.split("::", 1)[0]
+        cell = next((cell for batch, cell in self.existing.items() if path in batch), None)
+        cell = cell or next((cell for cell in self.existing.values() if not cell.orderly), None)
+        return cell.outcome(test) if cell else (Outcome.MISSING, "it was not run")
 
     def cells(self) -> tuple[Cell, ...]:
         """Return every cell of the row."""
-        return (*self.generated.values(), *self.regressions)
+        return (*self.generated.values(), *self.existing.values())
 
-    def worth_running(self, targets: Sequence[str]) -> tuple[str, ...]:
-        """Return the targets with a test that passes here: the others cannot show that a patch breaks one."""
-        passing = {
-            name.split("::", 1)[0]
-            for cell in self.regressions
-            for name, outcome in cell.outcomes.items()
-            if outcome is Outcome.PASSED
-        }
-        return tuple(target for target in targets if target in passing)
+    def batches_worth_running(self) -> tuple[Batch, ...]:
+        """Return the batches that ran here, less the files in which nothing passes."""
+        found = []
+        for batch, cell in self.existing.items():
+            passing = {test.split("::", 1)[0] for test, one in cell.outcomes.items() if one is Outcome.PASSED}
+            found.append(tuple(target for target in batch if target in passing))
+        return tuple(batch for batch in found if batch)
 
     async def _run_file(self, file: TestFile) -> None:
         self.generated[file] = await self._cell(file, (file.path,))
 
-    async def _run_existing(self, targets: tuple[str, ...]) -> None:
-        """Run the existing tests; a run that hangs or crashes is told apart file by file."""
-        if not targets:
-            return
-        whole = await self._cell(None, targets)
-        if whole.orderly or len(targets) == 1:
-            self.regressions = (whole,)
-            self._by_target = dict.fromkeys(targets, whole)
-            return
-        async with asyncio.TaskGroup() as group:
-            running = {target: group.create_task(self._cell(None, (target,))) for target in targets}
-        self._by_target = {target: task.result() for target, task in running.items()}
-        self.regressions = tuple(self._by_target.values())
+    async def _run_existing(self, batches: Sequence[Batch]) -> None:
+        """Run batches; one that hangs or crashes is told apart file by file.
+
+        A patch with which one file alone runs out of time is not given the time of the others: they count
+        as out of time with the batch.
+        """
+        for batch in batches:
+            cell = await self._cell(None, batch)
+            if not cell.orderly and len(batch) > 1:
+                await self._run_existing([(target,) for target in batch])
+                continue
+            self.existing[batch] = cell
+            if self._patch and cell.status is Status.TIMED_OUT:
+                return
 
     async def _cell(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
         """Return a cell: the finished one where the store has it, else a run's, kept before it is used."""
         bench = self._bench
         key = cell_key(
-            bench.task.base_commit, self._patch, file, targets, bench.task.test_runner, bench.timeout, self._turn
+            bench.task.base_commit,
+            self._patch,
+            file,
+            targets,
+            bench.task.test_runner,
+            bench.timeout,
+            self._turn,
         )
         known = bench.cells.get(key)
         if known is not None:

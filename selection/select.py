@@ -1,8 +1,8 @@
 """The rule that picks one patch by votes, or abstains.
 
-A candidate can win when its patch applies and changes something, breaks no existing test, and at least one test that
-fails on the base passes with it. Of those the order is: votes, independent samples that made the same program,
-fewer changed lines, and then a hash of the content. Nothing depends on the order in which candidates came.
+A candidate can win when its patch applies and changes something, breaks no existing test, and at least one
+test that fails on the base passes with it. Of those the order is: votes, independent samples that made the
+same program, fewer changed lines, and then a hash of the content. Nothing depends on the order of candidates.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote |
     """Return why a candidate cannot win whatever the others do, empty where it can."""
     if not one.patch.strip():
         if not one.dropped:
-            return "its diff is empty"
+            return "its diff changes nothing"
         return f"no source change left: {_dropped(one)}"
     if one.id in clusters.failed:
         return f"does not apply: {clusters.failed[one.id]}"
@@ -78,10 +78,10 @@ def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote |
     if vote.regressions:
         return f"breaks {some(vote.regressions)}{aside}"
     if not vote.count:
-        number = len(speaking(matrix))
+        number = len(vote.failed) or len(speaking(matrix))
         if not number:
             return f"no test fails on the base, so none can speak for it{aside}"
-        return f"fails {len(vote.failed)} of {number} reproduction tests{aside}"
+        return f"fails {number} of {number} reproduction tests{aside}"
     return ""
 
 
@@ -90,7 +90,7 @@ def _dropped(one: Candidate) -> str:
 
 
 def _outranked(one: Candidate, winner: Candidate, clusters: Clusters, votes: Mapping[str, Vote]) -> str:
-    """Return what put the winner before a candidate that could have won; empty within the winner's cluster."""
+    """Return what put the winner before a candidate that could have won; empty for its own cluster."""
     mine, its = clusters.key_of(one.id), clusters.key_of(winner.id)
     if mine == its:
         return ""
@@ -121,17 +121,19 @@ def _abstained(
     """Return why nothing was chosen, the earliest hurdle at which the last candidates fell."""
     if not order:
         return "abstains: there are no candidates"
-    number = _count(len(order), "candidate")
+    all_of_them = _count(len(order), "candidate")
     if not any(one.patch.strip() for one in order):
-        return f"abstains: of {number}, none changes a source file"
+        return f"abstains: of {all_of_them}, none changes a source file"
     if not clusters.members:
-        return f"abstains: of {number}, no patch applies"
+        return f"abstains: of {all_of_them}, no patch applies"
     if not matrix.generated:
         return "abstains: no evidence: no candidate brought a test that could be run"
     if not speaking(matrix):
-        return f"abstains: no evidence: none of {_count(len(matrix.generated), 'generated test')} fails on the base"
+        number = _count(len(matrix.generated), "generated test")
+        return f"abstains: no evidence: none of {number} fails on the base"
     if not any(vote.count for vote in votes.values()):
-        return f"abstains: no candidate passes any of {_count(len(speaking(matrix)), 'test')} that fail on the base"
+        number = _count(len(speaking(matrix)), "test")
+        return f"abstains: no candidate passes any of {number} that fail on the base"
     return "abstains: every candidate with a vote breaks existing tests"
 
 

@@ -1,7 +1,7 @@
-"""A diff taken apart into what is judged (source), what judges (new tests) and what is dropped, by path and content.
+"""A diff taken apart by path and content: what is judged (source), what judges (new tests), what is dropped.
 
-Nothing here trusts who made the diff: a file that a test run reads as its own configuration, an existing test and
-its support files never reach a row of the matrix, whoever changed them and whatever for.
+Nothing here trusts who made the diff: changes to what a test run reads as its configuration, to an existing
+test or its support files never reach a row of the matrix, whoever made them and whatever for.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def candidate_from_diff(
     tests: list[TestFile] = []
     dropped: list[DroppedEdit] = []
     scratch: list[FilePatch] = []
-    for part in split(diff):
+    for part in split(diff if diff.endswith("\n") else f"{diff}\n"):
         reason = _why_dropped(part, view)
         if reason:
             dropped.append(DroppedEdit(part.path, reason))
-        elif _is_new(part) and _is_test(part, view):
+        elif part.added and _is_test(part, view):
             tests.append(TestFile(part.path, new_content(part.text), id_))
-        elif _is_new(part) and paths.is_scratch(part.path, view.packages):
+        elif part.added and paths.is_scratch(part.path, view.packages):
             scratch.append(part)
         else:
             kept.append(part)
@@ -85,11 +85,17 @@ def _why_dropped(part: FilePatch, view: _View) -> str:
     ends = {posixpath.normpath(path) for path in (part.old_path, part.path) if path}
     if any(paths.configures_runner(path) and not _is_source_of(path, view) for path in ends):
         return "configures the test run"
-    if any(posixpath.basename(path) in paths.SECTIONED_FILES for path in ends) and _touches_runner_section(part, view):
+    if any(posixpath.basename(path) in paths.SECTIONED_FILES for path in ends) and _touches_runner_section(
+        part, view
+    ):
         return "changes the section of a tool that tests run with"
     if any(_is_existing_test(path, view) for path in ends):
         return f"{_deed(part)} an existing test"
-    if not _is_new(part):
+    if part.kind in {"renamed", "copied"} and (
+        paths.in_suite(part.path, view.suites) or paths.has_test_name(part.path)
+    ):
+        return "moves source among the tests"
+    if not part.added:
         return ""
     if part.path in view.base:
         return "adds a file that the base already has"
@@ -122,9 +128,10 @@ def _is_test(part: FilePatch, view: _View) -> bool:
 
 def _is_source_of(path: str, view: _View) -> bool:
     """Whether the base itself ships a module of the runner there, as the runner's own repository does."""
-    pure = PurePosixPath(path)
-    shipped = bool(pure.parts) and (pure.parts[0] in view.folders or pure.parts[0] in view.base)
-    return shipped and pure.parts[0].removesuffix(".py") in paths.RUNNER_MODULES and pure.name != "conftest.py"
+    parts = PurePosixPath(path).parts
+    top = posixpath.join(*parts[: 2 if parts[0] == "src" else 1])
+    named = posixpath.basename(top).removesuffix(".py") in paths.RUNNER_MODULES
+    return named and (top in view.folders or top in view.base) and parts[-1] != "conftest.py"
 
 
 def _touches_runner_section(part: FilePatch, view: _View) -> bool:
@@ -135,16 +142,9 @@ def _touches_runner_section(part: FilePatch, view: _View) -> bool:
     return any(paths.is_runner_section(section) for section in touched_sections(part.text, before))
 
 
-def _is_new(part: FilePatch) -> bool:
-    return part.added
-
-
 def _deed(part: FilePatch) -> str:
-    if part.deleted:
-        return "deletes"
-    if part.old_path and part.path and part.old_path != part.path:
-        return "renames"
-    return "edits"
+    deeds = {"deleted": "deletes", "renamed": "renames", "copied": "copies"}
+    return deeds.get(part.kind, "edits")
 
 
 def _created(diff: str) -> tuple[str, ...]:

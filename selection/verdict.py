@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one judge says of one candidate: a score in [0, 1], None when it could not judge, and its grounds."""
+    """What one judge says of one candidate: a score in [0, 1], None when it could not, and its grounds."""
 
     judge: str
     candidate: str

@@ -1,8 +1,8 @@
 """From a test matrix to votes: which tests speak, for whom, and which existing tests a patch breaks.
 
-The rule is CodeMonkeys' (each generated test votes for the patches that pass it) with its gaps closed: only tests
-that fail on the base speak; tests that tell the candidates apart in the same way are one ballot, however many
-they are; and nothing but a reported pass counts as one.
+The rule is CodeMonkeys' (each generated test votes for the patches that pass it) with its gaps closed: only
+tests that fail on the base speak; tests that tell the candidates apart in the same way are one ballot,
+however many they are; and nothing but a reported pass counts as one.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Ballot:
 class Vote:
     """What the tests say of one cluster.
 
-    `ballots` are those it wins, of `of` in all. `failed` are the speaking tests it does not pass. `own_only`
-    says that every ballot it wins was written by its own members alone. `regressions` are the existing tests
-    that pass on the base, twice, and not here, of `guards` in all.
+    `ballots` are those it wins, of `of` in all. `failed` are the tests of the others. `own_only` says
+    that every ballot it wins was written by its own members alone. `regressions` are the existing tests that
+    pass on the base, twice, and not here, of `guards` in all.
     """
 
     row: str
@@ -56,7 +56,7 @@ class Vote:
 
     @property
     def passed(self) -> tuple[str, ...]:
-        """The speaking tests it passes."""
+        """The tests of the ballots it wins."""
         return tuple(sorted(test.id for ballot in self.ballots for test in ballot.tests))
 
 
@@ -73,7 +73,9 @@ def speaking(matrix: TestMatrix) -> tuple[TestCase, ...]:
 def guarding(matrix: TestMatrix) -> tuple[TestCase, ...]:
     """Return the existing tests that pass on the base in both runs: those that a patch can break."""
     quarantined = set(matrix.quarantined)
-    return tuple(test for test in matrix.existing if test.id not in quarantined and matrix.passes(test.id, BASE))
+    return tuple(
+        test for test in matrix.existing if test.id not in quarantined and matrix.passes(test.id, BASE)
+    )
 
 
 def ballots(matrix: TestMatrix) -> tuple[Ballot, ...]:
@@ -91,7 +93,7 @@ def ballots(matrix: TestMatrix) -> tuple[Ballot, ...]:
 
 def count_votes(clusters: Clusters, matrix: TestMatrix) -> Mapping[str, Vote]:
     """Return each row's vote."""
-    cast, speakers, guards = ballots(matrix), speaking(matrix), guarding(matrix)
+    cast, guards = ballots(matrix), guarding(matrix)
     votes = {}
     for row in matrix.rows:
         won = tuple(ballot for ballot in cast if row in ballot.passes)
@@ -100,7 +102,7 @@ def count_votes(clusters: Clusters, matrix: TestMatrix) -> Mapping[str, Vote]:
             row=row,
             ballots=won,
             of=len(cast),
-            failed=tuple(sorted(test.id for test in speakers if not matrix.passes(test.id, row))),
+            failed=tuple(sorted(test.id for ballot in cast if ballot not in won for test in ballot.tests)),
             own_only=bool(won) and all(ballot.authors <= own for ballot in won),
             regressions=tuple(sorted(test.id for test in guards if not matrix.passes(test.id, row))),
             guards=len(guards),
@@ -132,8 +134,8 @@ def some(names: Sequence[str], most: int = 3) -> str:
 
 
 def _words(vote: Vote, targets: Mapping[str, str]) -> str:
-    if not vote.of and not vote.failed:
-        return "no generated test fails on the base"
+    if not vote.of:
+        return "no test that fails on the base passes with any candidate"
     parts = [f"{vote.count} of {vote.of} votes"]
     if vote.passed:
         parts.append(f"passes {some([targets[test] for test in vote.passed])}")

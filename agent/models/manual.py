@@ -19,6 +19,7 @@ from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import ModelUnavailableError
 from agent.tape import request_key
 
+EXAMPLE = '{"text": "...", "tool_calls": [{"id": "a", "name": "bash", "arguments": {"command": "ls"}}]}'
 POLL = 0.2
 """Seconds between two looks at the folder."""
 
@@ -28,10 +29,10 @@ class BadReplyError(ValueError):
 
 
 class ManualModel:
-    """Writes `NNN-sS-tT.request.md` and `.request.json`, and waits for `.reply.md` or `.reply.json` of that name.
+    """Writes `NNN-sS-tT.request.md` and `.request.json`, and waits for `.reply.md` or `.reply.json`.
 
-    A reply file that cannot be read is answered by `.error.txt` and waited for again. A request that lies in the
-    folder already, from an earlier run, is not written again, and its reply counts.
+    A reply file that cannot be read is answered by `.error.txt` and waited for again. A request that lies in
+    the folder already, from an earlier run, is not written again, and its reply counts.
     """
 
     native_tools = True
@@ -45,9 +46,13 @@ class ManualModel:
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise ModelUnavailableError(f"cannot write to {folder}: {error.strerror}; name a folder you own") from error
+            raise ModelUnavailableError(
+                f"cannot write to {folder}: {error.strerror}; name a folder you own"
+            ) from error
 
-    async def generate(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Reply:
+    async def generate(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+    ) -> Reply:
         """Write the request and wait for its reply.
 
         Raises:
@@ -82,7 +87,9 @@ class ManualModel:
 
     def _claim(self, ending: str) -> str:
         """Return a stem whose number nobody else has, however many write to the folder."""
-        numbers = [int(found.group()) for path in self._folder.iterdir() if (found := re.match(r"\d+", path.name))]
+        numbers = [
+            int(found.group()) for path in self._folder.iterdir() if (found := re.match(r"\d+", path.name))
+        ]
         number = max(numbers, default=0) + 1
         while True:
             try:
@@ -118,7 +125,7 @@ class ManualModel:
 
 
 def read_reply(path: Path, tools: Sequence[ToolSpec]) -> Reply:
-    """Return the reply in a file: JSON of a `Reply`, or text with calls in the dialect where tools were offered.
+    """Return the reply in a file: a `Reply` in JSON, or text with calls in the dialect if tools were offered.
 
     Raises:
         BadReplyError: it holds no such reply.
@@ -152,13 +159,14 @@ def render_request(stem: str, messages: Sequence[Message], tools: Sequence[ToolS
         how += ": plain text. Or"
     parts = [
         f"# Request {stem}",
-        f'{how} `{stem}.reply.json`: a JSON object such as `{{"text": "...", "tool_calls": [{{"id": "a", '
-        '"name": "bash", "arguments": {"command": "ls"}}]}`.',
+        f"{how} `{stem}.reply.json`: a JSON object such as `{EXAMPLE}`.",
     ]
     if tools:
         parts.append(dialect.render_tools(tools))
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
     for place, message in enumerate(messages):
-        about = f" (answers {message.tool_call_id})" if message.tool_call_id else ""
+        answered = message.tool_call_id or ""
+        about = f" (what {names.get(answered, 'call')} {answered} returned)" if answered else ""
         parts.append(f"{'-' * 80}\n# Message {place}: {message.role}{about}")
         calls = [dialect.render_call(call.name, call.arguments) for call in message.tool_calls]
         parts += [part for part in (message.content, *calls) if part]

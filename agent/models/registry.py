@@ -6,11 +6,13 @@ import difflib
 import importlib
 import importlib.util
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent.models.base import Model, UnknownModelError
+from agent.models.base import Model, ModelError, ModelUnavailableError, UnknownModelError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "mangabey.models"
 """Entry points of this group name factories that take the rest of the name, `""` when there is none."""
@@ -20,9 +22,9 @@ def load_model(name: str) -> Model:
     """Return the backend called `name`.
 
     Args:
-        name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>` for
-            an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a class or
-            factory without arguments.
+        name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
+            for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
+            class or factory without arguments.
 
     Raises:
         UnknownModelError: there is no such backend; lists those known.
@@ -33,10 +35,10 @@ def load_model(name: str) -> Model:
         return _BACKENDS[kind](rest)
     for plugin in _plugins():
         if plugin.name in (kind, name):
-            return _checked(plugin.load()(rest if plugin.name == kind else ""), name)
+            return _plugged(plugin, rest if plugin.name == kind else "", name)
     module, colon, attribute = name.rpartition(":")
     if colon and module and attribute.isidentifier():
-        return _checked(_imported(module, attribute, name)(), name)
+        return _checked(_made(_imported(module, attribute, name), (), name), name)
     raise UnknownModelError(_unknown(name))
 
 
@@ -81,15 +83,37 @@ _BACKENDS: dict[str, Callable[[str], Model]] = {
 
 
 def _plugins() -> tuple[EntryPoint, ...]:
+    from importlib.metadata import entry_points
+
     return tuple(entry_points(group=GROUP))
+
+
+def _plugged(plugin: EntryPoint, rest: str, name: str) -> Model:
+    try:
+        factory = plugin.load()
+    except (ImportError, AttributeError) as error:
+        raise ModelUnavailableError(f"the plug-in of {name!r} cannot be imported: {_line(error)}") from error
+    return _checked(_made(factory, (rest,), name), name)
+
+
+def _made(factory: Any, arguments: tuple[str, ...], name: str) -> object:
+    try:
+        return factory(*arguments)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelUnavailableError(f"the model {name!r} cannot be made: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _imported(module: str, attribute: str, name: str) -> Any:
     try:
         found = _from_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
     except (ImportError, OSError, SyntaxError) as error:
-        problem = " ".join(str(error).split())
-        raise UnknownModelError(f"the model {name!r} cannot be imported: {problem}") from error
+        raise UnknownModelError(f"the model {name!r} cannot be imported: {_line(error)}") from error
     if not hasattr(found, attribute):
         near = difflib.get_close_matches(attribute, dir(found), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -111,14 +135,17 @@ def _from_file(path: Path) -> Any:
 
 def _checked(model: object, name: str) -> Model:
     if not isinstance(model, Model):
-        raise UnknownModelError(f"{name} gives a {type(model).__name__}, which has not all of: name, native_tools, generate")
+        kind = type(model).__name__
+        raise UnknownModelError(f"{name} gives a {kind}, which lacks one of: name, native_tools, generate")
     return model
 
 
 def _unknown(name: str) -> str:
     known = known_models()
     near = difflib.get_close_matches(name, known, n=1) or [
-        shape for shape in known if difflib.get_close_matches(name.partition("/")[0], [shape.partition("/")[0]], n=1)
+        shape
+        for shape in known
+        if difflib.get_close_matches(name.partition("/")[0], [shape.partition("/")[0]], n=1)
     ]
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"there is no model {name!r}{hint} (known: {', '.join(known)})"

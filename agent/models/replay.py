@@ -36,7 +36,9 @@ class ReplayModel:
         replies = [reply for sample in self._samples.values() for _, reply in sample.replies.values()]
         self.native_tools = any(reply.tool_calls for reply in replies)
 
-    async def generate(self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling) -> Reply:
+    async def generate(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+    ) -> Reply:
         """Return the recorded reply.
 
         Raises:
@@ -49,10 +51,13 @@ class ReplayModel:
             known = ", ".join(str(sample) for sample in sorted(self._samples))
             raise ReplayDivergedError(f"{where} was not recorded; the samples in it are {known}")
         if turn not in recording.replies:
-            raise ReplayDivergedError(f"{where} was not recorded; the recording has {len(recording.replies)} turns")
+            raise ReplayDivergedError(
+                f"{where} was not recorded; the recording has {len(recording.replies)} turns"
+            )
         key, reply = recording.replies[turn]
         if key != request_key(messages, tools, sampling):
-            raise ReplayDivergedError(f"{where} differs from what was recorded: {_first_difference(messages, recording)}")
+            difference = _first_difference(messages, recording)
+            raise ReplayDivergedError(f"{where} differs from what was recorded: {difference}")
         return reply
 
 
@@ -75,7 +80,9 @@ def _read(path: Path) -> dict[int, _Recording]:
             if number == len(lines):
                 break  # a torn last line: the run was killed while writing it
             what = "no reply as expected" if isinstance(error, ValidationError) else "no event of a journal"
-            raise ModelUnavailableError(f"{path}, line {number}: {what}; is this a run's journal.jsonl?") from error
+            raise ModelUnavailableError(
+                f"{path}, line {number}: {what}; is this a run's journal.jsonl?"
+            ) from error
     if not any(sample.replies for sample in samples.values()):
         raise ModelUnavailableError(f"{path} holds no replies to play")
     return samples
@@ -103,11 +110,13 @@ def _first_difference(messages: Sequence[Message], recording: _Recording) -> str
         elif message.role == "tool" or (message.role == "user" and turn >= 0):
             expected = recording.observations.get((turn, index))
             if expected is not None and without_noise(expected) not in without_noise(message.content):
-                return f"message {place} ({message.role}), what action {index} of turn {turn} returned: {_excerpt(message)}"
+                what = f"message {place} ({message.role}), what action {index} of turn {turn} returned"
+                return f"{what}: {_excerpt(message)}"
             index += 1
     if turn < 0:
         return "message 0 or 1, the instructions and the issue, or the tools or the sampling"
-    return f"message {len(messages) - 1} ({messages[-1].role}), the last before turn {turn + 1}: {_excerpt(messages[-1])}"
+    last = messages[-1]
+    return f"message {len(messages) - 1} ({last.role}), the last before turn {turn + 1}: {_excerpt(last)}"
 
 
 def _excerpt(message: Message) -> str:

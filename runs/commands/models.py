@@ -18,9 +18,4 @@ def models(
     from agent.models.registry import known_models
 
     known = known_models()
-    if as_json:
-        typer.echo(json.dumps(dict(known), indent=1))
-        return
-    width = max(map(len, known))
-    for name, what in known.items():
-        typer.echo(f"{name:<{width}}  {what}")
+    typer.echo(json.dumps(known, indent=1) if as_json else "\n".join(known))

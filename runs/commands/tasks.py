@@ -71,6 +71,6 @@ def validate_tasks(
 
     reports = asyncio.run(validate_all(names or [], suite, sandbox, show=None if as_json else typer.echo))
     if as_json:
-        typer.echo(json.dumps([report.to_json() for report in reports], indent=1))
+        typer.echo(json.dumps([report.model_dump() for report in reports], indent=1))
     if not all(report.sound for report in reports):
         raise typer.Exit(1)

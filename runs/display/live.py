@@ -80,7 +80,7 @@ class LiveDisplay:
             return head
         table = Table.grid(padding=(0, 1))
         for column in ({"width": 9}, {"width": 4, "justify": "right"}, {"ratio": 1, "no_wrap": True}):
-            table.add_column(**column)  # type: ignore[arg-type]
+            table.add_column(**column)
         table.expand = True
         for sample, line in sorted(self._samples.items()):
             style = "green" if line.ended.startswith("submitted") else "dim" if line.ended else ""

@@ -10,7 +10,6 @@ import pytest
 
 from envs.task import PublicTask
 from sandbox.base import Root, Sandbox
-from sandbox.hosts import open_host
 
 FILES: dict[str, bytes] = {
     "shapes.py": b'''"""Shapes."""
@@ -30,12 +29,12 @@ class Rectangle:
 def unit_square():
     return Rectangle(1, 1)
 ''',
-    "tests/test_shapes.py": b'''from shapes import Rectangle
+    "tests/test_shapes.py": b"""from shapes import Rectangle
 
 
 def test_width():
     assert Rectangle(2, 3).width == 2
-''',
+""",
     "windows.txt": b"one\r\ntwo\r\nthree\r\n",
     "tabs.py": b"def f():\n\tif True:\n\t\treturn 1\n",
     "latin.py": "# -*- coding: latin-1 -*-\nname = 'caf\xe9'\n".encode("latin-1"),
@@ -70,6 +69,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
 @pytest.fixture
 async def sandbox(root: Root) -> AsyncIterator[Sandbox]:
     """A fresh sandbox with the tiny repository in it."""
+    from sandbox.hosts import open_host
+
     host = open_host("daemonless")
     try:
         yield await host.start(root)

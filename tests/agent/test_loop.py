@@ -92,7 +92,21 @@ async def test_solves(task: PublicTask, sandbox: Sandbox, native: bool) -> None:
     assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
     assert heard == [0, 1, 2]
     assert [turn.actions[0].name for turn in done.turns] == ["write_test", "bash", "submit"]
-    assert done.turns[1].observations[0].text.splitlines() == ["test_area.py", "test_shapes.py", "[exit code 0]"]
+    assert done.turns[1].observations[0].text.splitlines() == [
+        "test_area.py",
+        "test_shapes.py",
+        "[exit code 0]",
+    ]
+
+
+async def test_text_dialect_conversation(task: PublicTask, sandbox: Sandbox) -> None:
+    model = ScriptedModel([text(("bash", {"command": "echo hi"})), text(("submit", {}))], native_tools=False)
+    await play(task, sandbox, model)
+    system, _, said, answer = model.requests[1]
+    assert "## write_test" in system.content
+    assert said.tool_calls == ()
+    assert answer.role == "user"
+    assert answer.content.startswith("<result of=bash>\nhi\n[exit code 0]\n</result>\n\n[budget left: ")
 
 
 async def test_first_message_holds_the_delimited_parts(task: PublicTask, sandbox: Sandbox) -> None:
@@ -156,7 +170,9 @@ async def test_unreadable_replies_are_answered_and_end_after_three(
 
 
 async def test_half_a_call_after_a_whole_one(task: PublicTask, sandbox: Sandbox) -> None:
-    half = Reply(text=render_call("edit", FIX) + "\n<function=bash>\n<parameter=command>ls", finish_reason="length")
+    half = Reply(
+        text=render_call("edit", FIX) + "\n<function=bash>\n<parameter=command>ls", finish_reason="length"
+    )
     model = ScriptedModel([half, text(("submit", {}))], native_tools=False)
     done = await play(task, sandbox, model)
     assert done.exit_reason is ExitReason.SUBMITTED
@@ -189,7 +205,9 @@ async def test_repeated_action_is_said(task: PublicTask, sandbox: Sandbox) -> No
 
 
 async def test_give_up(task: PublicTask, sandbox: Sandbox) -> None:
-    done = await play(task, sandbox, ScriptedModel([calls(("edit", FIX)), calls(("give_up", {"reason": "no"}))]))
+    done = await play(
+        task, sandbox, ScriptedModel([calls(("edit", FIX)), calls(("give_up", {"reason": "no"}))])
+    )
     assert (done.exit_reason, done.message) == (ExitReason.GAVE_UP, "no")
     assert "self.width * self.height" in done.diff
 
@@ -224,10 +242,12 @@ async def test_the_sandbox_dies_in_the_middle(task: PublicTask, sandbox: Sandbox
             await closing(len(self.requests))
             return await super().generate(*arguments)
 
-    done = await play(task, sandbox, Closing([calls(("edit", FIX)), calls(("bash", {"command": "ls"}))]))
+    script = [calls(("edit", FIX)), calls(("bash", {"command": "ls"}), usage=Usage(input=5))]
+    done = await play(task, sandbox, Closing(script))
     assert done.exit_reason is ExitReason.SANDBOX_ERROR
     assert "self.width * self.height" in done.diff
-    assert len(done.turns) == 1
+    assert [len(turn.observations) for turn in done.turns] == [1, 0]
+    assert done.usage.input == 5
 
 
 async def test_time_limit_ends_a_command_and_keeps_the_diff(task: PublicTask, sandbox: Sandbox) -> None:
@@ -235,6 +255,7 @@ async def test_time_limit_ends_a_command_and_keeps_the_diff(task: PublicTask, sa
     done = await play(task, sandbox, ScriptedModel([slow, *SOLVING]), budget=Budget(seconds=1.5))
     assert done.exit_reason is ExitReason.TIME_LIMIT
     assert done.seconds < 20
+    assert done.turns[0].observations[1].status == "timed_out"
     assert "self.width * self.height" in done.diff
 
 
@@ -266,8 +287,36 @@ async def test_cancellation_keeps_the_diff(task: PublicTask, sandbox: Sandbox) -
     assert "self.width * self.height" in done.diff
 
 
+async def test_a_record_that_cannot_be_written_stops_the_run(task: PublicTask, sandbox: Sandbox) -> None:
+    class Full(MemoryTape):
+        async def keep_reply(self, turn: int, reply: Reply, request: str) -> None:
+            raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        await play(task, sandbox, ScriptedModel(SOLVING), tape=Full())
+    assert await sandbox.diff() == ""
+
+
+async def test_a_diff_that_cannot_be_taken_is_no_submission(task: PublicTask, sandbox: Sandbox) -> None:
+    closing = [calls(("edit", FIX)), calls(("submit", {}))]
+
+    class Closing(ScriptedModel):
+        async def generate(self, *arguments: Any) -> Reply:
+            if self.requests:
+                await sandbox.close()
+            return await super().generate(*arguments)
+
+    done = await play(task, sandbox, Closing(closing))
+    assert done.exit_reason is ExitReason.SANDBOX_ERROR
+    assert "the last diff could not be taken" in done.message
+    assert "self.width * self.height" in done.diff
+
+
 async def test_a_test_that_was_removed_is_not_listed(task: PublicTask, sandbox: Sandbox) -> None:
-    script = [calls(("write_test", TEST), ("bash", {"command": "rm tests/test_area.py"})), calls(("submit", {}))]
+    script = [
+        calls(("write_test", TEST), ("bash", {"command": "rm tests/test_area.py"})),
+        calls(("submit", {})),
+    ]
     assert (await play(task, sandbox, ScriptedModel(script))).test_paths == ()
 
 

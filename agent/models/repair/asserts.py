@@ -40,22 +40,28 @@ def assert_equal(expression: str, text: str, known: set[str], *, as_text: bool =
     """Return one assertion that an expression has a value."""
     text = text.strip()
     if text in _SINGLETONS:
-        return f"assert {_operand(expression)} is {text}"
+        return f"assert {operand(expression)} is {text}"
     if is_literal(text) and not as_text:
-        return f"assert {_operand(expression)} == {_one_line(text)}"
+        return f"assert {operand(expression)} == {_one_line(text)}"
     if as_text:
-        return f"assert {_operand(expression)} == {text!r}"
+        return f"assert {operand(expression)} == {text!r}"
     if resolves(text, known) and any(isinstance(node, ast.Call) for node in ast.walk(ast.parse(text))):
-        return f"assert {_operand(expression)} == {_one_line(text)}"
+        return f"assert {operand(expression)} == {_one_line(text)}"
     normal = re.sub(r"0x[0-9a-fA-F]+", "0x...", " ".join(text.split()))
     return f"assert shown({expression}) == {normal!r}"
 
 
-def _operand(expression: str) -> str:
+def operand(expression: str) -> str:
     """Put what binds less than a comparison into parentheses."""
     tree = ast.parse(expression, mode="eval").body
-    loose = isinstance(tree, ast.BoolOp | ast.Compare | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Await | ast.Yield)
-    return f"({expression})" if loose or isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not) else expression
+    loose = isinstance(
+        tree, ast.BoolOp | ast.Compare | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Await | ast.Yield
+    )
+    return (
+        f"({expression})"
+        if loose or (isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not))
+        else expression
+    )
 
 
 def _one_line(text: str) -> str:

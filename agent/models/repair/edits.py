@@ -75,9 +75,8 @@ def together(one: Edit, other: Edit) -> Edit | None:
     )
 
 
-def distinct(edits: Iterable[Edit], source: Source) -> Iterator[Edit]:
-    """Yield, in order, edits that parse, change the program, and are not the same program as an earlier one."""
-    seen: set[str] = set()
+def distinct(edits: Iterable[Edit], source: Source, seen: set[str]) -> Iterator[Edit]:
+    """Yield, in order, edits that parse, change the program, and make none of the programs `seen`."""
     for edit in edits:
         meaning = _meaning(edit, source)
         if meaning is not None and meaning not in seen:
@@ -100,7 +99,7 @@ def _meaning(edit: Edit, source: Source) -> str | None:
         return None
     if parsed == ast.dump(_parse(old)):
         return None
-    return f"{start} {parsed}"
+    return f"{source.path} {start} {parsed}"
 
 
 def _block(source: Source, first: int, last: int) -> tuple[int, int]:
@@ -117,7 +116,11 @@ def _block(source: Source, first: int, last: int) -> tuple[int, int]:
                 spans.append((start, end))
     if spans:
         return min(spans, key=lambda span: span[1] - span[0])
-    tops = [node for node in source.tree.body if (span := source.span(node)) and span[1] >= first and span[0] <= last]
+    tops = [
+        node
+        for node in source.tree.body
+        if (span := source.span(node)) and span[1] >= first and span[0] <= last
+    ]
     if not tops:
         return 0, len(source.text)
     return source.line_span(tops[0].lineno, tops[-1].end_lineno or tops[-1].lineno)

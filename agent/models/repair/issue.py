@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import builtins
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.models.repair.expectations import Expectation, exception_name, read_expectations
+from agent.models.repair.expectations import Expectation, read_expectations
 from agent.models.repair.markdown import read_blocks
 from agent.models.repair.snippets import RIGHT_LEAD, Snippet, read_snippets
+from agent.models.repair.wording import exception_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,9 +22,26 @@ __all__ = ["Expectation", "Frame", "IssueClues", "Snippet", "read_issue"]
 
 _FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)(?:, in (?P<function>[^\n]+))?')
 _NAME = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
-_SYMBOL = re.compile(r"\b(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*\b(?:\(\))?|\b[a-z]\w*_\w+\b|\b\w+\(\)|\b[A-Z][a-z]+[A-Z]\w*\b")
+_SYMBOL = re.compile(
+    r"\b(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*\b(?:\(\))?|\b[a-z]\w*_\w+\b|\b\w+\(\)|\b[A-Z][a-z]+[A-Z]\w*\b"
+)
 _EXCEPTION = re.compile(r"\b(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Warning)\b")
-_DULL = {*dir(builtins), "import", "from", "def", "class", "return", "for", "in", "self", "if", "as", "with", "e.g", "i.e"}
+_DULL = {
+    *dir(builtins),
+    "import",
+    "from",
+    "def",
+    "class",
+    "return",
+    "for",
+    "in",
+    "self",
+    "if",
+    "as",
+    "with",
+    "e.g",
+    "i.e",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +78,12 @@ class IssueClues:
 
 def read_issue(text: str) -> IssueClues:
     """Read an issue in Markdown; any text gives clues, an empty one gives none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of doubtful code in issues when it parses it
+        return _read_issue(text)
+
+
+def _read_issue(text: str) -> IssueClues:
     blocks = read_blocks(text)
     snippets = read_snippets(blocks)
     return IssueClues(
@@ -74,7 +99,10 @@ def read_issue(text: str) -> IssueClues:
         ),
         fragments=tuple(
             dict.fromkeys(
-                code for block in blocks if block.kind != "code" for code in re.findall(r"`([^`]+)`", block.text)
+                code
+                for block in blocks
+                if block.kind != "code"
+                for code in re.findall(r"`([^`]+)`", block.text)
             )
         ),
     )

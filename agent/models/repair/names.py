@@ -17,7 +17,13 @@ _BUILTINS = {*dir(builtins), "__name__", "__file__"}
 
 def loaded_names(tree: ast.AST) -> list[str]:
     """Return the names that are read, in order."""
-    return list(dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)))
+    return list(
+        dict.fromkeys(
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        )
+    )
 
 
 def bound_names(tree: ast.AST) -> set[str]:
@@ -56,7 +62,9 @@ def resolves(source: str, known: set[str]) -> bool:
     )
 
 
-def borrow(source: str, programs: Sequence[Program], mentioned: Iterable[str], homes: Mapping[str, str]) -> list[str]:
+def borrow(
+    source: str, programs: Sequence[Program], mentioned: Iterable[str], homes: Mapping[str, str]
+) -> list[str]:
     """Return statements that define what a source leaves undefined.
 
     Looked for in this order: imports of any snippet, definitions of any snippet, the given homes, dotted
@@ -72,14 +80,21 @@ def borrow(source: str, programs: Sequence[Program], mentioned: Iterable[str], h
     mentioned = list(mentioned)
     for _ in range(8):
         missing = undefined_names("\n".join([*found, source]))
-        added = [one for name in missing for one in _definition(name, programs, mentioned, homes) if one not in found]
+        added = [
+            one
+            for name in missing
+            for one in _definition(name, programs, mentioned, homes)
+            if one not in found
+        ]
         if not added:
             break
         found = [*dict.fromkeys(added), *found]
     return found
 
 
-def _definition(name: str, programs: Sequence[Program], mentioned: Sequence[str], homes: Mapping[str, str]) -> list[str]:
+def _definition(
+    name: str, programs: Sequence[Program], mentioned: Sequence[str], homes: Mapping[str, str]
+) -> list[str]:
     statements = [step for program in programs for step in program.steps]
     for step in statements:
         if isinstance(step.tree, ast.Import | ast.ImportFrom) and name in bound_names(step.tree):

@@ -1,4 +1,4 @@
-"""Trailing comments of a program's lines: what a line gave, what it should give, or what somebody thinks of it."""
+"""Comments beside lines: what a line gave, what it should give, what somebody thinks of it."""
 
 from __future__ import annotations
 
@@ -7,26 +7,36 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.models.repair.expectations import exception_name
+from agent.models.repair.wording import exception_name
 
 Verdict = Literal["", "right", "wrong"]
 
 _ARROW = re.compile(
-    r"^(?:[-=~]*>+|=+|→|output:?|prints?:?|returns?:?|gives?:?|raises?:?|throws?:?|result:?|got:?|actual:?|this|now|\.{3})\s+",
+    r"^(?:[-=~]*>+|=+|→|output:?|prints?:?|returns?:?|gives?:?"
+    r"|raises?:?|throws?:?|result:?|got:?|actual:?|this|now|\.{3})\s+",
     re.IGNORECASE,
 )
 _WANTED = re.compile(
-    r"[,;:.(\s–-]*\b(?:but )?(?:I(?: would|'d)? )?"
-    r"(?:expect(?:ed|s)?|should(?: have)?(?: been| be| return| give| print| equal)?|wanted?|must be|ought to be"
+    r"[,;:.(\s\u2013-]*\b(?:but )?(?:I(?: would|'d)? )?"
+    r"(?:expect(?:ed|s)?|should(?: have)?(?: been| be| return| give| print| equal)?"
+    r"|wanted?|must be|ought to be"
     r"|instead of|rather than|would be)\b[:=]?\s*(?:to be\b|is\b|a\b)?\s*",
     re.IGNORECASE,
 )
-_GOT = re.compile(r"[,;.(\s]*\b(?:but )?(?:got|gives?|is|was|returns?|actual(?:ly)?)\b[:=]?\s*", re.IGNORECASE)
+_GOT = re.compile(
+    r"[,;.(\s]*\b(?:but )?(?:got|gives?|is|was|returns?|actual(?:ly)?)\b[:=]?\s*", re.IGNORECASE
+)
 _GOOD = re.compile(r"\b(?:fine|ok|okay|right|correct|works|good|as expected)\b", re.IGNORECASE)
 _BAD = re.compile(
-    r"\b(?:wrong|incorrect|bug|broken|fails?|crash(?:es)?|not (?:the|what|ok|right|correct|equal)|oops|lost|as well|bad)\b"
+    r"\b(?:wrong|incorrect|bug|broken|fails?|crash(?:es)?|not (?:the|what|ok|right|correct|equal)|oops|lost"
+    r"|as well|bad)\b"
     r"|!!|\?\?",
     re.IGNORECASE,
+)
+_FOLLOWS = re.compile(
+    r"\s*$|\s*[,;:.(!?\u2013-]|\s+(?:as|too|also|but|instead|and|here|which|because|for"
+    r"|is|was|on|in|when|wrong|fine|ok|not)\b",
+    re.I,
 )
 
 
@@ -51,8 +61,8 @@ def read_note(comment: str) -> Note:
         return Note(shown=leading_literal(text), verdict=verdict)
     head, tail = text[: match.start()], text[match.end() :]
     got = _GOT.search(tail)
-    shown = leading_literal(_ARROW.sub("", head)) or (leading_literal(tail[got.end() :]) if got else None)
-    wanted = leading_literal(tail[: got.start()] if got else tail)
+    shown = literal_or_text(_ARROW.sub("", head)) or (literal_or_text(tail[got.end() :]) if got else None)
+    wanted = literal_or_text(tail[: got.start()] if got else tail)
     return Note(shown=shown, raises=head if exception_name(head) else "", wanted=wanted, verdict="wrong")
 
 
@@ -63,14 +73,24 @@ def _verdict(text: str) -> Verdict:
 
 
 def leading_literal(text: str) -> str | None:
-    """Return the longest part from the start of a text, ending before a word or a comma, that is a literal."""
+    """Return the longest start of a text, ending before a word or a comma, that is a literal."""
     text = text.strip()
     ends = [len(text), *(match.start() for match in reversed(list(re.finditer(r"[\s,;.()]|$", text))))]
     for end in ends[:60]:
         part = text[:end].strip().rstrip(",;")
         if part and is_literal(part):
-            return part
+            return part if _FOLLOWS.match(text[end:]) else None
     return None
+
+
+def literal_or_text(text: str) -> str | None:
+    """Return a leading literal, or a short text that is no sentence as the literal of a string."""
+    literal = leading_literal(text)
+    text = text.strip().strip("`")
+    if literal is not None or not text:
+        return literal
+    plain = len(text) <= 60 and (len(text.split()) <= 2 or any(character.isdigit() for character in text))
+    return repr(text) if plain else None
 
 
 def is_literal(text: str) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.models.repair.console import console_drafts
 from agent.models.repair.outputs import output_drafts
-from agent.models.repair.programs import read_program
+from agent.models.repair.programs import raising, read_program
 from agent.models.repair.properties import property_drafts
-from agent.models.repair.render import render, test_name
+from agent.models.repair.render import name_of_test, render
 from agent.models.repair.scene import set_scene
 from agent.models.repair.sessions import session_drafts
 
@@ -48,8 +49,13 @@ def write_tests(clues: IssueClues, homes: Mapping[str, str] | None = None) -> tu
         clues: of the issue.
         homes: module of each public name, for snippets that use names without importing them.
     """
-    homes = homes or {}
-    programs = [program for snippet in clues.snippets if (program := read_program(snippet))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python warns of doubtful code in issues when it parses it
+        return _write_tests(clues, homes or {})
+
+
+def _write_tests(clues: IssueClues, homes: Mapping[str, str]) -> tuple[ReproTest, ...]:
+    programs = raising([one for snippet in clues.snippets if (one := read_program(snippet))], clues.snippets)
     drafts: list[Draft] = []
     for program in programs:
         scene = set_scene(clues, program, programs, homes)
@@ -57,7 +63,7 @@ def write_tests(clues: IssueClues, homes: Mapping[str, str] | None = None) -> tu
     drafts += console_drafts(clues)
     drafts.sort(key=lambda draft: -draft.strength)
     found: dict[str, ReproTest] = {}
-    name = test_name(clues.title)
+    name = name_of_test(clues.title)
     for draft in drafts:
         source = render(clues.title, draft.statements)
         if source is not None and source not in found:

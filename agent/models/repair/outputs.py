@@ -21,27 +21,49 @@ def output_drafts(scene: Scene) -> Iterator[Draft]:
     if "print" not in scene.program.source and "write" not in scene.program.source:
         return
     run = [*(step.code for step in scene.program.steps), _CAPTURE]
-    wrong = _lines(scene.wrong)
-    right = _lines(scene.right)
+    wrong = lines_of(scene.wrong)
+    right = lines_of(scene.right)
     news = [line for line in right if line not in wrong]
     olds = [line for line in wrong if line not in right]
     if news:
         checks = [f"assert {line!r} in output" for line in right]
-        gone = [f"assert {line!r} not in output" for line in olds if not any(line in other for other in right)]
+        gone = [
+            f"assert {line!r} not in output" for line in olds if not any(line in other for other in right)
+        ]
         yield Draft(scene.completed([*run, *checks, *gone]), 0.95, "the issue shows the right output")
-        yield Draft(scene.completed([*run, *(f"assert {line!r} in output" for line in news)]), 0.85, "the issue shows lines of the right output")
+        yield Draft(
+            scene.completed([*run, *(f"assert {line!r} in output" for line in news)]),
+            0.85,
+            "the issue shows lines of the right output",
+        )
     for text, weight in _wanted(scene, olds):
-        false = [one.text for one in scene.of_kind("wrong") if _alike(one.text, text) and one.text not in text]
+        false = [
+            one.text for one in scene.of_kind("wrong") if _alike(one.text, text) and one.text not in text
+        ]
         checks = [f"assert {text!r} in output", *(f"assert {one!r} not in output" for one in false)]
         yield Draft(scene.completed([*run, *checks]), weight, "the prose says what the output should have")
     if olds:
         for fragment in scene.fragments:
-            if len(fragment) > 3 and not fragment.isidentifier() and any(fragment in line for line in olds) and not any(fragment in line for line in right):
-                yield Draft(scene.completed([*run, f"assert {fragment!r} not in output"]), 0.45, "the issue complains of a part of the output")
-        yield Draft(scene.completed([*run, *(f"assert {line!r} not in output" for line in olds[-1:])]), 0.3, "the output shown is wrong")
+            if (
+                len(fragment) > 3
+                and not fragment.isidentifier()
+                and any(fragment in line for line in olds)
+                and not any(fragment in line for line in right)
+            ):
+                yield Draft(
+                    scene.completed([*run, f"assert {fragment!r} not in output"]),
+                    0.45,
+                    "the issue complains of a part of the output",
+                )
+        yield Draft(
+            scene.completed([*run, *(f"assert {line!r} not in output" for line in olds[-1:])]),
+            0.3,
+            "the output shown is wrong",
+        )
 
 
-def _lines(blocks: Iterable[str]) -> list[str]:
+def lines_of(blocks: Iterable[str]) -> list[str]:
+    """Return the lines of some blocks that say something, each once."""
     found = (line.strip() for block in blocks for line in block.split("\n"))
     return list(dict.fromkeys(line for line in found if line and line not in {"...", "[...]", "…"}))[:40]
 

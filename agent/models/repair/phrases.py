@@ -12,6 +12,8 @@ _WORDS = {
     "empty tuple": "()",
     "empty dict": "{}",
     "empty dictionary": "{}",
+    "empty line": "'\\n'",
+    "blank line": "'\\n'",
     "comma": "','",
     "semicolon": "';'",
     "tab": "'\\t'",
@@ -25,7 +27,7 @@ _VALUE = re.compile(
     r"|(?<![\w.#/-])(?P<number>-?\d+(?:\.\d+)?)(?![\w/-]|\.\d)"
     r"|\b(?P<constant>True|False|None)\b"
     r"|\b(?P<exception>(?:[A-Za-z_]\w*\.)*[A-Z]\w+(?:Error|Exception|Warning))\b"
-    rf"|\b(?:(?:an?|the) )?(?P<word>{'|'.join(_WORDS)})\b(?! (?:line|after|before|between|separated))"
+    rf"|\b(?:(?:an?|the) )?(?P<word>{'|'.join(_WORDS)})\b(?! (?:after|before|between|separated))"
 )
 _END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\ue000\"'(])|\n+")
 

@@ -11,11 +11,11 @@ import tokenize
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent.models.repair.expectations import exception_name
-from agent.models.repair.notes import Note, Verdict, leading_literal, read_note
+from agent.models.repair.notes import Note, Verdict, read_note
+from agent.models.repair.wording import exception_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.models.repair.snippets import Role, Snippet
 
@@ -56,7 +56,12 @@ class Step:
     def printed(self) -> list[ast.expr] | None:
         """The arguments, where the statement is a plain call of print."""
         call = self.expression
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print" and not call.keywords:
+        if (
+            isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+            and call.func.id == "print"
+            and not call.keywords
+        ):
             return call.args
         return None
 
@@ -89,7 +94,11 @@ def read_program(snippet: Snippet) -> Program | None:
         steps = list(_script_steps(textwrap.dedent(snippet.text)))
     else:
         return None
-    return Program(tuple(steps[:MAX_STEPS]), snippet.line, snippet.kind == "doctest", snippet.role) if steps else None
+    return (
+        Program(tuple(steps[:MAX_STEPS]), snippet.line, snippet.kind == "doctest", snippet.role)
+        if steps
+        else None
+    )
 
 
 def _session_steps(text: str) -> Iterator[Step]:
@@ -104,8 +113,8 @@ def _session_steps(text: str) -> Iterator[Step]:
         note = read_note(comment)
         shown, raises = _read_want(want)
         want_note = Note()
-        if shown and "#" in shown and leading_literal(shown.partition("#")[0]):
-            shown, _, remark = (part.strip() for part in shown.partition("#"))
+        if shown and "#" in shown and "\n" not in shown:
+            shown, remark = _without_comment(shown)
             want_note = read_note(remark)
         yield Step(
             code=code,
@@ -140,7 +149,9 @@ def _loose_examples(text: str) -> list[tuple[str, str]]:
 def _read_want(want: str) -> tuple[str | None, str]:
     """Split shown text into a value and an exception."""
     lines = want.strip("\n").split("\n")
-    if lines[0].startswith("Traceback ") or (exception_name(lines[0]) and re.match(r"[\w.]+(?::|$)", lines[0])):
+    if lines[0].startswith("Traceback ") or (
+        exception_name(lines[0]) and re.match(r"[\w.]+(?::|$)", lines[0])
+    ):
         last = [line for line in lines if exception_name(line) and not line.startswith(" ")]
         return None, last[-1] if last else "Exception"
     return (want.rstrip("\n") or None), ""
@@ -173,7 +184,7 @@ def _script_steps(source: str) -> Iterator[Step]:
         return
     lines = source.split("\n")
     comments = {line: (column, text) for (line, column), text in _comments(source).items()}
-    for statement, following in zip(body, [*body[1:], None], strict=True):
+    for statement, following in zip(body, [*body[1:], None], strict=False):
         end = statement.end_lineno or statement.lineno
         start = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", []))])
         own = comments.get(end, (0, ""))
@@ -186,7 +197,11 @@ def _script_steps(source: str) -> Iterator[Step]:
         while number < limit and number in comments and not lines[number - 1][: comments[number][0]].strip():
             remarks.append(comments[number][1])
             number += 1
-        text = textwrap.dedent("\n".join(code)) if statement.col_offset == 0 or start != end else ast.unparse(statement)
+        text = (
+            textwrap.dedent("\n".join(code))
+            if statement.col_offset == 0 or start != end
+            else ast.unparse(statement)
+        )
         yield replace(_noted(_parsable(text, statement), remarks), code=_parsable(text, statement))
 
 
@@ -197,6 +212,42 @@ def _parsable(text: str, statement: ast.stmt) -> str:
     except (SyntaxError, ValueError):
         whole = False
     return text if whole else ast.unparse(statement)
+
+
+def raising(programs: Sequence[Program], snippets: Sequence[Snippet]) -> list[Program]:
+    """Let the line of a script raise what a traceback after the script shows."""
+    done = []
+    for program, following in zip(programs, [*programs[1:], None], strict=False):
+        end = following.line if following else 10**9
+        traces = [
+            one.text
+            for one in snippets
+            if program.line < one.line < end and one.kind in {"traceback", "output"}
+        ]
+        raised = [text for text in map(_raised, traces) if text]
+        if (
+            program.session
+            or program.role == "right"
+            or not raised
+            or any(step.raises for step in program.steps)
+        ):
+            done.append(program)
+            continue
+        lines = [line.strip() for text in traces for line in text.split("\n")]
+        at = [index for index, step in enumerate(program.steps) if step.code.split("\n")[-1].strip() in lines]
+        steps = list(program.steps)
+        position = at[0] if at else len(steps) - 1
+        steps[position] = replace(steps[position], raises=raised[0], shown=None)
+        done.append(replace(program, steps=tuple(steps)))
+    return done
+
+
+def _raised(text: str) -> str:
+    """Return `Class: message` of a traceback or of a lone last line of one."""
+    lines = [line.strip() for line in text.strip().split("\n")]
+    return next(
+        (line for line in reversed(lines) if exception_name(line) and re.match(r"[\w.]+(?::|$)", line)), ""
+    )
 
 
 def _noted(code: str, remarks: list[str]) -> Step:

@@ -32,22 +32,35 @@ def property_drafts(scene: Scene) -> Iterator[Draft]:
     if checks:
         yield Draft(scene.completed([*run, *checks]), 0.95, "the issue says what should hold")
         if len(checks) > 1:
-            yield from (Draft(scene.completed([*run, check]), 0.8, "the issue says what should hold") for check in checks[:4])
+            yield from (
+                Draft(scene.completed([*run, check]), 0.8, "the issue says what should hold")
+                for check in checks[:4]
+            )
     for position, (check, weight) in enumerate(_inside(scene)):
-        yield Draft(scene.completed(check), weight - position / 100, "the prose says what an expression of the program should be")
+        yield Draft(
+            scene.completed(check),
+            weight - position / 100,
+            "the prose says what an expression of the program should be",
+        )
+    yield from _items(scene, run)
     trips = list(_round_trips(scene))
     if trips:
         yield Draft(scene.completed(trips), 0.9, "what is written should be read back")
 
 
 def _only_shows(step: Step) -> bool:
-    return bool(step.raises) or (step.shown is not None and not step.binds) or step.printed is not None or (
-        step.expression is not None and not isinstance(step.expression, ast.Call)
+    return (
+        bool(step.raises)
+        or (step.shown is not None and not step.binds)
+        or step.printed is not None
+        or (step.expression is not None and not isinstance(step.expression, ast.Call))
     )
 
 
 def _comparisons(scene: Scene) -> list[str]:
-    return [f"assert {one.text}" for one in scene.of_kind("assertion") if resolves(one.text, set(scene.known))]
+    return [
+        f"assert {one.text}" for one in scene.of_kind("assertion") if resolves(one.text, set(scene.known))
+    ]
 
 
 def _calls(scene: Scene) -> list[str]:
@@ -69,8 +82,17 @@ def _back(scene: Scene) -> list[str]:
             if not re.match(r"[\w.]+\(.*\)", subject) or not resolves(subject, set(scene.known)):
                 continue
             inside = loaded_names(ast.parse(subject, mode="eval"))
-            variables = {name for step in scene.program.steps if isinstance(step.tree, ast.Assign) for name in bound_names(step.tree)}
-            named = [name for name in sorted(variables) if name not in inside and re.search(rf"\b{name}\b", one.text)]
+            variables = {
+                name
+                for step in scene.program.steps
+                if isinstance(step.tree, ast.Assign)
+                for name in bound_names(step.tree)
+            }
+            named = [
+                name
+                for name in sorted(variables)
+                if name not in inside and re.search(rf"\b{name}\b", one.text)
+            ]
             found += [f"assert {subject} == {name}" for name in named[:1]]
     return found
 
@@ -82,17 +104,19 @@ def _objects(scene: Scene) -> list[tuple[str, list[str]]]:
     }
     if not wished:
         return []
-    bases: list[tuple[bool, str]] = []
-    for step in scene.program.steps:
-        for node in ast.walk(step.tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and resolves(ast.unparse(node.value), set(scene.known)):
-                bases.append((node.attr not in wished, ast.unparse(node.value)))
-    used = [base for other, base in sorted(bases) if not other]
+    nodes = [node for step in scene.program.steps for node in ast.walk(step.tree)]
+    read = [node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)]
+    used = sorted({ast.unparse(node.value) for node in read if node.attr in wished})
+    used = [base for base in used if resolves(base, set(scene.known))]
     found: list[tuple[str, list[str]]] = [(base, []) for base in used]
     last = scene.program.steps[-1]
     if last.expression is not None and last.printed is None and "\n" not in last.code:
         found.append(("result", [f"result = {last.code}"]))
-    assigned = [step.tree.targets[0].id for step in scene.program.steps if isinstance(step.tree, ast.Assign) and isinstance(step.tree.targets[0], ast.Name)]
+    assigned = [
+        step.tree.targets[0].id
+        for step in scene.program.steps
+        if isinstance(step.tree, ast.Assign) and isinstance(step.tree.targets[0], ast.Name)
+    ]
     found += [(name, []) for name in reversed(assigned[-2:])]
     return list({subject: (subject, bind) for subject, bind in found}.values())[:3]
 
@@ -151,7 +175,9 @@ def _placed(scene: Scene, subject: str, one: Expectation) -> tuple[list[str], bo
             for handler in getattr(statement, "handlers", []):
                 handler.body = visit(handler.body)
             simple = not hasattr(statement, "body")
-            if simple and any(ast.dump(node) == wished for node in ast.walk(statement) if isinstance(node, ast.expr)):
+            if simple and any(
+                ast.dump(node) == wished for node in ast.walk(statement) if isinstance(node, ast.expr)
+            ):
                 placed = True
                 done += check
                 if isinstance(statement, ast.Expr):
@@ -181,3 +207,22 @@ def _round_trips(scene: Scene) -> list[str]:
             written[tuple(arguments[:-1])] = arguments[-1]
         statements.append(step.code)
     return statements if placed else []
+
+
+def _items(scene: Scene, run: list[str]) -> Iterator[Draft]:
+    """Write drafts for a result of several items whose names the prose lists in order."""
+    last = scene.program.steps[-1]
+    code, statements = "", run
+    if last.expression is not None and last.printed is None:
+        code, statements = last.code, [line for line in run if line != last.code]
+    elif isinstance(last.tree, ast.Assign) and isinstance(last.tree.targets[0], ast.Name):
+        code = last.tree.targets[0].id
+    for one in scene.of_kind("items") if code else []:
+        names = [
+            name[1:-1] if is_literal(name) and name[0] in "'\"" else name for name in one.text.split("\n")
+        ]
+        checks = [f"assert {name!r} in str(items[{position}])" for position, name in enumerate(names)]
+        listed = [f"items = list({code})", f"assert len(items) == {len(names)}", *checks]
+        yield Draft(
+            scene.completed([*statements, *listed]), one.weight, "the prose lists what should come out"
+        )

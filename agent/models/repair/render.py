@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import textwrap
+import tokenize
 from typing import TYPE_CHECKING
 
 from agent.models.repair.names import bound_names, loaded_names, undefined_names
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _DULL = {"a", "an", "the", "of", "is", "are", "to"}
+_STRINGS = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 _SHOWN = '''
 def shown(value):
     """Return the repr with addresses left out and runs of blanks as one."""
@@ -20,7 +23,7 @@ def shown(value):
 '''
 
 
-def test_name(title: str) -> str:
+def name_of_test(title: str) -> str:
     """Make a function name from an issue's title."""
     words = re.findall(r"[a-z0-9]+", title.encode("ascii", "ignore").decode().lower())
     kept = [word for word in words if word not in _DULL] or words
@@ -47,7 +50,9 @@ def render(title: str, statements: Sequence[str]) -> str | None:
     body: list[str] = []
     for statement, tree in zip(statements, trees, strict=True):
         top = tree.body[0] if len(tree.body) == 1 else None
-        if isinstance(top, ast.Import | ast.ImportFrom) and not (isinstance(top, ast.ImportFrom) and top.level):
+        if isinstance(top, ast.Import | ast.ImportFrom) and not (
+            isinstance(top, ast.ImportFrom) and top.level
+        ):
             imports.append(ast.unparse(top))
         elif _stands_alone(top, trees):
             definitions.append(statement)
@@ -59,7 +64,7 @@ def render(title: str, statements: Sequence[str]) -> str | None:
     if "shown(" in text and "shown" in undefined_names(text):
         imports.append("import re")
         definitions.append(_SHOWN.strip())
-    if re.search(r"\bopen\(|\bPath\(|\.write_text\(|tempfile|\bos\.(?:mkdir|remove|makedirs)", text):
+    if re.search(r"\bopen\(|\bPath\(|\bos\.(?:mkdir|remove|makedirs)\(", text) and "/tmp/" not in text:  # noqa: S108
         body.insert(0, "monkeypatch.chdir(tmp_path)")
     fixtures = [name for name in ("capsys", "monkeypatch", "tmp_path") if name in _read(body)]
     return _file(title, _sorted(imports), definitions, body, fixtures)
@@ -70,14 +75,18 @@ def _read(body: Iterable[str]) -> set[str]:
 
 
 def _file(
-    title: str, imports: Sequence[str], definitions: Sequence[str], body: Sequence[str], fixtures: Sequence[str]
+    title: str,
+    imports: Sequence[str],
+    definitions: Sequence[str],
+    body: Sequence[str],
+    fixtures: Sequence[str],
 ) -> str | None:
     parts = [_docstring(title)]
     if imports:
         parts.append("\n" + "\n".join(imports))
     parts += [f"\n\n{definition.rstrip()}" for definition in definitions]
-    lines = [_indented(statement) for statement in body]
-    parts.append(f"\n\ndef {test_name(title)}({', '.join(fixtures)}):\n" + "\n".join(lines))
+    lines = [_indented(statement) + _gap(statement) for statement in body[:-1]] + [_indented(body[-1])]
+    parts.append(f"\n\ndef {name_of_test(title)}({', '.join(fixtures)}):\n" + "\n".join(lines))
     source = "\n".join(parts) + "\n"
     try:
         compile(source, "test_issue.py", "exec", dont_inherit=True)
@@ -91,22 +100,40 @@ def _docstring(title: str) -> str:
     text = "".join(character for character in text if character.isprintable())
     if not text.endswith((".", "!", "?")):
         text += "."
-    return '"""' + "\n".join(textwrap.wrap(text, 100, break_long_words=False)) + '\n"""' if len(text) > 100 else f'"""{text}"""'
+    return (
+        '"""' + "\n".join(textwrap.wrap(text, 100, break_long_words=False)) + '\n"""'
+        if len(text) > 100
+        else f'"""{text}"""'
+    )
 
 
 def _sorted(imports: Iterable[str]) -> list[str]:
     """Order imports, `__future__` first; a later import of a name does not hide an earlier one."""
-    return sorted(dict.fromkeys(imports), key=lambda line: (not line.startswith("from __future__"), line.startswith("from"), line))
+    return sorted(
+        dict.fromkeys(imports),
+        key=lambda line: (not line.startswith("from __future__"), line.startswith("from"), line),
+    )
 
 
 def _stands_alone(top: ast.stmt | None, trees: Sequence[ast.Module]) -> bool:
     """Tell whether a definition can stand at the top of the file: it uses nothing made inside the test."""
-    if not isinstance(top, ast.FunctionDef | ast.ClassDef) or top.decorator_list or top.name.lower().startswith("test"):
+    if (
+        not isinstance(top, ast.FunctionDef | ast.ClassDef)
+        or top.decorator_list
+        or top.name.lower().startswith("test")
+    ):
         return False
-    if isinstance(top, ast.ClassDef) and (top.keywords or any(getattr(node, "decorator_list", []) for node in top.body)):
+    if isinstance(top, ast.ClassDef) and (
+        top.keywords or any(getattr(node, "decorator_list", []) for node in top.body)
+    ):
         return False
     others = [node for tree in trees for node in tree.body if node is not top]
-    local = {name for node in others if not isinstance(node, ast.Import | ast.ImportFrom) for name in bound_names(node)}
+    local = {
+        name
+        for node in others
+        if not isinstance(node, ast.Import | ast.ImportFrom)
+        for name in bound_names(node)
+    }
     return top.name not in local and not local & set(undefined_names(ast.unparse(top)))
 
 
@@ -122,11 +149,11 @@ def _isolated(statement: str, top: ast.stmt | None) -> str:
 
 def _indented(statement: str) -> str:
     """Indent by four; a string over several lines is written on one, since its lines are not code."""
-    for node in ast.walk(ast.parse(statement)):
-        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno and _is_text(node):
-            return textwrap.indent(ast.unparse(ast.parse(statement)), "    ")
+    tokens = tokenize.generate_tokens(io.StringIO(statement).readline)
+    if any(token.type in _STRINGS and token.start[0] != token.end[0] for token in tokens):
+        return textwrap.indent(ast.unparse(ast.parse(statement)), "    ")
     return textwrap.indent(statement, "    ")
 
 
-def _is_text(node: ast.Constant | ast.JoinedStr) -> bool:
-    return isinstance(node, ast.JoinedStr) or isinstance(node.value, str | bytes)
+def _gap(statement: str) -> str:
+    return "\n" if isinstance(ast.parse(statement).body[-1], ast.FunctionDef | ast.ClassDef) else ""

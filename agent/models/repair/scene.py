@@ -58,13 +58,19 @@ class Scene:
         return (*self.borrowed, *statements)
 
 
-def set_scene(clues: IssueClues, program: Program, programs: Sequence[Program], homes: Mapping[str, str]) -> Scene:
+def set_scene(
+    clues: IssueClues, program: Program, programs: Sequence[Program], homes: Mapping[str, str]
+) -> Scene:
     """Collect what bears on a program: blocks that follow it up to the next one, and what it must borrow."""
     others = [one for one in programs if one is not program]
     borrowed = tuple(borrow(program.source, [program, *others], clues.names, homes))
     whole = "\n".join([*borrowed, program.source])
     end = min((one.line for one in programs if one.line > program.line), default=10**9)
-    blocks = [one for one in clues.snippets if program.line < one.line < end and one.kind in {"output", "data", "traceback"}]
+    blocks = [
+        one
+        for one in clues.snippets
+        if program.line < one.line < end and one.kind in {"output", "data", "traceback"}
+    ]
     return Scene(
         program=program,
         borrowed=borrowed,

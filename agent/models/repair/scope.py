@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _BUILTINS = frozenset(dir(builtins))
-_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Site:
     @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node that the failing test may have run, in the order of the text."""
-        found = [node for statement in self.body for node in ast.walk(statement) if self.ran(node)]
+        found = [node for statement in self.body for node in walk_flat(statement) if self.ran(node)]
         return sorted(found, key=lambda node: (getattr(node, "lineno", 0), getattr(node, "col_offset", 0)))
 
     def ran(self, node: ast.AST) -> bool:
@@ -81,7 +81,10 @@ class Site:
         for node in self.nodes:
             if isinstance(node, ast.expr) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
                 parent = self.source.parents.get(node)
-                if isinstance(parent, ast.arg | ast.AnnAssign) and getattr(parent, "annotation", None) is node:
+                if (
+                    isinstance(parent, ast.arg | ast.AnnAssign)
+                    and getattr(parent, "annotation", None) is node
+                ):
                     continue
                 if not isinstance(node, ast.JoinedStr) and self._annotation(node):
                     continue
@@ -198,7 +201,9 @@ class Site:
         found.sort(key=lambda node: self.source.parents.get(node) is not home)
         return [Site(self.source, node) for node in found]
 
-    def edit(self, cuts: Iterable[tuple[ast.AST | tuple[int, int], str]], operator: str, prior: float) -> Iterator[Edit]:
+    def edit(
+        self, cuts: Iterable[tuple[ast.AST | tuple[int, int], str]], operator: str, prior: float
+    ) -> Iterator[Edit]:
         """Yield one edit that replaces nodes or spans of characters; none where a place is not known."""
         made: list[tuple[int, int, str]] = []
         for place, text in cuts:
@@ -235,6 +240,11 @@ def head_end(node: ast.stmt | ast.excepthandler) -> int:
     return node.end_lineno or node.lineno
 
 
-def nested(node: ast.AST) -> bool:
-    """Whether a node opens a scope of its own."""
-    return isinstance(node, _NESTED)
+def walk_flat(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and what is below it, but nothing within functions and classes defined below it."""
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        yield here
+        inner = here.body if isinstance(here, _NESTED) else []
+        pending.extend(child for child in ast.iter_child_nodes(here) if child not in inner)

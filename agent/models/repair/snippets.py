@@ -22,11 +22,13 @@ _PROMPT = re.compile(r"^\s*>>> ?", re.MULTILINE)
 _IPYTHON_IN = re.compile(r"^In \[\d+\]: ", re.MULTILINE)
 _DOLLAR = re.compile(r"^\s*[$%] \S", re.MULTILINE)
 _TRACE = re.compile(r'^Traceback \(most recent call last\)|^\s*File "[^"]+", line \d+', re.MULTILINE)
-_FILE_LEAD = re.compile(r"`?((?:[\w.-]+/)*[\w-]*\.[A-Za-z]\w{0,9})`?(?: (?:contains|is|has|with|like)[^.]*)?:?\s*$")
+_FILE_LEAD = re.compile(
+    r"`?((?:[\w.-]+/)*[\w-]*\.[A-Za-z]\w{0,9})`?(?: (?:contains|is|has|with|like)[^.]*)?:?\s*$"
+)
 
 RIGHT_LEAD = re.compile(
     r"\b(expect(?:ed|s|ing)?|should|must|ought|want(?:ed)?|desired|correct(?:ly)?|would be|supposed"
-    r"|instead it|rather|works?|fine)\b",
+    r"|works?|fine)\b",
     re.IGNORECASE,
 )
 WRONG_LEAD = re.compile(
@@ -61,15 +63,19 @@ def read_snippets(blocks: Sequence[Block]) -> tuple[Snippet, ...]:
     lead, ran = "", False
     for block in blocks:
         if block.kind != "code":
-            lead = block.text
+            lead = "" if block is blocks[0] else block.text
             continue
         text = _unprompt(block.text)
         kind = classify(text, block.info)
         path = _path(lead) if kind in {"output", "data", "script"} else ""
         role = _role(lead)
+        if path and kind == "script" and not path.endswith(".py") and "py" not in block.info:
+            kind = "data"
         if kind in {"output", "data"}:
             kind = "data" if path and not ran else "output" if ran else kind
             role = role or ("wrong" if kind == "output" and ran else "")
+        elif role == "right" and not ran:
+            role = ""  # what comes first shows the problem, whatever its lead-in hopes for
         found.append(Snippet(kind, text, block.line, role, path))
         ran = ran or kind in {"doctest", "script", "console"}
         lead = ""
@@ -98,7 +104,10 @@ def is_program(text: str) -> bool:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return any(isinstance(node, ast.Call | ast.Import | ast.ImportFrom | ast.Assign | ast.Assert) for node in ast.walk(tree))
+    return any(
+        isinstance(node, ast.Call | ast.Import | ast.ImportFrom | ast.Assign | ast.Assert)
+        for node in ast.walk(tree)
+    )
 
 
 def _unprompt(text: str) -> str:
@@ -112,10 +121,12 @@ def _unprompt(text: str) -> str:
 
 def _role(lead: str) -> Role:
     """Read what the last sentence before a block says about it; the later word decides."""
-    sentence = re.split(r"(?<=[.!?])\s+", lead.strip())[-1] if lead.strip() else ""
+    sentence = re.split(r"(?<=[.!?])\s+|, (?:but|however|yet) ", lead.strip())[-1] if lead.strip() else ""
     right = [match.start() for match in RIGHT_LEAD.finditer(sentence)]
     wrong = [match.start() for match in WRONG_LEAD.finditer(sentence)]
-    if right and re.search(r"\b(?:not|n't|no longer) (?:\w+ )?(?:expect|work|correct)", sentence):
+    if right and re.search(
+        r"(?:\bnot|n't|\bno longer) (?:\w+ )?(?:expect|work|correct|fine|right)", sentence
+    ):
         return "wrong"
     if right:
         return "right"

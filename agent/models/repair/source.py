@@ -7,6 +7,8 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from agent.symbols import cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,6 +65,23 @@ class Source:
     def parents(self) -> dict[ast.AST, ast.AST]:
         """The node above each node."""
         return {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
+
+    @cached_property
+    def functions(self) -> list[tuple[str, Function]]:
+        """Every function of the file with its qualified name, in the order of the text."""
+        by_line: dict[int, Function] = {
+            node.lineno: node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        named = [
+            (symbol.qualified, by_line[line])
+            for symbol in cut(self.text, self.path)
+            if symbol.kind != "class"
+            for line in range(symbol.start, symbol.body + 1)
+            if line in by_line and by_line[line].name == symbol.name
+        ]
+        return list(dict.fromkeys(named))
 
     def offset(self, line: int, column: int) -> int:
         """Turn a line (from 1) and a column (in UTF-8 bytes, as `ast` counts) into a character's index."""

@@ -10,6 +10,7 @@ import io
 import os
 import pathlib
 import pickle
+import re
 import select
 import signal
 import sys
@@ -80,7 +81,7 @@ def is_plain(tree):
             return False
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
             names = {argument.arg for argument in node.args.args + node.args.kwonlyargs}
-            if node.decorator_list or not names <= {"tmp_path", "monkeypatch"}:
+            if node.decorator_list or not names <= {"tmp_path", "monkeypatch", "capsys"}:
                 return False
         if isinstance(node, ast.Attribute) and node.attr in ("fixture", "mark", "importorskip"):
             return False
@@ -97,7 +98,21 @@ def fixtures(function):
             import pytest
 
             made[name] = pytest.MonkeyPatch()
+        elif name == "capsys":
+            made[name] = Captured()
     return made
+
+
+class Captured:
+    """What is written to the standard streams from now on, as pytest's `capsys` gives it."""
+
+    def __init__(self):
+        sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+
+    def readouterr(self):
+        out, err = sys.stdout.getvalue(), sys.stderr.getvalue()
+        sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+        return types.SimpleNamespace(out=out, err=err)
 
 
 def describe(error, path):
@@ -106,8 +121,12 @@ def describe(error, path):
     for frame, number in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename == path:
             line = number
-    text = " ".join(str(error).split())
-    return "%d:%s: %s" % (line, type(error).__name__, text[:150])
+    return "%d:%s: %s" % (line, type(error).__name__, one_line(str(error)))
+
+
+def one_line(text):
+    """Return the start of a message without what differs from run to run."""
+    return re.sub(r"0x[0-9a-f]+", "0x", " ".join(text.split()))[:150]
 
 
 class Recorder:
@@ -134,7 +153,7 @@ class Recorder:
             entries = getattr(getattr(report.longrepr, "reprtraceback", None), "reprentries", ())
             line = next((e.reprfileloc.lineno for e in entries if getattr(e, "reprfileloc", None)), 0)
             text = crash.message if crash else str(report.longrepr)
-            self.first = "%d:%s" % (line, " ".join(text.split())[:150])
+            self.first = "%d:%s" % (line, one_line(text))
 
 
 def run_pytest(arguments):

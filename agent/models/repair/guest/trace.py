@@ -9,6 +9,7 @@ import os
 import sys
 
 import probe
+import trial
 
 MOST_FUNCTIONS = 160
 
@@ -27,7 +28,7 @@ def main(path, seconds, arguments):
         print("function %s:%d %s calls=%d last=%d" % (file, line, name, count, last))
     shown = {file for (file, _, _), _ in latest}
     for file in sorted(shown):
-        print("lines %s %s" % (file, compact(sorted(lines.get(file, ())))))
+        print("lines %s %s" % (file, trial.compact(sorted(lines.get(file, ())))))
     for file, line, name in frames:
         print("frame %s:%d %s" % (file, line, name))
     print("failure %s" % failure)
@@ -41,7 +42,11 @@ def traced(test):
     def relevant(code):
         path = os.path.abspath(code.co_filename)
         named = code.co_name != "<module>" and not path.endswith(os.path.abspath(test.path))
-        return path[len(root) :] if named and code.co_filename[:1] != "<" and probe.inside(path) and not probe.is_test(path) else None
+        return (
+            path[len(root) :]
+            if named and code.co_filename[:1] != "<" and probe.inside(path) and not probe.is_test(path)
+            else None
+        )
 
     def on_call(frame, event, argument):
         code = frame.f_code
@@ -72,17 +77,6 @@ def traced(test):
     finally:
         sys.settrace(None)
     return lines, calls, list(dict.fromkeys(frames))[-30:], failure
-
-
-def compact(numbers):
-    """Write 1 2 3 7 as `1-3 7`."""
-    parts = []
-    for number in numbers:
-        if parts and parts[-1][1] == number - 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return " ".join(str(a) if a == b else "%d-%d" % (a, b) for a, b in parts)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def main(job, arguments):
     began = time.monotonic()
     bench = Bench(job["tests"], job["each"], probe.parse_runner_arguments(arguments))
     print("base %s" % bench.base)
+    sys.stdout.flush()
     results, kinds = {}, {"hot": 0, "cold": 0}
     loaded = time.monotonic()
     for edit in job["edits"]:
@@ -32,11 +33,22 @@ def main(job, arguments):
         kinds[kind] += 1
         results.setdefault(result, []).append(edit["id"])
     for result, ids in results.items():
-        print("%s = %s" % (" ".join(map(str, ids)), result))
+        print("%s = %s" % (compact(ids), result))
     print(
         "[tried %d of %d edits in %.1f s after %.1f s of loading; %d by swapping code, %d by importing again]"
         % (sum(kinds.values()), len(job["edits"]), time.monotonic() - loaded, loaded - began, *kinds.values())
     )
+
+
+def compact(numbers):
+    """Write 1 2 3 7 as `1-3 7`."""
+    parts = []
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return " ".join(str(a) if a == b else "%d-%d" % (a, b) for a, b in parts)
 
 
 class Bench:

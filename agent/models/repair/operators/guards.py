@@ -1,0 +1,171 @@
+"""Guards: fallbacks for None and emptiness, early returns, skipped rounds of a loop."""
+
+from __future__ import annotations
+
+import ast
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from agent.models.repair.operators.conditions import conditions_nearby
+from agent.models.repair.operators.names import expressions_nearby
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from agent.models.repair.edits import Edit
+    from agent.models.repair.scope import Site
+
+
+def fallbacks(site: Site) -> Iterator[Edit]:
+    """Give a value another one to fall back on: `x or y`, with y a variable or something empty."""
+    for node in site.expressions:
+        if isinstance(
+            node, ast.Constant | ast.JoinedStr | ast.Compare | ast.BoolOp | ast.Lambda | ast.Starred
+        ):
+            continue
+        parent = site.source.parents.get(node)
+        if not isinstance(parent, ast.Assign | ast.Return | ast.keyword | ast.Call | ast.For | ast.Attribute):
+            continue
+        if isinstance(parent, ast.Call) and node is parent.func:
+            continue
+        if isinstance(parent, ast.Attribute) and not isinstance(node, ast.Name | ast.Attribute):
+            continue
+        text = site.operand(node, 4)
+        weight = 1.0 if isinstance(parent, ast.Assign | ast.Return) else 0.6
+        targets = [ast.unparse(target) for target in parent.targets] if isinstance(parent, ast.Assign) else []
+        for other in ("''", "()", "[]", "{}", "0", "None"):
+            yield from site.swap(node, f"{text} or {other}", "fallback", 0.15 * weight)
+        for other in site.variables:
+            if other != text and other not in targets:
+                alike = max(
+                    (SequenceMatcher(None, other, name).ratio() for name in (*targets, text)), default=0
+                )
+                yield from site.swap(node, f"{text} or {other}", "fallback", (0.1 + 0.3 * alike**2) * weight)
+        for other in site.attributes[:10]:
+            if other != text:
+                yield from site.swap(node, f"{text} or {other}", "fallback", 0.1 * weight)
+
+
+def conditional_values(site: Site) -> Iterator[Edit]:
+    """Take a value only under a condition, and something plain otherwise."""
+    for node in site.expressions:
+        parent = site.source.parents.get(node)
+        if not isinstance(parent, ast.Assign | ast.Return | ast.keyword | ast.Call) or isinstance(
+            node, ast.Constant
+        ):
+            continue
+        if isinstance(parent, ast.Call) and node is parent.func:
+            continue
+        text = site.operand(node, 3)
+        names = [
+            inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and inner.id in site.variables
+        ]
+        for name in dict.fromkeys(names):
+            for condition in (name, f"{name} is not None"):
+                for other in dict.fromkeys((name, "None", "''")):
+                    if other != text:
+                        new = f"{text} if {condition} else {other}"
+                        yield from site.swap(node, new, "value under a condition", 0.12)
+
+
+def early_exits(site: Site) -> Iterator[Edit]:
+    """Leave the function, or the round of a loop, before a statement when a condition found nearby holds."""
+    if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    conditions = [(text, prior) for text, prior in conditions_nearby(site) if prior > 0.2]
+    results = _results(site)
+    for statement in site.statements:
+        first = statement in site.body[:1]
+        read = names_read(statement)
+        for condition, prior in conditions:
+            if not read & names_read(ast.parse(condition, mode="eval")):
+                continue
+            for result, weight in results:
+                weight *= prior * (0.8 if first else 0.25)
+                yield from inserted(site, statement, f"if {condition}:", result, "early return", weight)
+            if _in_loop(site, statement):
+                for word in ("continue", "break"):
+                    yield from inserted(site, statement, f"if {condition}:", word, "early exit", prior * 0.25)
+
+
+def names_read(node: ast.AST) -> set[str]:
+    """Return the variables and attributes that a node, its blocks left out, reads or assigns."""
+    inner = {id(part) for name in ("body", "orelse", "finalbody", "handlers") for part in _parts(node, name)}
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, ast.Name):
+            found.add(here.id)
+        elif isinstance(here, ast.Attribute):
+            found.add(here.attr)
+        pending.extend(child for child in ast.iter_child_nodes(here) if id(child) not in inner)
+    return found - {"self", "cls"}
+
+
+def _parts(node: ast.AST, name: str) -> list[ast.AST]:
+    part = getattr(node, name, ())
+    return part if isinstance(part, list) else []
+
+
+def _results(site: Site) -> list[tuple[str, float]]:
+    """Return statements that leave the function, as it does elsewhere or plainly."""
+    found: dict[str, float] = {}
+    for node in ast.walk(site.node):
+        if isinstance(node, ast.Return):
+            text = site.text(node)
+            if "\n" not in text and len(text) < 50:
+                found.setdefault(text, 0.6)
+    generator = any(isinstance(node, ast.Yield | ast.YieldFrom) for node in ast.walk(site.node))
+    if generator:
+        return [("return", 0.6)]
+    for name in site.parameters:
+        found.setdefault(f"return {name}", 0.5)
+    for value in ("None", "False", "True", "''", "[]"):
+        found.setdefault(f"return {value}", 0.2)
+    return list(found.items())
+
+
+def _in_loop(site: Site, statement: ast.stmt) -> bool:
+    for above in site.source.above(statement):
+        if isinstance(above, ast.For | ast.While | ast.AsyncFor):
+            return True
+        if isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return False
+    return False
+
+
+def inserted(
+    site: Site, statement: ast.stmt, head: str, inner: str, operator: str, prior: float
+) -> Iterator[Edit]:
+    """Yield the edit that puts lines before a statement, the second one indented further; no second if empty."""
+    source = site.source
+    line = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
+    start = source.line_span(line, line)[0]
+    indent = source.indent(line)
+    if source.text[start : start + len(indent)] != indent or source.offset(
+        statement.lineno, statement.col_offset
+    ) != (start + len(indent)):
+        if statement.lineno == line:
+            return
+    lines = f"{indent}{head}\n" + (f"{indent}    {inner}\n" if inner else "")
+    yield from site.edit([((start, start), lines)], operator, prior)
+
+
+def defaults(site: Site) -> Iterator[Edit]:
+    """Give a parameter that is None or empty a value before it is used."""
+    if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef) or not site.body:
+        return
+    values = [text for text, (prior, _) in expressions_nearby(site).items() if prior > 0.1][:25]
+    for name in site.parameters:
+        for value in dict.fromkeys(("''", "()", "[]", "{}", "0", *values)):
+            if value != name:
+                new = f"{name} = {value}"
+                yield from inserted(site, site.body[0], f"if {name} is None:", new, "default for None", 0.12)
+        for call in ("str({})", "list({})", "tuple({})", "{}.strip()", "iter({})"):
+            yield from inserted(
+                site, site.body[0], f"{name} = {call.format(name)}", "", "parameter converted", 0.12
+            )
+
+
+OPERATORS = (fallbacks, conditional_values, early_exits, defaults)

@@ -1,0 +1,126 @@
+"""The repository that enters a sandbox: the base commit and its ancestors, and provably nothing else.
+
+A clone would bring tags, remote branches and unreachable objects along, and with them the fix. Here the
+objects that the base commit reaches are packed into an empty repository, and its whole store is examined.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from envs.git import GitError, git
+from envs.task import TaskError
+
+_BRANCH = "refs/heads/main"
+_TRACES = (
+    "FETCH_HEAD",
+    "ORIG_HEAD",
+    "MERGE_HEAD",
+    "CHERRY_PICK_HEAD",
+    "logs",
+    "worktrees",
+    "modules",
+    "objects/info/alternates",
+    "objects/info/http-alternates",
+)
+
+
+def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) -> None:
+    """Make a bare repository and a working tree that hold a commit and its ancestors.
+
+    Symlinks are made and never followed; no filter, hook or configuration of the source has an influence.
+
+    Args:
+        repository: the source, bare or not; it is only read.
+        base_commit: full id of the commit.
+        git_dir: where the bare repository comes to lie.
+        tree: where the working tree, with a `.git` of its own, comes to lie.
+
+    Raises:
+        TaskError: the source lacks the commit or some of its objects.
+    """
+    try:
+        git(repository, "rev-parse", "--verify", "--quiet", f"{base_commit}^{{commit}}")
+    except GitError as error:
+        raise TaskError(f"the repository {repository} does not hold the commit {base_commit}") from error
+    try:
+        copy_history(repository, base_commit, git_dir)
+        _checkout(base_commit, git_dir, tree)
+    except GitError as error:
+        raise TaskError(f"the commit {base_commit[:12]} of {repository} cannot be copied: {error}") from error
+    for store in (git_dir, tree / ".git"):
+        check_sealed(store, base_commit)
+
+
+def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
+    """Make a bare repository of a commit and its ancestors; the source is only read.
+
+    Raises:
+        GitError: the source lacks some of their objects.
+    """
+    kind = git(repository, "rev-parse", "--show-object-format").decode().strip()
+    git_dir.mkdir()
+    git(git_dir, "init", "--quiet", "--bare", f"--object-format={kind}")
+    packs = git_dir / "objects" / "pack"
+    packs.mkdir(parents=True, exist_ok=True)
+    options = ["--revs", "--quiet", "--delta-base-offset"]
+    git(
+        repository, "pack-objects", *options, str(packs.resolve() / "pack"), stdin=f"{base_commit}\n".encode()
+    )
+    _keep_shallow(repository, base_commit, git_dir)
+    git(git_dir, "update-ref", _BRANCH, base_commit)
+
+
+def check_sealed(git_dir: Path, base_commit: str) -> None:
+    """Prove that a repository holds a commit, what it reaches, and nothing else.
+
+    Every stored object, loose or packed, is compared with what the commit reaches; so are all refs, logs,
+    remotes and alternates.
+
+    Raises:
+        TaskError: something else is in it; the message names the first thing.
+    """
+    reached = set(git(git_dir, "rev-list", "--objects", "--no-object-names", base_commit).decode().split())
+    fields = "--batch-check=%(objectname) %(objecttype)"
+    stored = git(git_dir, "cat-file", "--batch-all-objects", "--unordered", fields).decode()
+    for name, kind in map(str.split, stored.splitlines()):
+        if name not in reached:
+            raise _not_sealed(git_dir, f"it holds the {kind} {name[:12]}, which the base does not reach")
+    for ref in git(git_dir, "for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines():
+        if ref != f"{_BRANCH} {base_commit}":
+            raise _not_sealed(git_dir, f"it has the ref {ref}")
+    for trace in _TRACES:
+        if (git_dir / trace).exists():
+            raise _not_sealed(git_dir, f"it has {trace}")
+    if b"\nremote." in b"\n" + git(git_dir, "config", "--local", "--list", "--name-only"):
+        raise _not_sealed(git_dir, "it has a remote")
+
+
+def _keep_shallow(repository: Path, base_commit: str, git_dir: Path) -> None:
+    """Carry over where a shallow source ends, as far as that concerns the base commit."""
+    shallow = Path(git(repository, "rev-parse", "--git-path", "shallow").decode().strip())
+    boundary = repository / shallow
+    if boundary.is_file():
+        ancestors = set(git(repository, "rev-list", base_commit).decode().split())
+        ends = [line for line in boundary.read_text().split() if line in ancestors]
+        if ends:
+            (git_dir / "shallow").write_text("\n".join(ends) + "\n")
+
+
+def _checkout(base_commit: str, git_dir: Path, tree: Path) -> None:
+    kind = git(git_dir, "rev-parse", "--show-object-format").decode().strip()
+    tree.mkdir()
+    git(tree, "init", "--quiet", f"--object-format={kind}")
+    packs = tree / ".git" / "objects" / "pack"
+    shutil.rmtree(packs, ignore_errors=True)
+    shutil.copytree(git_dir / "objects" / "pack", packs, copy_function=os.link)
+    if (git_dir / "shallow").is_file():
+        shutil.copyfile(git_dir / "shallow", tree / ".git" / "shallow")
+    git(tree, "update-ref", _BRANCH, base_commit)
+    git(tree, "checkout", "--quiet", "--force", "main")
+
+
+def _not_sealed(git_dir: Path, why: str) -> TaskError:
+    return TaskError(f"the repository {git_dir} must not enter a sandbox: {why}")

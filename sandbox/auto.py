@@ -1,0 +1,57 @@
+"""The daemonless sandbox where the kernel allows it, Docker where not; decided at the first start."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sandbox.base import Limits, Root, Sandbox, SandboxHost, SandboxUnavailableError, Snapshot
+
+
+class AutoHost:
+    """Makes sandboxes of whichever kind works here."""
+
+    name = "auto"
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._chosen: SandboxHost | None = None
+
+    async def start(
+        self, origin: Root | Snapshot, limits: Limits | None = None, *, network: bool = False
+    ) -> Sandbox:
+        """Start a sandbox; see `SandboxHost.start`."""
+        limits = limits or Limits()
+        async with self._lock:
+            if self._chosen is None:
+                return await self._choose(origin, limits, network=network)
+        return await self._chosen.start(origin, limits, network=network)
+
+    async def close(self) -> None:
+        """Close every sandbox still open and drop every snapshot."""
+        if self._chosen is not None:
+            await self._chosen.close()
+
+    async def _choose(self, origin: Root | Snapshot, limits: Limits, *, network: bool) -> Sandbox:
+        from sandbox.daemonless.host import DaemonlessHost
+
+        daemonless = DaemonlessHost()
+        try:
+            box: Sandbox = await daemonless.start(origin, limits, network=network)
+        except SandboxUnavailableError as refusal:
+            from sandbox.docker import DockerHost
+
+            await daemonless.close()
+            docker = DockerHost()
+            try:
+                box = await docker.start(origin, limits, network=network)
+            except SandboxUnavailableError as error:
+                await docker.close()
+                raise SandboxUnavailableError(f"{refusal}; and Docker: {error}") from error
+            self._chosen = docker
+        except BaseException:
+            await daemonless.close()
+            raise
+        else:
+            self._chosen = daemonless
+        self.name = self._chosen.name
+        return box

@@ -1,0 +1,198 @@
+"""One daemonless sandbox, as its users see it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneError, Snapshot, Status
+from sandbox.daemonless.cgroups import ControlGroup
+from sandbox.daemonless.channel import Channel
+from sandbox.daemonless.command import GRACE
+from sandbox.daemonless.plan import Command, Plan, Report, pack, to_memory_file
+from sandbox.files import read_file, write_file
+from sandbox.gitdiff import apply_patch, working_diff
+from sandbox.inside import AGENT_HOME, GIT_DIR
+from sandbox.output import Output
+from sandbox.run import absolute, to_argv, to_environment
+
+if TYPE_CHECKING:
+    from sandbox.daemonless.host import DaemonlessHost
+
+_OVERTIME = 10.0
+"""Seconds after which process 1 is no longer trusted to end its command."""
+_LONGEST = 1e6
+_PIPE = 1 << 20
+
+
+class DaemonlessSandbox:
+    """A sealed room made of namespaces; see `sandbox.base.Sandbox`."""
+
+    def __init__(
+        self,
+        host: DaemonlessHost,
+        root: Root,
+        limits: Limits,
+        channel: Channel,
+        group: ControlGroup | None,
+        plan: Plan,
+    ) -> None:
+        self.root = root
+        self.limits = limits
+        self._host = host
+        self._channel = channel
+        self._group = group
+        self._plan = plan
+        self._frozen: tuple[str, ...] | None = tuple(plan.layers)
+        """The layers that hold the present state; None once a command has run since."""
+        self._closed = False
+
+    @property
+    def workdir(self) -> str:
+        """The repository's folder inside."""
+        return self.root.workdir
+
+    async def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        stdin: bytes = b"",
+    ) -> ExecResult:
+        """Run a command to its end; see `Sandbox.exec`."""
+        seconds = self.limits.seconds if timeout is None else timeout
+        output = self.limits.output
+        return await self._run(
+            to_argv(command), seconds=seconds, output=output, stdin=stdin, env=env, cwd=cwd
+        )
+
+    async def read(self, path: str) -> bytes:
+        """Return a file's bytes; see `Sandbox.read`."""
+        return await read_file(self._run, absolute(self.root, path))
+
+    async def write(self, path: str, data: bytes) -> None:
+        """Write a file; see `Sandbox.write`."""
+        await write_file(self._run, absolute(self.root, path), data)
+
+    async def apply_patch(self, patch: str) -> None:
+        """Apply a unified diff; see `Sandbox.apply_patch`."""
+        await apply_patch(self._run, GIT_DIR, patch)
+
+    async def diff(self) -> str:
+        """Return all changes against the base commit; see `Sandbox.diff`."""
+        return await working_diff(self._run, GIT_DIR, self.root.base_commit)
+
+    async def snapshot(self) -> Snapshot:
+        """Freeze the present state of all files; see `Sandbox.snapshot`."""
+        self._check_open()
+        layers = self._frozen
+        if layers is None:
+            layer = self._host.new_layer()
+            layers = self._frozen = (layer,) if self._plan.copying else (*self._plan.layers, layer)
+            report = await self._channel.ask("snapshot", layer=layer)
+            if report.kind != "done":
+                self._frozen = None
+                raise SandboxError(f"the files cannot be copied: {report.message or report.kind}")
+        return self._host.keep(self.root, layers)
+
+    async def fork(self) -> DaemonlessSandbox:
+        """Start another sandbox from the present state; see `Sandbox.fork`."""
+        return await self._host.start(await self.snapshot(), self.limits, network=self._plan.network)
+
+    async def close(self) -> None:
+        """End all processes and forget all files; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._channel.close()
+        if self._group is not None:
+            await asyncio.to_thread(self._group.remove)
+        self._host.forget(self)
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        output: int,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> ExecResult:
+        self._check_open()
+        self._frozen = None
+        began = time.monotonic()
+        command = Command(
+            argv=list(argv),
+            env=to_environment(self.root, AGENT_HOME, env),
+            cwd=absolute(self.root, cwd),
+            seconds=min(max(seconds, 0.0), _LONGEST),
+        )
+        kept = Output(output)
+        report = await self._watched(command, stdin, kept)
+        if report.kind == "failed":
+            raise SandboxError(f"the command could not be started: {report.message}")
+        data, omitted = kept.take()
+        return ExecResult(Status(report.kind), report.code, data, omitted, time.monotonic() - began)
+
+    async def _watched(self, command: Command, stdin: bytes, kept: Output) -> Report:
+        """Run a command, taking its output as it comes."""
+        reading, writing = os.pipe()
+        pipe = _Pipe(reading, kept)
+        descriptors = [to_memory_file(pack(command)), _stdin(stdin), writing]
+        try:
+            async with asyncio.timeout(command.seconds + GRACE + _OVERTIME):
+                return await self._channel.ask("exec", descriptors)
+        except TimeoutError:
+            return Report(0, Status.TIMED_OUT, -9)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            pipe.finish()
+
+    def _check_open(self) -> None:
+        if self._closed or not self._channel.alive:
+            raise SandboxGoneError("the sandbox is closed or has died; start another")
+
+
+class _Pipe:
+    """Reads a command's output whenever there is some."""
+
+    def __init__(self, descriptor: int, kept: Output) -> None:
+        self._descriptor = descriptor
+        self._kept = kept
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(descriptor, False)
+        with suppress(OSError):  # the user has many pipes: this one stays small, and works
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE)
+        self._loop.add_reader(descriptor, self._read)
+
+    def finish(self) -> None:
+        """Take what is left; whoever still holds the other end is not waited for."""
+        for _ in range(64):
+            if not self._read():
+                break
+        self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+
+    def _read(self) -> bool:
+        try:
+            piece = os.read(self._descriptor, 1 << 18)
+        except BlockingIOError:
+            return False
+        if not piece:
+            self._loop.remove_reader(self._descriptor)
+            return False
+        self._kept.feed(piece)
+        return True
+
+
+def _stdin(data: bytes) -> int:
+    return to_memory_file(data) if data else os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)

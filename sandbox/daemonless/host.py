@@ -1,0 +1,236 @@
+"""The maker of daemonless sandboxes on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import posixpath
+import resource
+import secrets
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+
+from sandbox.base import Limits, Root, SandboxError, Snapshot
+from sandbox.daemonless.box import DaemonlessSandbox
+from sandbox.daemonless.cgroups import ControlGroup, make_control_group, sweep_control_groups
+from sandbox.daemonless.channel import Channel
+from sandbox.daemonless.nursery import Zygote
+from sandbox.daemonless.plan import Plan, Report
+from sandbox.daemonless.refusals import explain
+from sandbox.inside import GIT_DIR
+from sandbox.owners import is_orphan, new_name
+
+_GUEST_AS_ROOT = 64177
+"""A user id that owns nothing on any usual host."""
+_GUEST_IN_NAMESPACE = 1000
+_BYTES_PER_FILE = 4096
+_SPARE_MEMORY = 4
+"""This part of the memory is kept from files, which are memory too, so that the warden never starves."""
+_log = logging.getLogger(__name__)
+
+
+class DaemonlessHost:
+    """Makes sandboxes of Linux namespaces; needs no daemon and no program but the host's own /usr."""
+
+    name = "daemonless"
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._zygote: Zygote | None = None
+        self._scratch: Path | None = None
+        self._snapshots: dict[str, tuple[str, ...]] = {}
+        self._open: set[DaemonlessSandbox] = set()
+        self._copying = False
+        self._closed = False
+
+    async def start(
+        self, origin: Root | Snapshot, limits: Limits | None = None, *, network: bool = False
+    ) -> DaemonlessSandbox:
+        """Start a sandbox; see `SandboxHost.start`."""
+        limits = limits or Limits()
+        zygote, scratch = await self._ready()
+        root = origin if isinstance(origin, Root) else origin.root
+        layers = () if isinstance(origin, Root) else self._layers(origin)
+        group = make_control_group(limits)
+        try:
+            plan = _plan(root, layers, limits, group, scratch, network=network, copying=self._copying)
+            channel, plan = await self._build(zygote, plan)
+        except BaseException:
+            if group is not None:
+                await asyncio.to_thread(group.remove)
+            raise
+        box = DaemonlessSandbox(self, root, limits, channel, group, plan)
+        self._open.add(box)
+        return box
+
+    async def close(self) -> None:
+        """Close every sandbox still open and drop every snapshot."""
+        self._closed = True
+        await asyncio.gather(*(box.close() for box in list(self._open)))
+        async with self._lock:
+            zygote, self._zygote = self._zygote, None
+            scratch, self._scratch = self._scratch, None
+        if zygote is not None:
+            await asyncio.to_thread(zygote.close)
+        if scratch is not None:
+            await asyncio.to_thread(_remove, scratch)
+
+    def new_layer(self) -> str:
+        """Return the name of a layer that does not exist yet."""
+        return secrets.token_hex(4)
+
+    def keep(self, root: Root, layers: tuple[str, ...]) -> Snapshot:
+        """Return a snapshot made of layers."""
+        token = secrets.token_hex(8)
+        self._snapshots[token] = layers
+        return Snapshot(root, token)
+
+    def forget(self, box: DaemonlessSandbox) -> None:
+        """Note that a sandbox has been closed."""
+        self._open.discard(box)
+
+    def _layers(self, snapshot: Snapshot) -> tuple[str, ...]:
+        if snapshot.token not in self._snapshots:
+            raise SandboxError("the snapshot belongs to another sandbox host; start from its root instead")
+        return self._snapshots[snapshot.token]
+
+    async def _ready(self) -> tuple[Zygote, Path]:
+        if self._closed:
+            raise SandboxError("the sandbox host is closed; open another")
+        async with self._lock:
+            if self._scratch is None:
+                self._scratch = await asyncio.to_thread(_make_scratch)
+            if self._zygote is None or not self._zygote.alive:
+                self._zygote = Zygote(self._scratch / "zygote.log")
+            return self._zygote, self._scratch
+
+    async def _build(self, zygote: Zygote, plan: Plan) -> tuple[Channel, Plan]:
+        channel, report = await _build(zygote, plan)
+        if _overlay_refused(report, plan):
+            self._fall_back(report)
+            plan = plan._replace(copying=True)
+            channel, report = await _build(zygote, plan)
+        if report.kind != "done":
+            raise explain(report, plan)
+        return channel, plan
+
+    def _fall_back(self, report: Report) -> None:
+        if not self._copying:
+            self._copying = True
+            _log.warning(
+                "the kernel refuses overlays here (%s): each sandbox copies its tree", report.message
+            )
+
+
+async def _build(zygote: Zygote, plan: Plan) -> tuple[Channel, Report]:
+    ours, wardens = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    channel = Channel(ours)
+    try:
+        with wardens:
+            zygote.fork_warden(plan, wardens)
+        report = await channel.greeting()
+    except BaseException:
+        await channel.close()
+        raise
+    if report.kind != "done":
+        await channel.close()
+    return channel, report
+
+
+def _overlay_refused(report: Report, plan: Plan) -> bool:
+    return report.kind != "done" and report.message.startswith("mounting an overlay") and not plan.copying
+
+
+def _plan(
+    root: Root,
+    layers: tuple[str, ...],
+    limits: Limits,
+    group: ControlGroup | None,
+    scratch: Path,
+    *,
+    network: bool,
+    copying: bool,
+) -> Plan:
+    namespace = not _privileged()
+    guest = _GUEST_IN_NAMESPACE if namespace else _GUEST_AS_ROOT
+    tree = _existing(root.tree)
+    mounts = [(_inside(path), str(_existing(host))) for path, host in sorted(root.mounts.items())]
+    mounts.append((GIT_DIR, str(_existing(root.git_dir))))
+    return Plan(
+        scratch=str(scratch),
+        tree=str(tree),
+        workdir=_inside(root.workdir),
+        layers=list(layers),
+        mounts=mounts,
+        disk=min(limits.disk, limits.memory - limits.memory // _SPARE_MEMORY),
+        files=max(1024, limits.disk // _BYTES_PER_FILE),
+        uid=guest,
+        gid=guest,
+        user_namespace=namespace,
+        network=network,
+        copying=copying or (namespace and tree.stat().st_uid != os.geteuid()),
+        control_groups=group.entrances if group else [],
+        limits=_resource_limits(limits, group),
+    )
+
+
+def _resource_limits(limits: Limits, group: ControlGroup | None) -> list[tuple[int, int]]:
+    always = [
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits.disk),
+        (resource.RLIMIT_NOFILE, 65536),
+    ]
+    if group is not None:
+        return always
+    return [*always, (resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_NPROC, limits.processes)]
+
+
+def _privileged() -> bool:
+    """Whether this process may mount: root with its capabilities, not merely user 0."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
+    needed = sum(
+        1 << capability for capability in (0, 1, 6, 7, 12, 21)
+    )  # chown, dac, setgid, setuid, net, sys
+    return os.geteuid() == 0 and effective & needed == needed
+
+
+def _inside(path: str) -> str:
+    if not posixpath.isabs(path) or ".." in path.split("/") or posixpath.normpath(path) == "/":
+        raise SandboxError(f"{path!r} is no place inside a sandbox; give an absolute path below /")
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _existing(path: Path) -> Path:
+    try:
+        return path.resolve(strict=True)
+    except OSError as error:
+        raise SandboxError(
+            f"a sandbox cannot start from {path}: {os.strerror(error.errno or errno.ENOENT)}"
+        ) from error
+
+
+def _make_scratch() -> Path:
+    """Make the private folder for snapshots, and remove those whose owners were killed."""
+    above = Path(tempfile.gettempdir()).resolve()
+    for folder in above.glob("mangabey-*"):
+        if is_orphan(folder.name) and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
+            _remove(folder)
+    sweep_control_groups()
+    scratch = above / new_name()
+    scratch.mkdir(mode=0o700)
+    (scratch / "layers").mkdir()
+    return scratch
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of layers, also where a guest has made its folders unreadable."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        for path, _, _ in os.walk(folder):
+            os.chmod(path, 0o700)
+        shutil.rmtree(folder, ignore_errors=True)

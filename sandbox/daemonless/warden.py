@@ -1,0 +1,200 @@
+"""The warden of one sandbox: builds it, starts its commands, takes its snapshots, and dies with it.
+
+It stays outside of every command's namespaces, so a guest can neither see, trace nor signal it. It ends when
+the host closes its socket, and with it all that runs inside; when it is killed, the kernel does the same.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+from typing import NamedTuple, NoReturn
+
+from sandbox.daemonless import room, syscalls
+from sandbox.daemonless.command import run_init
+from sandbox.daemonless.plan import Command, Plan, Report, Request, from_memory_file, pack, unpack
+from sandbox.daemonless.trees import copy_tree
+
+_LARGEST_REQUEST = 1 << 16
+_COMMAND = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+
+class _Job(NamedTuple):
+    number: int
+    pid: int
+    report: int
+    layer: str
+
+
+def live(host: socket.socket, plan: Plan, idmap: int | None) -> NoReturn:
+    """Build the sandbox and serve it until the host closes its end."""
+    try:
+        _prepare(plan)
+        room.build(plan, idmap)
+        syscalls.drop_bounding_set()
+        _send(host, Report(0, "done"))
+        _Warden(host, plan).serve()
+    except OSError as error:
+        _send(host, Report(0, "failed", error.errno or 0, str(error.strerror or error)))
+    finally:
+        os._exit(0)
+
+
+def _prepare(plan: Plan) -> None:
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    os.umask(0o022)
+    for path in plan.control_groups:
+        with open(path, "w") as file:
+            file.write("0")
+    _leave_namespaces(plan)
+    if not plan.network:
+        _raise_loopback()
+
+
+def _leave_namespaces(plan: Plan) -> None:
+    flags = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
+    flags |= 0 if plan.network else syscalls.CLONE_NEWNET
+    flags |= syscalls.CLONE_NEWUSER if plan.user_namespace else 0
+    uid, gid = os.geteuid(), os.getegid()
+    try:
+        syscalls.unshare(flags)
+        if plan.user_namespace:
+            _write("/proc/self/setgroups", "deny")
+            _write("/proc/self/uid_map", f"{plan.uid} {uid} 1")
+            _write("/proc/self/gid_map", f"{plan.gid} {gid} 1")
+    except OSError as error:
+        raise room.RoomError(error.errno, f"making namespaces: {error.strerror}") from error
+    socket.sethostname("sandbox")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh22x", b"lo", 0)
+        flags = struct.unpack("16sh22x", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | _IFF_UP))
+
+
+class _Warden:
+    def __init__(self, host: socket.socket, plan: Plan) -> None:
+        self._host = host
+        self._plan = plan
+        self._jobs: dict[int, _Job] = {}
+        """By the descriptor of the process."""
+        self._poll = select.poll()
+        self._poll.register(host, select.POLLIN)
+
+    def serve(self) -> None:
+        """Answer requests until the host closes its end; then end everything."""
+        while True:
+            for descriptor, _ in self._poll.poll():
+                if descriptor != self._host.fileno():
+                    self._finish(descriptor)
+                elif not self._answer():
+                    self._end()
+                    return
+
+    def _answer(self) -> bool:
+        data, descriptors, _, _ = socket.recv_fds(self._host, _LARGEST_REQUEST, 3)
+        if not data:
+            return False
+        request = unpack(Request, data)
+        try:
+            if request.verb == "exec":
+                self._exec(request.job, *descriptors)
+            elif request.verb == "snapshot":
+                self._snapshot(request.job, request.layer)
+            elif request.verb == "kill":
+                self._kill(request.job)
+        except OSError as error:
+            _send(
+                self._host, Report(request.job, "failed", error.errno or 0, f"starting it: {error.strerror}")
+            )
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return True
+
+    def _exec(self, job: int, payload: int, stdin: int, output: int) -> None:
+        command = unpack(Command, from_memory_file(payload))
+        reading, writing = os.pipe()
+        try:
+            pid, pidfd = syscalls.clone(_COMMAND)
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
+        if pid == 0:
+            run_init(self._plan, command, job, (stdin, output, writing))
+        os.close(writing)
+        self._watch(_Job(job, pid, reading, ""), pidfd)
+
+    def _snapshot(self, job: int, layer: str) -> None:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _copy_layer(job, layer, writing)
+        os.close(writing)
+        self._watch(_Job(job, pid, reading, layer), os.pidfd_open(pid))
+
+    def _watch(self, job: _Job, pidfd: int) -> None:
+        self._jobs[pidfd] = job
+        self._poll.register(pidfd, select.POLLIN)
+
+    def _kill(self, number: int) -> None:
+        for pidfd, job in self._jobs.items():
+            if job.number == number:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+    def _finish(self, pidfd: int) -> None:
+        """Report a job whose process has ended; process 1 ends only after all others of its namespace."""
+        job = self._jobs.pop(pidfd)
+        self._poll.unregister(pidfd)
+        os.close(pidfd)
+        os.waitpid(job.pid, 0)
+        data = os.read(job.report, _LARGEST_REQUEST)
+        os.close(job.report)
+        # a command's child and process 1 may both have written a line: the first knows better
+        report = (
+            unpack(Report, data.split(b"\n", 1)[0]) if data else Report(job.number, "killed", -signal.SIGKILL)
+        )
+        _send(self._host, report)
+
+    def _end(self) -> None:
+        for pidfd in self._jobs:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        for job in self._jobs.values():
+            os.waitpid(job.pid, 0)
+
+
+def _copy_layer(job: int, layer: str, report: int) -> NoReturn:
+    try:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        for part in room.WRITABLE:
+            target = f"{room.LAYERS}/{layer}/{part}"
+            os.makedirs(target)
+            copy_tree(room.upper(part), target)
+        os.write(report, pack(Report(job, "done")) + b"\n")
+    except OSError as error:
+        os.write(report, pack(Report(job, "failed", error.errno or 0, str(error.strerror or error))) + b"\n")
+    finally:
+        os._exit(0)
+
+
+def _send(host: socket.socket, report: Report) -> None:
+    """Send a report; a host that has gone is noticed at the next turn."""
+    try:
+        host.send(pack(report))
+    except OSError:
+        return

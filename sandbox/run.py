@@ -1,0 +1,57 @@
+"""What both sandboxes offer to the code that is built on running commands inside."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sandbox.base import ExecResult, Root, SandboxError
+
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+SHELL = "/bin/bash"
+
+
+class Run(Protocol):
+    """Runs an argument list inside and keeps `output` bytes of what it prints."""
+
+    async def __call__(
+        self,
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        output: int,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> ExecResult:
+        """Run it to its end."""
+
+
+def to_argv(command: str | Sequence[str]) -> list[str]:
+    """Return a command as an argument list; a text is for the shell.
+
+    Raises:
+        SandboxError: it is empty, or no program can be given such an argument.
+    """
+    argv = [SHELL, "-c", command] if isinstance(command, str) else list(command)
+    if not argv or not argv[0]:
+        raise SandboxError("there is no command to run; give a shell text or a list that names a program")
+    if any("\0" in word for word in argv):
+        raise SandboxError("an argument holds a NUL character, which no program can be given; remove it")
+    return argv
+
+
+def to_environment(root: Root, home: str, extra: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the whole environment of a command: nothing of the host's."""
+    own = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": "agent", "TMPDIR": "/tmp"}  # noqa: S108
+    whole = own | dict(root.env) | dict(extra or {})
+    for name, value in whole.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise SandboxError(f"{name!r} cannot be an environment variable")
+    return whole
+
+
+def absolute(root: Root, path: str | None) -> str:
+    """Return a path inside; relative ones count from the repository's folder."""
+    return posixpath.join(root.workdir, path or ".")

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from agent.budget import Budget, exceeded, remaining, spent
+from agent.messages import Reply, Usage
+from agent.trajectory import ExitReason, Observation, Turn
+
+TURN = Turn(
+    reply=Reply(seconds=2, cost=0.5, usage=Usage(input=10, cached_input=4, output=5, reasoning=2)),
+    observations=(
+        Observation(call_id="a", text="", seconds=1),
+        Observation(call_id="b", text="", seconds=0.5),
+    ),
+)
+UNPRICED = Turn(reply=Reply(cost=None))
+
+
+def test_turns_add_up() -> None:
+    used = spent([TURN, TURN])
+    assert (used.steps, used.seconds, used.dollars) == (2, 7.0, 1.0)
+    assert used.usage == Usage(input=20, cached_input=8, output=10, reasoning=4)
+    assert spent([TURN, UNPRICED]).dollars is None
+    assert spent([]).dollars == 0
+
+
+def test_limits() -> None:
+    assert exceeded(Budget(), spent([TURN])) is None
+    for budget, reason in [
+        (Budget(steps=2), ExitReason.STEP_LIMIT),
+        (Budget(dollars=1.0), ExitReason.COST_LIMIT),
+        (Budget(tokens=30), ExitReason.COST_LIMIT),
+    ]:
+        assert exceeded(budget, spent([TURN])) is None
+        over = exceeded(budget, spent([TURN, TURN]))
+        assert over is not None
+        assert over[0] is reason
+
+
+def test_a_price_that_is_not_known_is_said() -> None:
+    assert "price unknown" in remaining(Budget(dollars=1), spent([UNPRICED]))
+
+
+def test_the_last_step_is_said() -> None:
+    assert "last step" not in remaining(Budget(steps=2), spent([]))
+    assert remaining(Budget(steps=2), spent([TURN])).startswith(
+        "[budget left: 1 of 2 steps, 1796 s; this is the last"
+    )

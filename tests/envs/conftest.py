@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from envs.git import git
+from envs.pypi import PypiSuite
+from envs.task import Environment
+
+BACKEND = """
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    import pathlib
+    folder = pathlib.Path(directory, "tiny-0.dist-info")
+    folder.mkdir()
+    folder.joinpath("METADATA").write_text(f"Metadata-Version: 2.1\\nName: tiny\\nVersion: {VERSION}\\n")
+    return folder.name
+
+def build_sdist(directory, settings=None):
+    raise NotImplementedError
+
+def build_wheel(directory, settings=None, metadata=None):
+    raise NotImplementedError
+"""
+
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "tiny"
+version = "%s"
+[project.scripts]
+tiny-half = "tiny:main"
+"""
+
+RUNNER = 'PYTHONPATH="$PWD" python -m pytest -p no:cacheprovider -o addopts='
+BUGGY = 'def half(n):\n    """Return n / 2."""\n    return n // 2\n\n\ndef main():\n    print(half(5))\n'
+OLD_TESTS = "import tiny\n\n\ndef test_even():\n    assert tiny.half(4) == 2\n"
+NEW_TESTS = (
+    "import subprocess\nimport tiny\nimport pytest\n\n\ndef test_even():\n    assert tiny.half(4) == 2\n\n\n"
+    '@pytest.mark.parametrize("n", [pytest.param(5, id="a b [c::d]")])\ndef test_odd(n):\n'
+    '    assert tiny.half(n) == 2.5\n\n\ndef test_script():\n    subprocess.run(["tiny-half"], check=True)\n'
+)
+
+
+def sdist(folder: Path, version: str, files: dict[str, str]) -> str:
+    """Write a source archive of `tiny` and return its SHA-256."""
+    files = files | {
+        "pyproject.toml": PYPROJECT % version,
+        "backend.py": f"VERSION = {version!r}\n{BACKEND}",
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
+    }
+    path = folder / f"tiny-{version}.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"tiny-{version}/{name}")
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def manifest(tmp_path, monkeypatch) -> Path:
+    """A suite of one task, whose two releases pip finds in a folder; there is no index."""
+    index = tmp_path / "index"
+    index.mkdir()
+    buggy = sdist(index, "1.0", {"tiny.py": BUGGY, "tests/test_tiny.py": OLD_TESTS})
+    fixed = sdist(index, "1.1", {"tiny.py": BUGGY.replace("//", "/"), "tests/test_tiny.py": NEW_TESTS})
+    row = {
+        "id": "tiny__1.0-1",
+        "package": "tiny",
+        "buggy_version": "1.0",
+        "fixed_version": "1.1",
+        "tier": 1,
+        "problem_statement": "half(5) is 2\n\nIt should be 2.5.\n",
+        "root": "tiny-1.0",
+        "fixed_root": "tiny-1.1",
+        "sdist_sha256": {"buggy": buggy, "fixed": fixed},
+        "gold_hunks": [{"file": "tiny.py", "old_line_range": [3, 4], "new_line_range": [3, 4]}],
+        "test_hunks": [
+            {"file": "tests/test_tiny.py", "old_line_range": [1, 6], "new_line_range": [1, 17]},
+        ],
+        "test_files": ["tests/test_tiny.py"],
+        "test_command": f"{RUNNER} tests/test_tiny.py",
+        "FAIL_TO_PASS": ["tests/test_tiny.py::test_odd[a b [c::d]]"],
+        "PASS_TO_PASS": {"tests/test_tiny.py": ["test_even", "test_script"]},
+        "extra_requirements": [],
+        "python": "",
+    }
+    path = tmp_path / "suite.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    return path
+
+
+@pytest.fixture
+async def task(manifest, tmp_path):
+    """The suite's task and its repository; its tests run in the environment that runs this test."""
+    task, repository = await PypiSuite(manifest).load("tiny__1.0-1", tmp_path / "home")
+    return replace(task, environment=Environment(python=sys.executable)), repository
+
+
+@pytest.fixture
+async def host():
+    from sandbox.hosts import open_host
+
+    host = open_host("daemonless")
+    yield host
+    await host.close()
+
+
+@pytest.fixture
+def make_repository(tmp_path):
+    """Return a function that commits files to a new repository."""
+
+    def make(files: dict[str, str | bytes], name: str = "project") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        git(folder, "init", "--quiet")
+        return commit(folder, files)
+
+    return make
+
+
+def commit(folder: Path, files: dict[str, str | bytes], message: str = "change") -> Path:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
+    return folder
+
+
+@pytest.fixture(name="commit")
+def commit_function():
+    return commit
