@@ -65,10 +65,13 @@ def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
     git(git_dir, "init", "--quiet", "--bare", f"--object-format={kind}")
     packs = git_dir / "objects" / "pack"
     packs.mkdir(parents=True, exist_ok=True)
-    options = ["--revs", "--quiet", "--delta-base-offset"]
-    git(
-        repository, "pack-objects", *options, str(packs.resolve() / "pack"), stdin=f"{base_commit}\n".encode()
-    )
+    options = ["--revs", "--quiet", "--delta-base-offset", str(packs.resolve() / "pack")]
+    # temporary files belong into our store, so that a source that cannot be written can be copied
+    stores = {
+        "GIT_OBJECT_DIRECTORY": str((git_dir / "objects").resolve()),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(_path_in_git(repository, "objects")),
+    }
+    git(repository, "pack-objects", *options, stdin=f"{base_commit}\n".encode(), env=stores)
     _keep_shallow(repository, base_commit, git_dir)
     git(git_dir, "update-ref", _BRANCH, base_commit)
 
@@ -100,13 +103,17 @@ def check_sealed(git_dir: Path, base_commit: str) -> None:
 
 def _keep_shallow(repository: Path, base_commit: str, git_dir: Path) -> None:
     """Carry over where a shallow source ends, as far as that concerns the base commit."""
-    shallow = Path(git(repository, "rev-parse", "--git-path", "shallow").decode().strip())
-    boundary = repository / shallow
+    boundary = _path_in_git(repository, "shallow")
     if boundary.is_file():
         ancestors = set(git(repository, "rev-list", base_commit).decode().split())
         ends = [line for line in boundary.read_text().split() if line in ancestors]
         if ends:
             (git_dir / "shallow").write_text("\n".join(ends) + "\n")
+
+
+def _path_in_git(repository: Path, name: str) -> Path:
+    path = os.fsdecode(git(repository, "rev-parse", "--git-path", name).removesuffix(b"\n"))
+    return (repository / path).resolve()
 
 
 def _checkout(base_commit: str, git_dir: Path, tree: Path) -> None:

@@ -56,7 +56,9 @@ class BaseRoom:
         from sandbox.hosts import open_host
 
         async with self._lock:
-            host = self._host or await asyncio.to_thread(open_host, self._recipe.sandbox)
+            if self._host is not None:
+                return self._host
+            host = await asyncio.to_thread(open_host, self._recipe.sandbox)
             self._host = host
             return host
 

@@ -89,9 +89,8 @@ async def _sandboxes() -> list[Finding]:
 
 
 async def _try_sandbox(name: str) -> str:
-    from sandbox.hosts import open_host
-
     from sandbox.base import Root
+    from sandbox.hosts import open_host
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as git:
         tree, git_dir = Path(folder), Path(git)

@@ -16,12 +16,11 @@ def describe(error: BaseException) -> tuple[str, int] | None:
 
     Of several errors at once, the first that is known is told.
     """
-    from selection.pool import PoolError
-
     from agent.models.base import ModelError, UnknownModelError
     from envs.task import TaskError
     from runs.journal import JournalError
     from sandbox.base import SandboxError
+    from selection.pool import PoolError
 
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]

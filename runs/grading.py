@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from envs.grading import Grade, grade
 from pydantic import TypeAdapter
 
+from envs.grading import Grade, grade
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.journal import Journal

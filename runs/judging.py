@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selection.regressions import existing_tests
-
 from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
@@ -16,6 +14,7 @@ from runs.recipe import Recipe
 from selection.candidate import Candidate
 from selection.clusters import cluster, touched
 from selection.matrix import run_matrix
+from selection.regressions import existing_tests
 from selection.select import select
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from envs.grading import Grade
-
 from agent.messages import Usage, Value
+from envs.grading import Grade
 from runs.decision import Decision
 from runs.grading import GRADE
 from runs.journal import Journal

@@ -67,11 +67,12 @@ class Actor:
         new = WRONG if sampling.sample == 1 else RIGHT
         name, arguments = [
             ("write_test", {"path": "tests/test_empty.py", "content": TEST}),
-            ("bash", {"command": "python -m pytest -q -p no:cacheprovider tests/test_empty.py; true"}),
+            ("bash", {"command": "python -m pytest -q tests/test_empty.py; true"}),
             ("edit", {"path": "tiny.py", "old": "    return items[-1]\\n", "new": new}),
             ("submit", {"message": "done"}),
         ][turn]
-        return Reply(tool_calls=(ToolCall(id=f"c{turn}", name=name, arguments=arguments),), model="actor", cost=0.25)
+        call = ToolCall(id=f"c{turn}", name=name, arguments=arguments)
+        return Reply(tool_calls=(call,), model="actor", cost=0.25)
 '''
 
 

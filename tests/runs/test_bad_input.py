@@ -56,7 +56,7 @@ def test_an_existing_run_is_not_overwritten(mangabey, checkout, tmp_path):
     assert "--resume" in one_line(done, 2)
 
 
-def test_a_repository_without_tests_binary_files_and_symlinks_that_leave_it(mangabey, checkout, actor, tmp_path):
+def test_a_repository_without_tests_with_odd_files(mangabey, checkout, actor, tmp_path):
     (checkout / "tests" / "test_tiny.py").unlink()
     (checkout / "blob.bin").write_bytes(bytes(range(256)) * 4096)
     (checkout / "big.txt").write_text("x" * (50 << 20))

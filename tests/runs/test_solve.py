@@ -46,9 +46,8 @@ def test_a_local_issue_is_solved_and_recorded(mangabey, checkout, actor, tmp_pat
     assert prediction["instance_id"] == report["instance_id"]
     assert json.loads((out / "report.json").read_text()) == report
     assert (checkout / "tiny.py").read_text() == before
-    applied = subprocess.run(
-        ["git", "apply", "--check", "-"], input=report["decision"]["patch"], text=True, cwd=checkout, check=False
-    )
+    command, patch = ["git", "apply", "--check", "-"], report["decision"]["patch"]
+    applied = subprocess.run(command, input=patch, text=True, cwd=checkout, check=False)
     assert applied.returncode == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -85,50 +86,30 @@ def distinct(edits: Iterable[Edit], source: Source, seen: set[str]) -> Iterator[
 
 
 def _meaning(edit: Edit, source: Source) -> str | None:
-    """Return the changed top-level statements as they parse, None where they do not or nothing changes."""
-    first = min(cut[0] for cut in edit.cuts)
-    last = max(cut[1] for cut in edit.cuts)
-    start, end = _block(source, first, last)
+    """Return the changed statement as it parses, None where it does not or nothing changes."""
+    start, end, inside = source.around(min(cut[0] for cut in edit.cuts), max(cut[1] for cut in edit.cuts))
     old = source.text[start:end]
     new = Edit(edit.path, tuple((a - start, b - start, text) for a, b, text in edit.cuts), "", 0).applied(old)
-    if " ".join(old.split()) == " ".join(new.split()) and old.count("\n") == new.count("\n"):
-        return None
     try:
-        parsed = ast.dump(_parse(new))
+        parsed = _parsed(new, inside)
+        if parsed == _parsed(old, inside):
+            return None
     except (SyntaxError, ValueError, RecursionError):
-        return None
-    if parsed == ast.dump(_parse(old)):
         return None
     return f"{source.path} {start} {parsed}"
 
 
-def _block(source: Source, first: int, last: int) -> tuple[int, int]:
-    """Return the span of the innermost function, or else of the top-level statements, around characters."""
-    spans: list[tuple[int, int]] = []
-    for node in source.tree.body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for inner in [node, *(node.body if isinstance(node, ast.ClassDef) else ())]:
-            decorators = getattr(inner, "decorator_list", [])
-            top = min([inner.lineno, *(decorator.lineno for decorator in decorators)])
-            start, end = source.line_span(top, inner.end_lineno or inner.lineno)
-            if start <= first and last <= end and isinstance(inner, ast.stmt):
-                spans.append((start, end))
-    if spans:
-        return min(spans, key=lambda span: span[1] - span[0])
-    tops = [
-        node
-        for node in source.tree.body
-        if (span := source.span(node)) and span[1] >= first and span[0] <= last
-    ]
-    if not tops:
-        return 0, len(source.text)
-    return source.line_span(tops[0].lineno, tops[-1].end_lineno or tops[-1].lineno)
-
-
-def _parse(text: str) -> ast.AST:
-    """Parse statements at any depth of indentation, with what only a loop or a function may hold."""
+def _parsed(text: str, head: bool) -> str:
+    """Parse statements at any depth of indentation, or the head of a compound one, and return their dump."""
     body = textwrap.dedent(text)
-    if body[:1].isspace():
-        body = "if 1:\n" + text
-    return ast.parse(body)
+    if head:
+        body = body.rstrip() + " pass\n"
+        if body.startswith("el"):
+            body = f"if x: pass\n{body}"
+        elif body.startswith(("except", "finally")):
+            body = f"try: pass\n{body}"
+    elif body[:1].isspace():
+        body = f"if 1:\n{text}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.dump(ast.parse(body))

@@ -43,6 +43,7 @@ def files_to_read(evidence: Evidence, most: int = 5) -> list[str]:
     for called in evidence.trace.functions:
         rank = _context_rank(evidence.context, called.path, called.name)
         weight = _mentions(evidence.clues, called.name) * _from_rank(rank) * _from_recency(called.recency)
+        weight *= _of_tests(called.path)
         if any((path, name) == (called.path, called.name) for path, _, name in evidence.trace.frames):
             weight *= 2.5
         weights[called.path] = max(weights.get(called.path, 0.0), weight)
@@ -83,7 +84,7 @@ def _weight(evidence: Evidence, source: Source, qualified: str, node: ast.AST) -
     weight = _mentions(evidence.clues, qualified) * _from_rank(
         _context_rank(evidence.context, source.path, qualified)
     )
-    weight *= _from_recency(called.recency) if called else 0.5
+    weight *= (_from_recency(called.recency) if called else 0.5) * _of_tests(source.path)
     if _word(name) and re.search(rf"(?<!\w){re.escape(name)}\(", trace.failure):
         weight *= 3.0
     frames = [frame for frame in trace.frames if frame[0] == source.path and frame[2] == name]
@@ -113,6 +114,11 @@ def _mentions(clues: IssueClues, qualified: str) -> float:
     if owner and any(owner in mentioned.split(".") for mentioned in clues.names):
         weight *= 1.5
     return weight
+
+
+def _of_tests(path: str) -> float:
+    """Return the weight of a file by its name: what serves tests is seldom at fault."""
+    return 0.15 if re.search(r"(^|[/_])(testing|tests?|conftest|compat|_compat)([/_.]|$)", path) else 1.0
 
 
 def _word(name: str) -> bool:

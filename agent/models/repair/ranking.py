@@ -16,7 +16,8 @@ from agent.models.repair.source import Source
 
 _WORD = re.compile(r"[A-Za-z_]\w+")
 
-MOST_SUSPECTS = 24
+WAVES = ((5, 1200), (14, 2500), (30, 10_000))
+"""Suspects taken together, and how many edits of theirs are tried before more suspects are."""
 MOST_OF_OPERATOR = 500
 """Edits of one operator at one site that are kept."""
 
@@ -32,36 +33,58 @@ class Passed:
 def ranked(suspects: Sequence[Suspect], rng: random.Random, temperature: float) -> Iterator[Edit]:
     """Yield distinct edits of the suspicious sites, the most promising first.
 
+    The heaviest suspects come first with what is most promising of them, then all others with the rest.
+
     Args:
         suspects: where to edit, the heaviest first.
         rng: source of the noise that makes samples differ.
         temperature: how much noise; 0 for none.
     """
-    scored: list[tuple[float, int, Edit, Source]] = []
-    moods = {family: temperature * _gumbel(rng) for family in FAMILIES}
-    for suspect in suspects[:MOST_SUSPECTS]:
-        place = math.log(suspect.weight) + temperature * _gumbel(rng)
-        for family, operators in FAMILIES.items():
-            for operator in operators:
-                edits = (
-                    (edit, _of_line(suspect, edit) + _named(suspect, edit)) for edit in operator(suspect.site)
-                )
-                best = heapq.nlargest(
-                    MOST_OF_OPERATOR, edits, key=lambda pair: math.log(pair[0].prior) + pair[1]
-                )
-                for rank, (edit, line) in enumerate(best):
-                    score = place + line + math.log(edit.prior)
-                    noise = moods[family] + 0.5 * temperature * _gumbel(rng)
-                    order = score + noise - 0.3 * math.log1p(rank / 4)
-                    scored.append((order, -len(scored), edit.scored(score), suspect.site.source))
-    scored.sort(key=lambda entry: entry[:2], reverse=True)
-    return _distinct([(edit, source) for _, _, edit, source in scored])
-
-
-def _distinct(edits: Sequence[tuple[Edit, Source]]) -> Iterator[Edit]:
     seen: set[str] = set()
-    for edit, source in edits:
-        yield from distinct([edit], source, seen)
+    moods = {family: temperature * _gumbel(rng) for family in FAMILIES}
+    rest: list[_Scored] = []
+    taken = 0
+    for count, most in WAVES:
+        wave = rest + [
+            scored
+            for suspect in suspects[taken:count]
+            for scored in _scored(suspect, moods, rng, temperature)
+        ]
+        taken = count
+        wave.sort(key=lambda scored: (-scored.order, scored.edit.path, scored.edit.cuts))
+        yield from _distinct(wave[:most], seen)
+        rest = wave[most:]
+    yield from _distinct(rest, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    edit: Edit
+    order: float
+    source: Source
+
+
+def _scored(
+    suspect: Suspect, moods: Mapping[str, float], rng: random.Random, temperature: float
+) -> Iterator[_Scored]:
+    place = math.log(suspect.weight) + temperature * _gumbel(rng)
+    for family, operators in FAMILIES.items():
+        for operator in operators:
+            edits = (
+                (edit, math.log(edit.prior) + _of_line(suspect, edit)) for edit in operator(suspect.site)
+            )
+            best = heapq.nlargest(MOST_OF_OPERATOR, edits, key=lambda pair: pair[1])
+            for rank, (edit, worth) in enumerate(best):
+                score = place + worth + _named(suspect, edit)
+                noise = moods[family] + 0.5 * temperature * _gumbel(rng)
+                yield _Scored(
+                    edit.scored(score), score + noise - 0.3 * math.log1p(rank / 4), suspect.site.source
+                )
+
+
+def _distinct(scored: Sequence[_Scored], seen: set[str]) -> Iterator[Edit]:
+    for entry in scored:
+        yield from distinct([entry.edit], entry.source, seen)
 
 
 def _of_line(suspect: Suspect, edit: Edit) -> float:

@@ -32,7 +32,7 @@ class Hints:
     signatures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Site:
     """A function, or a statement of the module, that may be edited.
 

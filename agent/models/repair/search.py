@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Arguments = Mapping[str, Any]
 
-MOST_CHECKED = 16
+MOST_CHECKED = 40
 """Edits that pass and are checked against existing tests at a time."""
 
 

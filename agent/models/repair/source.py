@@ -83,6 +83,35 @@ class Source:
         ]
         return list(dict.fromkeys(named))
 
+    @cached_property
+    def _innermost(self) -> dict[int, ast.stmt]:
+        """The innermost statement of each line."""
+        found: dict[int, ast.stmt] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.stmt):
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    found[line] = node
+        return found
+
+    def around(self, first: int, last: int) -> tuple[int, int, bool]:
+        """Return the lines of the innermost statement around characters, as a span.
+
+        The third value is True when they all lie in the head of a compound statement, whose lines these are.
+        """
+        top, bottom = self.line(first), self.line(last)
+        node: ast.AST | None = self._innermost.get(top)
+        while isinstance(node, ast.stmt):
+            end = node.end_lineno or node.lineno
+            body = getattr(node, "body", None)
+            if node.lineno <= top and bottom <= end and not isinstance(node, ast.Match):
+                if isinstance(body, list) and bottom < body[0].lineno and not _decorated(node):
+                    return (*self.line_span(node.lineno, body[0].lineno - 1), True)
+                return (*self.line_span(node.lineno, end), False)
+            node = self.parents.get(node)
+            while node is not None and not isinstance(node, ast.stmt):
+                node = self.parents.get(node)
+        return 0, len(self.text), False
+
     def offset(self, line: int, column: int) -> int:
         """Turn a line (from 1) and a column (in UTF-8 bytes, as `ast` counts) into a character's index."""
         text = self._lines[line - 1]
@@ -182,6 +211,10 @@ class Source:
                 return 3
             case _:
                 return 1
+
+
+def _decorated(node: ast.AST) -> bool:
+    return bool(getattr(node, "decorator_list", ()))
 
 
 def tightness(node: ast.AST) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from agent.models.repair.edits import Edit
     from agent.models.repair.scope import Site
+    from agent.models.repair.source import Source
 
 _FAMILIES = (
     ("split", "rsplit", "partition", "rpartition", "splitlines"),
@@ -136,14 +138,22 @@ def _removed_everywhere(site: Site, call: ast.Call) -> Iterator[Edit]:
     """Remove a call from every place of the file where it has the same argument in the same kind of place."""
     similar = [
         node
-        for node in ast.walk(site.source.tree)
-        if isinstance(node, ast.Call)
-        and ast.dump(node) == ast.dump(call)
-        and type(site.source.parents.get(node)) is type(site.source.parents.get(call))
+        for node in _calls_by_text(site.source).get(ast.unparse(call), ())
+        if type(site.source.parents.get(node)) is type(site.source.parents.get(call))
     ]
     if 1 < len(similar) < 8:
         cuts = [(node, site.source.wrapped(site.text(node.args[0]), node)) for node in similar]
         yield from site.edit(list(cuts), "call removed everywhere", 0.35)
+
+
+@lru_cache(maxsize=16)
+def _calls_by_text(source: Source) -> dict[str, list[ast.Call]]:
+    """Return the calls of one argument in a file, by what they say."""
+    found: dict[str, list[ast.Call]] = {}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+            found.setdefault(ast.unparse(node), []).append(node)
+    return found
 
 
 def arguments_passed_on(site: Site) -> Iterator[Edit]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import TYPE_CHECKING
-
-from agent.models.repair.source import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,29 +176,64 @@ def conjuncts(site: Site) -> Iterator[Edit]:
 
 def strengthened(site: Site) -> Iterator[Edit]:
     """Add a condition found nearby to a condition, with `and` or `or`."""
-    near = list(conditions_nearby(site))
+    near = conditions_nearby(site)
     for test in whole_tests(site):
         parts = test.values if isinstance(test, ast.BoolOp) else [test]
         held = {ast.dump(part) for part in parts}
-        own = {n.id for n in ast.walk(test) if isinstance(n, ast.Name)}
-        for text, prior in near:
-            parsed = ast.parse(text, mode="eval").body
-            if ast.dump(parsed) in held or text in ("self",):
+        own = names_read(test)
+        for near_by in near:
+            if near_by.dump in held:
                 continue
-            related = bool({n.id for n in ast.walk(parsed) if isinstance(n, ast.Name)} & own)
-            weight = prior * (1.0 if related else 0.5)
-            strict = f"{text} and {site.operand(test, 5)}"
-            loose = f"{text} or {site.operand(test, 4)}"
+            weight = near_by.prior * (1.0 if near_by.names & own else 0.5)
+            strict = f"{near_by.text} and {site.operand(test, 5)}"
+            loose = f"{near_by.text} or {site.operand(test, 4)}"
             yield from site.swap(test, strict, "condition strengthened", weight)
             yield from site.swap(test, loose, "condition weakened", weight * 0.7)
     for test in tested(site):
-        for text, prior in near:
-            if not same(ast.parse(text, mode="eval").body, test):
-                yield from site.swap(test, text, "condition replaced", prior * 0.35)
+        own_dump = ast.dump(test)
+        for near_by in near:
+            if near_by.dump != own_dump:
+                yield from site.swap(test, near_by.text, "condition replaced", near_by.prior * 0.35)
 
 
-def conditions_nearby(site: Site) -> Iterator[tuple[str, float]]:
-    """Yield conditions that can be read here, with how much each recommends itself."""
+MOST_NEARBY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that can be read at a site, and how much it recommends itself."""
+
+    text: str
+    prior: float
+    names: frozenset[str]
+    dump: str
+
+
+@lru_cache(maxsize=64)
+def conditions_nearby(site: Site) -> tuple[Condition, ...]:
+    """Return conditions that can be read here, those first that recommend themselves most."""
+    found = sorted(_conditions(site), key=lambda pair: -pair[1])[:MOST_NEARBY]
+    parsed = [(text, prior, ast.parse(text, mode="eval").body) for text, prior in found]
+    return tuple(Condition(text, prior, names_read(node), ast.dump(node)) for text, prior, node in parsed)
+
+
+def names_read(node: ast.AST) -> frozenset[str]:
+    """Return the variables and attributes that a node, its blocks left out, reads or assigns."""
+    blocks = [getattr(node, name, None) for name in ("body", "orelse", "finalbody", "handlers")]
+    inner = {id(part) for block in blocks if isinstance(block, list) for part in block}
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, ast.Name):
+            found.add(here.id)
+        elif isinstance(here, ast.Attribute):
+            found.add(here.attr)
+        pending.extend(child for child in ast.iter_child_nodes(here) if id(child) not in inner)
+    return frozenset(found - {"self", "cls"})
+
+
+def _conditions(site: Site) -> Iterator[tuple[str, float]]:
     seen: set[str] = set()
 
     def fresh(text: str) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from agent.models.repair.operators.conditions import conditions_nearby
-from agent.models.repair.operators.guards import inserted, names_read
+from agent.models.repair.operators.conditions import conditions_nearby, names_read
+from agent.models.repair.operators.guards import inserted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _COMMON = ("ValueError", "TypeError", "KeyError", "IndexError", "AttributeError", "OSError", "UnicodeError")
 
 
+@lru_cache(maxsize=64)
 def types_at_hand(site: Site) -> list[str]:
     """Return exception types that can be named here, those of the issue first."""
     known = site.globals | set(dir(builtins))
@@ -94,15 +96,20 @@ def checks(site: Site) -> Iterator[Edit]:
     if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
     raises = _raises_nearby(site)
-    conditions = [(text, prior) for text, prior in conditions_nearby(site) if prior > 0.15]
+    conditions = [condition for condition in conditions_nearby(site) if condition.prior > 0.15]
     for text, weight in raises:
         for statement in site.statements:
             read = names_read(statement)
-            for condition, prior in conditions:
-                if not read & names_read(ast.parse(condition, mode="eval")):
+            for condition in conditions:
+                if not read & condition.names:
                     continue
                 yield from inserted(
-                    site, statement, f"if {condition}:", text, "check that raises", prior * weight * 0.5
+                    site,
+                    statement,
+                    f"if {condition.text}:",
+                    text,
+                    "check that raises",
+                    condition.prior * weight * 0.5,
                 )
 
 

@@ -6,7 +6,7 @@ import ast
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from agent.models.repair.operators.conditions import conditions_nearby
+from agent.models.repair.operators.conditions import conditions_nearby, names_read
 from agent.models.repair.operators.names import expressions_nearby
 
 if TYPE_CHECKING:
@@ -72,40 +72,21 @@ def early_exits(site: Site) -> Iterator[Edit]:
     """Leave the function, or the round of a loop, before a statement when a condition found nearby holds."""
     if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    conditions = [(text, prior) for text, prior in conditions_nearby(site) if prior > 0.2]
+    conditions = [condition for condition in conditions_nearby(site) if condition.prior > 0.2]
     results = _results(site)
     for statement in site.statements:
         first = statement in site.body[:1]
         read = names_read(statement)
-        for condition, prior in conditions:
-            if not read & names_read(ast.parse(condition, mode="eval")):
+        for condition in conditions:
+            if not read & condition.names:
                 continue
+            head, prior = f"if {condition.text}:", condition.prior
             for result, weight in results:
                 weight *= prior * (0.8 if first else 0.25)
-                yield from inserted(site, statement, f"if {condition}:", result, "early return", weight)
+                yield from inserted(site, statement, head, result, "early return", weight)
             if _in_loop(site, statement):
                 for word in ("continue", "break"):
-                    yield from inserted(site, statement, f"if {condition}:", word, "early exit", prior * 0.25)
-
-
-def names_read(node: ast.AST) -> set[str]:
-    """Return the variables and attributes that a node, its blocks left out, reads or assigns."""
-    inner = {id(part) for name in ("body", "orelse", "finalbody", "handlers") for part in _parts(node, name)}
-    found: set[str] = set()
-    pending = [node]
-    while pending:
-        here = pending.pop()
-        if isinstance(here, ast.Name):
-            found.add(here.id)
-        elif isinstance(here, ast.Attribute):
-            found.add(here.attr)
-        pending.extend(child for child in ast.iter_child_nodes(here) if id(child) not in inner)
-    return found - {"self", "cls"}
-
-
-def _parts(node: ast.AST, name: str) -> list[ast.AST]:
-    part = getattr(node, name, ())
-    return part if isinstance(part, list) else []
+                    yield from inserted(site, statement, head, word, "early exit", prior * 0.25)
 
 
 def _results(site: Site) -> list[tuple[str, float]]:

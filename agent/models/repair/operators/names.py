@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent.models.repair.scope import Site
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agent.models.repair.edits import Edit
+    from agent.models.repair.source import Source
 
 _SMALL = 40
 """Characters of an expression that may be carried to another place."""
@@ -46,11 +48,7 @@ def _module_names_like(site: Site, node: ast.Name) -> list[str]:
 
 def attributes(site: Site) -> Iterator[Edit]:
     """Read another attribute of the same object, as read elsewhere in the file."""
-    seen: dict[str, dict[str, bool]] = {}
-    for node in ast.walk(site.source.tree):
-        if isinstance(node, ast.Attribute):
-            called = isinstance(parent := site.source.parents.get(node), ast.Call) and parent.func is node
-            seen.setdefault(ast.unparse(node.value), {})[node.attr] = called
+    seen = _attributes_read(site.source)
     for node in site.expressions:
         if not isinstance(node, ast.Attribute):
             continue
@@ -62,6 +60,17 @@ def attributes(site: Site) -> Iterator[Edit]:
                 likeness = SequenceMatcher(None, node.attr, other).ratio()
                 cut = (span[1] - len(node.attr), span[1])
                 yield from site.edit([(cut, other)], "other attribute", 0.06 + 0.25 * likeness**2)
+
+
+@lru_cache(maxsize=16)
+def _attributes_read(source: Source) -> dict[str, dict[str, bool]]:
+    """Return, by the text of an object, the attributes that the file reads of it, and whether it calls them."""
+    seen: dict[str, dict[str, bool]] = {}
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Attribute):
+            called = isinstance(parent := source.parents.get(node), ast.Call) and parent.func is node
+            seen.setdefault(ast.unparse(node.value), {})[node.attr] = called
+    return seen
 
 
 def expressions(site: Site) -> Iterator[Edit]:
