@@ -39,7 +39,7 @@ async def run_tests(
 
     Every target is answered for: one that the run does not report is `MISSING`, `TIMED_OUT` when the time was
     up, or has the outcome of the file or class around it when that could not be collected. One target that
-    does not exist does not keep the others from running.
+    does not exist or cannot be collected does not keep the others from running.
 
     Args:
         sandbox: where to run; its working folder is the repository's.
@@ -103,7 +103,8 @@ def file_of(target: str) -> str:
 async def _run_once(sandbox: Sandbox, runner: str, targets: Sequence[str], seconds: float) -> TestRun:
     path = f"/tmp/{secrets.token_hex(16)}.xml"  # noqa: S108 (inside the sandbox, where /tmp is private)
     rootdir = "" if "--rootdir" in runner else " --rootdir=."
-    command = f"{runner}{rootdir} {_OPTIONS} --junitxml={path} {quote_targets(targets)}".rstrip()
+    further = f"--continue-on-collection-errors {quote_targets(targets)}" if targets else ""
+    command = f"{runner}{rootdir} {_OPTIONS} --junitxml={path} {further}".rstrip()
     result = await _shell(sandbox, command, seconds)
     report = await _report(sandbox, path, targets)
     outcomes, messages = _believed(report, result)

@@ -1,7 +1,7 @@
 """The contract of a sandbox: a sealed room with the repository in it.
 
 Two implementations fulfil it, `daemonless` (Linux namespaces) and `docker`; both pass
-`tests/sandbox/contract.py`. Whatever a command does inside, the host sees only an `ExecResult`; whatever
+`tests/sandbox/test_contract.py`. Whatever a command does inside, the host sees only an `ExecResult`; whatever
 goes wrong with the room itself is a `SandboxError` and never looks like a command's output.
 """
 

@@ -1,8 +1,8 @@
 """The Docker sandbox: a container per sandbox, an image per snapshot, an `exec` per command.
 
 The container's main process is root's, without any capability; commands run as an ordinary user, who can
-signal none but their own. So "end everything" is a signal to all processes of that user. Commands of one sandbox
-run one after the other.
+signal none but their own. So "end everything" is a signal to all processes of that user. Commands of one
+sandbox run one after the other.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ class DockerHost:
         if isinstance(origin, Snapshot) and origin.token not in self._images:
             raise SandboxError("the snapshot belongs to another sandbox host; start from its root instead")
         async with self._lock:
-            engine = self._engine = self._engine or await asyncio.to_thread(_connect)
+            if self._engine is None:
+                self._engine = await asyncio.to_thread(_connect)
+            engine = self._engine
         image = root.image if isinstance(origin, Root) else origin.token
         container = await asyncio.to_thread(_run_container, engine, image, root, limits, self._owner, network)
         box = DockerSandbox(self, container, root, limits, network=network)

@@ -23,7 +23,10 @@ mkdir -p "$private/objects/info" "$private/refs" "$private/info"
 echo 'ref: refs/heads/base' > "$private/HEAD"
 echo "$1/objects" > "$private/objects/info/alternates"
 printf '%s\n' '__pycache__/' '*.py[co]' '.pytest_cache/' > "$private/info/exclude"
-echo '* !text !eol !crlf !ident !filter !diff !merge !working-tree-encoding' > "$private/info/attributes"
+show_as() {
+  echo "* !text !eol !crlf !ident !filter !merge !working-tree-encoding $1" > "$private/info/attributes"
+}
+show_as '!diff'
 cat > "$private/config" << 'EOF'
 [core]
   repositoryFormatVersion = 0
@@ -80,9 +83,11 @@ if ! is_text "$private/diff"; then
   git diff --cached --name-only -z "$2" > "$private/changed"
   while IFS= read -r -d '' name; do
     try diff_of "$2" -- ":(top,literal)$name" > "$private/one"
-    is_text "$private/one" ||
-      GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.bigFileThreshold GIT_CONFIG_VALUE_0=1 \
-        try diff_of "$2" -- ":(top,literal)$name" > "$private/one"
+    if ! is_text "$private/one"; then
+      show_as '-diff'
+      try diff_of "$2" -- ":(top,literal)$name" > "$private/one"
+      show_as '!diff'
+    fi
     cat "$private/one" >> "$private/diff"
   done < "$private/changed"
 fi

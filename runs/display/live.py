@@ -31,13 +31,13 @@ class LiveDisplay:
     """Shows the stage with a spinner and each trajectory's latest doing; stages passed scroll up as lines."""
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._stage = StageBegan("start")
+        self._samples: dict[int, _Line] = {}
         self._console = Console(stderr=True)
         self._live = Live(
             console=self._console, refresh_per_second=8, transient=True, get_renderable=self._picture
         )
-        self._began = time.monotonic()
-        self._stage = StageBegan("start")
-        self._samples: dict[int, _Line] = {}
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -25,7 +25,7 @@ MARKS = {
     Outcome.MISSING: ("·", ".", "dim"),
     Outcome.NOT_APPLIED: ("n", "n", "dim"),
 }
-LEGEND = "✓ passes, ✗ fails, E breaks, s skipped, t timed out, · not run"
+LEGEND = "✓ passes, ✗ fails, E breaks, s skipped, t timed out, · not run; tests alike are one vote"
 
 
 def render(report: Report, folder: Path, console: Console | None = None) -> None:
@@ -37,7 +37,8 @@ def render(report: Report, folder: Path, console: Console | None = None) -> None
     decision = report.decision
     if decision.patch:
         out.print()
-        out.print(Syntax(decision.patch.rstrip("\n"), "diff", theme="ansi_dark", background_color="default"))
+        shown = "\n".join(line for line in decision.patch.splitlines() if not line.startswith("index "))
+        out.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
     out.print()
     _votes(decision, out)
     for line in _rejections(decision):
@@ -72,7 +73,10 @@ def _votes(decision: Decision, out: Console) -> None:
     out.print(table)
     for number, (_, column) in enumerate(shown, 1):
         why = "" if column.speaks else "; no vote: it does not fail on the base"
-        out.print(Text(f"T{number}  {column.target}  (by {_few(column.authors)}{why})", style="dim"))
+        name = column.target.rpartition("/")[2]
+        line = Text(f"T{number}  by {_few(column.authors)}{why}: {name}", style="dim")
+        line.truncate(out.width, overflow="ellipsis" if fancy else "crop")
+        out.print(line)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in report.json" if hidden else ""
     out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))

@@ -28,7 +28,8 @@ async def prepared(task, tmp_path):
 def added(path, text):
     lines = "".join(f"+{line}\n" for line in text.splitlines())
     count = len(text.splitlines())
-    return f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1,{count} @@\n{lines}"
+    header = f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n"
+    return f"{header}@@ -0,0 +1,{count} @@\n{lines}"
 
 
 async def test_a_sound_task_is_valid_and_its_fix_resolves_it(prepared, host):
@@ -55,7 +56,27 @@ async def test_what_does_not_fix_it_is_unresolved(prepared, host):
     assert result.fail_to_pass == {ODD: Outcome.FAILED}
 
 
-CHEAT = "import pytest\n\n@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_call(item):\n    try:\n        yield\n    except BaseException:\n        pass\n"
+CHEAT = """
+import pytest
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    try:
+        yield
+    except BaseException:
+        pass
+"""
+GONE = """diff --git a/tests/test_tiny.py b/tests/test_tiny.py
+deleted file mode 100644
+--- a/tests/test_tiny.py
++++ /dev/null
+@@ -1,5 +0,0 @@
+-import tiny
+-
+-
+-def test_even():
+-    assert tiny.half(4) == 2
+"""
 
 
 @pytest.mark.parametrize(
@@ -66,10 +87,9 @@ CHEAT = "import pytest\n\n@pytest.hookimpl(wrapper=True)\ndef pytest_runtest_cal
         added(".gitignore", "conftest.py") + added("conftest.py", CHEAT),
         added("pytest.ini", "[pytest]\naddopts = -k even"),
         added("pytest.py", "import sys\nsys.exit(0)"),
-        added("_pytest/__init__.py", ""),
+        added("_pytest/__init__.py", "import sys; sys.exit(0)"),
         added("sitecustomize.py", "import os\nos._exit(0)"),
-        "diff --git a/tests/test_tiny.py b/tests/test_tiny.py\ndeleted file mode 100644\n--- a/tests/test_tiny.py\n"
-        "+++ /dev/null\n@@ -1,5 +0,0 @@\n-import tiny\n-\n-\n-def test_even():\n-    assert tiny.half(4) == 2\n",
+        GONE,
     ],
     ids=["conftest", "deep", "ignored", "ini", "shadow", "package", "site", "deleted"],
 )
@@ -83,11 +103,7 @@ async def test_cheating_changes_nothing(prepared, host, cheat):
 
 async def test_a_patch_that_leaves_no_place_for_the_tests_is_unresolved(prepared, host):
     task, root = prepared
-    gone = (
-        "diff --git a/tests/test_tiny.py b/tests/test_tiny.py\ndeleted file mode 100644\n--- a/tests/test_tiny.py\n"
-        "+++ /dev/null\n@@ -1,5 +0,0 @@\n-import tiny\n-\n-\n-def test_even():\n-    assert tiny.half(4) == 2\n"
-    )
-    result = await grade(task, root, host, gone + added("tests", "now a file"))
+    result = await grade(task, root, host, GONE + added("tests", "now a file"))
     assert result.status is GradeStatus.UNRESOLVED
     assert result.fail_to_pass == {ODD: Outcome.NOT_APPLIED}
     assert "no place" in result.message

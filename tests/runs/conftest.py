@@ -42,7 +42,7 @@ def test_last():
 def test_first():
     assert first([]) is None
 """
-BACKEND = '''"""A backend that plays a fixed part for each sample and writes down every call it is paid for."""
+BACKEND = '''"""A backend that plays a fixed part for each sample and writes down what it is paid for."""
 
 import os
 import time

@@ -204,7 +204,7 @@ def exit_code(output: str) -> int | None:
 
 
 def _trace(problem: Problem, lead: Kept) -> Generator[Step, Observations, Trace]:
-    call = trial.command(problem.runner, "trace.py", f"{shlex.quote(lead.path)} 30")
+    call = trial.command(problem.runner, "tracer.py", f"{shlex.quote(lead.path)} 30")
     shown = yield Step(f"Tracing {lead.path}.", (("bash", {"command": call, "timeout": 90}),))
     return read_trace(shown[0])
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from agent.models.repair.edits import Edit
 
 FOLDER = "/tmp/repair"  # noqa: S108 (a path inside the sandbox, whose /tmp is its own)
-_GUESTS = ("probe.py", "swap.py", "trial.py", "check.py", "trace.py")
+_GUESTS = ("probe.py", "swap.py", "trial.py", "check.py", "tracer.py")
 _PYTHON_PYTEST = re.compile(r"(?P<python>\S*python[\d.]*)\s+(?:-\S+\s+)*?-m\s+pytest\b")
 _PYTEST = re.compile(r"(?:(?<=\s)|^)(?:\S*/)?(?:py\.test|pytest)(?=\s|$)")
 _RESULT = re.compile(r"^((?:\d+(?:-\d+)? )+)= (.*)$")

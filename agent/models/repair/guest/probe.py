@@ -228,7 +228,7 @@ def inside(path):
 
 def is_test(path):
     """Whether a repository file holds tests by its name or folder."""
-    parts = os.path.relpath(path).split(os.sep)
+    parts = path[len(os.getcwd()) :].split(os.sep) if path.startswith(os.getcwd()) else path.split(os.sep)
     name = parts[-1]
     return (
         name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"

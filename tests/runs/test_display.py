@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from agent.messages import Usage
+from agent.trajectory import ExitReason
+from envs.grading import Grade, GradeStatus
+from envs.outcomes import Outcome
+from runs.decision import Column, Decision, Line
+from runs.display.plain import line_of, one_line
+from runs.display.result import render
+from runs.progress import Noticed, SampleEnded, SampleTurned, StageBegan
+from runs.report import Report, SampleLine
+from tests.runs.conftest import ISSUE, environment
+
+PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-[red]x[/]\n+y\n"
+
+
+def report(winner="c1", columns=2, **changes):
+    passed, failed = (Outcome.PASSED,) * columns, (Outcome.FAILED,) * columns
+    decision = Decision(
+        rule="vote",
+        reason="1 of 1 votes" if winner else "abstains: no candidate passes",
+        winner=winner,
+        patch=PATCH if winner else "",
+        probability=None,
+        columns=tuple(
+            Column(
+                test=f"t{number}",
+                target=f"tests/test_{'long' * 20}.py::test_{number}",
+                base=Outcome.FAILED if number else Outcome.PASSED,
+                speaks=bool(number),
+                authors=("sample 0", "sample 2"),
+            )
+            for number in range(columns)
+        ),
+        lines=(
+            Line(candidate="c1", origin="sample 0", cluster="k1", outcomes=passed, votes=1, changed_lines=2),
+            Line(candidate="c2", origin="sample 2", cluster="k1", outcomes=passed, votes=1, changed_lines=2),
+            Line(candidate="c3", origin="sample 1", cluster="k2", outcomes=failed, rejected="fails 1 of 1"),
+            Line(candidate="c4", origin="[bold]file.diff", cluster="", rejected="its diff is empty"),
+        ),
+        guards=3,
+    )
+    fields = {
+        "instance_id": "pkg__1-1",
+        "problem_statement": "# A title with [markup]\n\ntext",
+        "model": "builtin/repair",
+        "decision": decision,
+        "grade": None,
+        "samples": (SampleLine(sample=0, exit_reason="submitted", message="", seconds=1, turns=4),),
+        "usage": Usage(),
+        "cost": 0.0,
+        "seconds": 12.0,
+    }
+    return Report(**(fields | changes))
+
+
+def rendered(shown, tmp_path, encoding="utf-8", width=80):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    render(shown, tmp_path, Console(file=stream, width=width, highlight=False))
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("columns", [0, 1, 8, 30])
+def test_the_report_fits_80_columns(tmp_path, columns):
+    text = rendered(report(columns=columns), tmp_path)
+    lines = text.splitlines()
+    assert max(map(len, lines[:-1])) <= 80
+    assert "A title with [markup]" in text
+    assert "-[red]x[/]" in text
+    assert "→ samples 0, 2" in text
+    assert "[bold]file.diff: its diff is empty" in text
+    assert "not graded" in text
+
+
+def test_a_terminal_without_unicode_gets_ascii(tmp_path):
+    text = rendered(report(), tmp_path, encoding="ascii")
+    assert "> samples 0, 2" in text
+    assert "x fails" in text
+
+
+def test_an_abstention_and_a_grade_are_said(tmp_path):
+    assert "abstains" in rendered(report(winner=None), tmp_path)
+    failed = Grade("pkg__1-1", GradeStatus.UNRESOLVED, {"a": Outcome.FAILED}, {"b": Outcome.PASSED})
+    shown = report(grade=failed)
+    assert "unresolved  0 of 1 FAIL_TO_PASS, 1 of 1 PASS_TO_PASS" in rendered(shown, tmp_path)
+    assert not shown.succeeded
+    assert report().succeeded
+    assert not report(winner=None).succeeded
+
+
+def test_lines_of_progress():
+    assert line_of(StageBegan("matrix", "5 candidates")) == "matrix: 5 candidates"
+    assert line_of(SampleTurned(1, 2, "x")) == ""
+    assert line_of(Noticed("hm")) == "note: hm"
+    assert line_of(SampleEnded(3, ExitReason.GAVE_UP, "no\nidea", 1.25)) == "sample 3: gave_up (1.2 s) no"
+    assert "journal" in line_of(SampleEnded(3, ExitReason.SUBMITTED, "", 1.0, replayed=True))
+    assert len(one_line("x" * 500)) == 100
+
+
+def test_on_a_terminal_the_run_is_shown_live(checkout, actor, tmp_path):
+    (tmp_path / "work").mkdir(exist_ok=True)
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "mangabey",
+                "solve",
+                "--repo",
+                checkout,
+                "--issue",
+                ISSUE,
+                "--model",
+                actor,
+            ),
+            *("--samples", "2", "--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
+        ],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path / "work",
+        env=environment(tmp_path, TERM="xterm", THINKING=0.1),
+    )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(ours)
+    assert child.wait() == 0, seen.decode("utf-8", "replace")
+    text = seen.decode("utf-8", "replace")
+    assert "sample 0" in text
+    assert "→ sample 0" in text
+    assert "\x1b[?25h" in text  # the cursor is given back
