@@ -12,6 +12,7 @@ from pathlib import Path
 
 from envs.cache import build_once, content_key
 from envs.git import GitError, commit_tree, git
+from envs.interpreters import find_interpreter
 from envs.sdists import fetch_sdist
 from envs.suite import Hunk, Row, read_manifest
 from envs.task import Environment, Grading, Sealed, Task, TaskError
@@ -77,6 +78,7 @@ def _load(row: Row, home: Path) -> tuple[Task, Path]:
     key = content_key("pair 1", row.model_dump_json())
     folder = build_once(home / "tasks" / f"{row.id}-{key}", lambda empty: _build(row, home, empty))
     repository = folder / "repo"
+    _, notice = find_interpreter(row.python)
     grading = Grading(
         test_patch=_read(folder / "test.patch"),
         test_command=row.test_command,
@@ -93,7 +95,7 @@ def _load(row: Row, home: Path) -> tuple[Task, Path]:
         environment=Environment(python=row.python, requirements=row.extra_requirements),
         test_runner=runner_without_tests(row.test_command, repository, row.test_files),
         grading=Sealed(grading),
-        extra={"tier": row.tier},
+        extra={"tier": row.tier, "notices": (notice,) if notice else ()},
     )
     return task, repository
 

@@ -24,7 +24,7 @@ from sandbox.base import (
     Snapshot,
     Status,
 )
-from sandbox.docker_exec import Exchange, user_signal
+from sandbox.docker_exec import Exchange, check_alive, user_signal
 from sandbox.files import read_file, write_file
 from sandbox.gitdiff import apply_patch, working_diff
 from sandbox.inside import AGENT_HOME, GIT_DIR
@@ -191,6 +191,7 @@ class DockerSandbox:
             folder = absolute(self.root, cwd)
             exchange = await asyncio.to_thread(Exchange, self._container, argv, whole, folder, _GUEST, stdin)
             code, timed_out = await self._watched(exchange, kept, seconds)
+            self._check_open()
             data, omitted = kept.take()
             spent = time.monotonic() - began
         return ExecResult(_status(exchange, code, timed_out), _code(code, timed_out), data, omitted, spent)
@@ -208,6 +209,7 @@ class DockerSandbox:
             await self._end_everything()
         code = await reading
         if done and not exchange.orderly:
+            await asyncio.to_thread(check_alive, self._container)
             await self._end_everything(0.0)
         return code, not done
 

@@ -47,6 +47,7 @@ class Exchange:
         from docker.errors import APIError, DockerException
 
         assert container.client is not None
+        _check_text([*argv, *env.values(), cwd])
         self._api = container.client.api
         self._said = b""
         try:
@@ -93,22 +94,59 @@ class Exchange:
         except (APIError, OSError) as error:
             raise SandboxGoneError("the container died; start another sandbox") from error
         finally:
-            self._stream.close()
+            self._close()
         if code is None:
             raise SandboxGoneError("the container died; start another sandbox")
         return int(code)
 
+    def _close(self) -> None:
+        """Close the engine's answer, its stream, and the socket below, which either leaves open."""
+        raw = self._raw()
+        answer = getattr(self._stream, "_response", None)
+        for held in (answer, self._stream, raw):
+            if held is not None:
+                held.close()
+
+    def _raw(self) -> socket.socket:
+        return getattr(self._stream, "_sock", self._stream)  # type: ignore[arg-type]
+
     def _feed(self, data: bytes) -> None:
-        raw: socket.socket = getattr(self._stream, "_sock", self._stream)  # type: ignore[arg-type]
+        raw = self._raw()
         with suppress(OSError):  # a command need not read what it is given
             raw.sendall(data)
             raw.shutdown(socket.SHUT_WR)
+
+
+def _check_text(words: Sequence[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise SandboxError(
+                f"{word!r} is no valid UTF-8, and Docker carries nothing else; use --sandbox daemonless"
+            ) from None
 
 
 def _frames(stream: object) -> Iterator[tuple[int, bytes]]:
     from docker.utils.socket import frames_iter
 
     yield from frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+
+
+def check_alive(container: Container) -> None:
+    """See that a container still runs.
+
+    Raises:
+        SandboxGoneError: it does not.
+    """
+    from docker.errors import DockerException
+
+    try:
+        container.reload()
+    except DockerException as error:
+        raise SandboxGoneError("the container is gone; start another sandbox") from error
+    if container.status != "running":
+        raise SandboxGoneError(f"the container is {container.status}; start another sandbox")
 
 
 def user_signal(container: Container, name: str, user: int) -> None:

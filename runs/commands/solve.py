@@ -45,6 +45,8 @@ def solve(
     sandbox: Annotated[
         Literal["auto", "daemonless", "docker"], typer.Option(help="Where untrusted code runs.")
     ] = "auto",
+    memory_mb: Annotated[int, typer.Option(min=64, help="Memory of one sandbox.")] = 2048,
+    test_seconds: Annotated[float, typer.Option(min=1.0, help="Time one run of a test file may take.")] = 120.0,
     image: Annotated[str | None, typer.Option(help="Docker image, for --sandbox docker.")] = None,
     candidates: Annotated[
         list[Path] | None,
@@ -94,6 +96,8 @@ def solve(
             dollars=dollars,
             sandbox=sandbox,
             image=image,
+            memory_mb=memory_mb,
+            test_seconds=test_seconds,
             grade=grade,
         )
         job = Job(

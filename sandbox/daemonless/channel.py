@@ -106,4 +106,5 @@ class Channel:
         for waiter in self._waiting.values():
             if not waiter.done():
                 waiter.set_exception(SandboxGoneError("the sandbox died; start another"))
+                waiter.exception()  # whoever waits still gets it; nobody may wait any more
         self._waiting.clear()

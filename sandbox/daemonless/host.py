@@ -104,7 +104,10 @@ class DaemonlessHost:
         async with self._lock:
             if self._scratch is None:
                 self._scratch = await asyncio.to_thread(_make_scratch)
-            if self._zygote is None or not self._zygote.alive:
+            if self._zygote is not None and not self._zygote.alive:
+                self._zygote.close()
+                self._zygote = None
+            if self._zygote is None:
                 self._zygote = Zygote(self._scratch / "zygote.log")
             return self._zygote, self._scratch
 

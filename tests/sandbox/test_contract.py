@@ -28,9 +28,17 @@ async def test_exit_codes_statuses_and_output(box):
 
 
 async def test_arguments_arrive_as_they_are(box):
-    words = ["", " ", "a b", "$HOME", "`id`", "'\"", "*", "-rf", "\n", "ü€😀", "\\", "\x1b[31m", "a\udcffb"]
+    words = ["", " ", "a b", "$HOME", "`id`", "'\"", "*", "-rf", "\n", "ü€😀", "\\", "\x1b[31m"]
     done = await box.exec(["printf", "%s|", *words])
     assert done.output == "|".join([*words, ""]).encode("utf-8", "surrogateescape")
+
+
+async def test_arguments_that_are_no_text_arrive_or_are_refused(box, kind):
+    if kind == "docker":
+        with pytest.raises(SandboxError, match="UTF-8"):
+            await box.exec(["printf", "a\udcffb"])
+    else:
+        assert (await box.exec(["printf", "a\udcffb"])).output == b"a\xffb"
 
 
 async def test_a_null_in_an_argument_or_no_command_is_the_callers_mistake(box):

@@ -87,12 +87,12 @@ async def test_what_the_agent_does_to_git_changes_nothing(box):
     poison = """
     printf '#!/bin/sh\\ntouch /tmp/pwned\\ncat\\n' > /tmp/evil
     chmod +x /tmp/evil
-    for key in core.fsmonitor core.sshCommand core.pager diff.external filter.evil.clean filter.evil.process \\
+    for key in core.fsmonitor core.pager diff.external filter.evil.clean filter.evil.process core.sshCommand \\
         diff.evil.textconv diff.evil.command core.editor core.hooksPath; do
       git config --local $key /tmp/evil; git config --global $key /tmp/evil
     done
     git config --local core.fileMode false; git config --local core.worktree /tmp
-    for hook in pre-commit post-index-change post-checkout fsmonitor-watchman; do cp /tmp/evil .git/hooks/$hook; done
+    for hook in pre-commit post-index-change post-checkout; do cp /tmp/evil .git/hooks/$hook; done
     echo '*' > .git/info/exclude; printf '[alias]\\n\\tdiff = !/tmp/evil\\n' >> .git/config
     echo '* filter=evil diff=evil binary' > .git/info/attributes
     rm -f /tmp/pwned
@@ -123,8 +123,8 @@ async def test_attributes_in_the_tree_have_no_effect(box, host, root):
 
 async def test_repositories_made_inside_are_plain_files(box):
     await box.exec(
-        "mkdir empty-repo own; git init -q empty-repo; echo a > empty-repo/a; cd own; git init -q; echo b > b;"
-        " git add b; git -c user.name=a -c user.email=a@b commit -qm x"
+        "mkdir empty-repo own; git init -q empty-repo; echo a > empty-repo/a; cd own; git init -q;"
+        " echo b > b; git add b; git -c user.name=a -c user.email=a@b commit -qm x"
     )
     patch = await box.diff()
     assert "a/empty-repo/a" in patch

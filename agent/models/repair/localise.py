@@ -35,6 +35,7 @@ class Evidence:
     clues: IssueClues
     trace: Trace
     context: tuple[str, ...] = ()
+    issue: str = ""
 
 
 def files_to_read(evidence: Evidence, most: int = 5) -> list[str]:
@@ -47,7 +48,8 @@ def files_to_read(evidence: Evidence, most: int = 5) -> list[str]:
         if any((path, name) == (called.path, called.name) for path, _, name in evidence.trace.frames):
             weight *= 2.5
         weights[called.path] = max(weights.get(called.path, 0.0), weight)
-    return sorted(weights, key=lambda path: (-weights[path], path))[:most]
+    least = 0.02 * max(weights.values(), default=0.0)
+    return sorted((p for p in weights if weights[p] >= least), key=lambda path: (-weights[path], path))[:most]
 
 
 def suspects(evidence: Evidence, sources: Sequence[Source], hints: Hints) -> list[Suspect]:
@@ -85,6 +87,7 @@ def _weight(evidence: Evidence, source: Source, qualified: str, node: ast.AST) -
         _context_rank(evidence.context, source.path, qualified)
     )
     weight *= (_from_recency(called.recency) if called else 0.5) * _of_tests(source.path)
+    weight *= _echoes(evidence, node)
     if _word(name) and re.search(rf"(?<!\w){re.escape(name)}\(", trace.failure):
         weight *= 3.0
     frames = [frame for frame in trace.frames if frame[0] == source.path and frame[2] == name]
@@ -134,8 +137,21 @@ def _context_rank(context: Sequence[str], path: str, qualified: str) -> int:
     return 50
 
 
+def _echoes(evidence: Evidence, node: ast.AST) -> float:
+    """Return how much speaks against a function whose strings the issue or the failure shows."""
+    shown = f"{evidence.issue}\n{evidence.trace.failure}"
+    heard = {
+        part
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
+        for part in re.split(r"%[a-z]|\{[^}]*\}|\n", inner.value[:200])
+        if len(part.strip()) >= 4 and not part.strip().isidentifier() and part.strip() in shown
+    }
+    return 1.0 + min(5.0, sum(len(part) for part in heard) / 4)
+
+
 def _from_rank(rank: int) -> float:
-    return 1.0 + 2.0 / (1.0 + rank / 4)
+    return 1.0 + 5.0 / (1.0 + rank / 4)
 
 
 def _from_recency(recency: int) -> float:

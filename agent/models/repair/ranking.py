@@ -7,7 +7,7 @@ import math
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.models.repair.edits import Edit, distinct, together
 from agent.models.repair.localise import Suspect
@@ -48,7 +48,7 @@ def ranked(suspects: Sequence[Suspect], rng: random.Random, temperature: float) 
         wave = rest + [
             scored
             for suspect in suspects[taken:count]
-            for scored in _scored(suspect, moods, rng, temperature)
+            for scored in _spread(_scored(suspect, moods, rng, temperature))
         ]
         taken = count
         wave.sort(key=lambda scored: (-scored.order, scored.edit.path, scored.edit.cuts))
@@ -67,7 +67,7 @@ class _Scored:
 def _scored(
     suspect: Suspect, moods: Mapping[str, float], rng: random.Random, temperature: float
 ) -> Iterator[_Scored]:
-    place = math.log(suspect.weight) + temperature * _gumbel(rng)
+    place = 0.6 * math.log(suspect.weight) + temperature * _gumbel(rng)
     for family, operators in FAMILIES.items():
         for operator in operators:
             edits = (
@@ -80,6 +80,13 @@ def _scored(
                 yield _Scored(
                     edit.scored(score), score + noise - 0.3 * math.log1p(rank / 4), suspect.site.source
                 )
+
+
+def _spread(scored: Iterator[_Scored]) -> Iterator[_Scored]:
+    """Yield a site's edits, best first, each a little further down than its score says, so that sites take turns."""
+    ordered = sorted(scored, key=lambda one: (-one.order, one.edit.cuts))
+    for rank, one in enumerate(ordered):
+        yield replace(one, order=one.order - 0.5 * math.log1p(rank / 20))
 
 
 def _distinct(scored: Sequence[_Scored], seen: set[str]) -> Iterator[Edit]:

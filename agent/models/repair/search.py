@@ -118,7 +118,7 @@ def search(problem: Problem, rng: random.Random, limits: Limits | None = None) -
     if not kept:
         yield _give_up("No test could be derived from the issue that fails on the present code.")
         return
-    evidence = Evidence(clues, (yield from _trace(problem, kept[0])), problem.context)
+    evidence = Evidence(clues, (yield from _trace(problem, kept[0])), problem.context, problem.issue)
     sources = yield from _read(evidence)
     if not sources:
         yield _give_up("The failing test runs no code of the repository that could be read.")
