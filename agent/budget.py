@@ -25,12 +25,16 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a trajectory has used so far; `dollars` is None when the price of a reply is not known."""
+    """What a trajectory has used so far.
+
+    `dollars` is None when the price of a reply is not known; `known_dollars` adds up those that are.
+    """
 
     steps: int
     seconds: float
     dollars: float | None
     usage: Usage
+    known_dollars: float = 0.0
 
 
 def spent(turns: Sequence[Turn]) -> Spent:
@@ -41,6 +45,7 @@ def spent(turns: Sequence[Turn]) -> Spent:
         steps=len(turns),
         seconds=sum(turn.reply.seconds + sum(seen.seconds for seen in turn.observations) for turn in turns),
         dollars=sum(known) if len(known) == len(prices) else None,
+        known_dollars=sum(known),
         usage=Usage(
             input=sum(turn.reply.usage.input for turn in turns),
             cached_input=sum(turn.reply.usage.cached_input for turn in turns),
@@ -54,8 +59,8 @@ def exceeded(budget: Budget, used: Spent) -> tuple[ExitReason, str] | None:
     """Return why no further reply may be asked for, and in words; None when one may."""
     if used.steps >= budget.steps:
         return ExitReason.STEP_LIMIT, f"all {budget.steps} steps are used"
-    if budget.dollars is not None and used.dollars is not None and used.dollars >= budget.dollars:
-        return ExitReason.COST_LIMIT, f"${used.dollars:.2f} of ${budget.dollars:.2f} are used"
+    if budget.dollars is not None and used.known_dollars >= budget.dollars:
+        return ExitReason.COST_LIMIT, f"${used.known_dollars:.2f} of ${budget.dollars:.2f} are used"
     tokens = used.usage.input + used.usage.output
     if budget.tokens is not None and tokens >= budget.tokens:
         return ExitReason.COST_LIMIT, f"{tokens} of {budget.tokens} tokens are used"

@@ -71,9 +71,9 @@ class Figures:
 async def measure(job: Job, tier: int, counts: Sequence[int], out: Path) -> Figures:
     began = time.monotonic()
     with PeakMemory() as memory:
-        await solve(job, out, tell)
+        task, repository = await job.find()
+        await solve(job, task, repository, out, tell)
     wall = time.monotonic() - began
-    task, repository = await job.find()
     with Journal(out / task.instance_id) as journal:
         async with BaseRoom(task, repository, job.recipe, job.home) as room:
             points = [await point(job, task, tier, room, journal, count) for count in counts]

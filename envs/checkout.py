@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ def read_checkout(path: Path, home: Path) -> Checkout:
     Raises:
         TaskError: there is no git checkout with a commit.
     """
+    if shutil.which("git") is None:
+        raise TaskError("git is not installed; install it")
     from git import GitCommandError
 
     repository = _open(path)

@@ -19,7 +19,8 @@ def declared_requirements(project: Path) -> tuple[str, ...]:
     """Return the requirements that a project declares for itself and its tests, sorted, each once.
 
     Read are `[project]` and `[dependency-groups]` of pyproject.toml, `[options]` of setup.cfg and the
-    requirements*.txt files at the top. What cannot be read is left out; so is the project itself.
+    requirements*.txt files at the top. What cannot be read is left out; so are the project itself and
+    references to places outside the package index (`name @ url`), which would run on the host.
     """
     pyproject = _toml(project / "pyproject.toml")
     table = _table(pyproject, "project")
@@ -32,7 +33,8 @@ def declared_requirements(project: Path) -> tuple[str, ...]:
     for file in sorted(project.glob("requirements*.txt")):
         found += _requirements_file(file)
     own = _normal(str(table.get("name", project.name)))
-    return tuple(sorted({one for one in found if _NAME.match(one) and _normal(one) != own}))
+    plain = {one for one in found if _NAME.match(one) and " @ " not in one}
+    return tuple(sorted({one for one in plain if _normal(one) != own}))
 
 
 def _of_extras(extras: Mapping[str, Any]) -> Iterator[str]:

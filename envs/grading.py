@@ -95,7 +95,9 @@ class OfficialRun:
         return GradeStatus.RESOLVED if passed and self.fail_to_pass else GradeStatus.UNRESOLVED
 
 
-async def grade(task: Task, root: Root, host: SandboxHost, patch: str, *, reruns: int = 1) -> Grade:
+async def grade(
+    task: Task, root: Root, host: SandboxHost, patch: str, *, limits: Limits | None = None, reruns: int = 1
+) -> Grade:
     """Grade a patch with the task's hidden tests.
 
     The patch is applied to a fresh sandbox, what it did to tests and to their configuration is undone, the
@@ -106,6 +108,7 @@ async def grade(task: Task, root: Root, host: SandboxHost, patch: str, *, reruns
         root: what its sandboxes start from.
         host: makes the sandboxes; a fresh one for each run.
         patch: unified diff against the base commit.
+        limits: what each sandbox may use.
         reruns: how often to run; a patch on which the runs disagree is `flaky`.
 
     Raises:
@@ -117,14 +120,14 @@ async def grade(task: Task, root: Root, host: SandboxHost, patch: str, *, reruns
     if not patch.strip():
         return Grade(task.instance_id, GradeStatus.EMPTY_PATCH, message="the patch changes nothing")
     try:
-        done = [await official_run(task, grading, root, host, patch) for _ in range(max(1, reruns))]
+        done = [await official_run(task, grading, root, host, patch, limits) for _ in range(max(1, reruns))]
     except SandboxError as error:
         return Grade(task.instance_id, GradeStatus.INFRASTRUCTURE, message=" ".join(str(error).split()))
     return _grade(task.instance_id, done)
 
 
 async def official_run(
-    task: Task, grading: Grading, root: Root, host: SandboxHost, patch: str
+    task: Task, grading: Grading, root: Root, host: SandboxHost, patch: str, limits: Limits | None = None
 ) -> OfficialRun:
     """Run the official tests once, in a fresh sandbox, on the base with a patch that may be empty.
 
@@ -133,7 +136,7 @@ async def official_run(
         SandboxError: the sandbox failed.
     """
     hidden = tuple(dict.fromkeys([*grading.test_files, *(part.path for part in split(grading.test_patch))]))
-    async with _room(task, root, host) as room:
+    async with _room(task, root, host, limits or Limits()) as room:
         try:
             await apply_leniently(room, patch)
         except PatchError as error:
@@ -174,8 +177,8 @@ async def apply_leniently(sandbox: Sandbox, patch: str) -> None:
 
 
 @asynccontextmanager
-async def _room(task: Task, root: Root, host: SandboxHost) -> AsyncIterator[Sandbox]:
-    room = await prepared_base(task, root, host, Limits())
+async def _room(task: Task, root: Root, host: SandboxHost, limits: Limits) -> AsyncIterator[Sandbox]:
+    room = await prepared_base(task, root, host, limits)
     try:
         yield room
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from envs.checkout import read_checkout
 from envs.declared import declared_requirements
+from envs.git import git
 from envs.task import Environment, Task, TaskError
 from envs.venvs import has_package
 
@@ -65,7 +66,7 @@ def _environment(path: Path, python: Path | None, notices: list[str]) -> Environ
         if not has_package(python, "pytest"):
             raise TaskError(f"{python} has no pytest; install it there or give another environment")
         return Environment(python=str(python.absolute()))
-    for folder in _environments(path):
+    for folder in _environments(path, notices):
         if has_package(folder, "pytest"):
             notices.append(f"the tests run in the environment {folder}")
             return Environment(python=str(folder.absolute()))
@@ -81,12 +82,17 @@ def _environment(path: Path, python: Path | None, notices: list[str]) -> Environ
     return Environment(requirements=(*requirements, "pytest", "pytest-timeout"))
 
 
-def _environments(path: Path) -> Iterator[Path]:
+def _environments(path: Path, notices: list[str]) -> Iterator[Path]:
+    """Yield environments to try; one that the repository itself brings is never run on the host."""
     active = os.environ.get("VIRTUAL_ENV", "")
     foreign = active and Path(active).resolve() != Path(sys.prefix).resolve()
     for folder in (path / ".venv", path / "venv", *([Path(active)] if foreign else [])):
-        if (folder / "pyvenv.cfg").is_file() and (folder / "bin" / "python").exists():
-            yield folder
+        if not (folder / "pyvenv.cfg").is_file() or not (folder / "bin" / "python").exists():
+            continue
+        if folder.parent == path and git(path, "ls-files", "--", folder.name):
+            notices.append(f"the environment {folder} belongs to the repository and is not used")
+            continue
+        yield folder
 
 
 def _test_runner(path: Path, environment: Environment) -> str:

@@ -43,10 +43,17 @@ def venv_for(environment: Environment, home: Path) -> Venv:
 
 
 def has_package(python: Path, module: str) -> bool:
-    """Return whether an interpreter, or that of a virtual environment, finds a module."""
+    """Return whether an interpreter, or that of a virtual environment, finds a module.
+
+    Raises:
+        TaskError: it is no interpreter.
+    """
     question = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
     command = [str(_executable(python)), "-I", "-c", question]
-    return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TaskError(f"{python} is no Python interpreter that runs here: {error}") from error
 
 
 def _executable(path: Path) -> Path:

@@ -21,6 +21,7 @@ class BaseRoom:
 
     def __init__(self, task: Task, repository: Path, recipe: Recipe, home: Path) -> None:
         self.task = task
+        self.limits = recipe.limits()
         self._repository = repository
         self._recipe = recipe
         self._home = home
@@ -69,5 +70,5 @@ class BaseRoom:
         root, host = await self.root(), await self.host()
         async with self._lock:
             if self._base is None:
-                self._base = await prepared_base(self.task, root, host, self._recipe.limits())
+                self._base = await prepared_base(self.task, root, host, self.limits)
             return self._base

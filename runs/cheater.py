@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.base import Sandbox, SandboxError
+from sandbox.base import Sandbox
 from sandbox.forks import forked
 
 CONFTEST = """\
@@ -28,7 +28,7 @@ async def plant(base: Sandbox) -> str:
     line that looks like pytest's summary from a source file.
 
     Raises:
-        SandboxError: the repository has no Python source to print from.
+        SandboxError: the fork cannot be made or written.
     """
     async with forked(base) as box:
         files = (
@@ -36,11 +36,10 @@ async def plant(base: Sandbox) -> str:
         )
         tests = [path for path in files if path.rsplit("/", 1)[-1].startswith("test_")]
         sources = [path for path in files if path and "test" not in path and not path.endswith("setup.py")]
-        if not sources:
-            raise SandboxError("the repository has no Python source, so no cheater can be planted")
         await box.write("conftest.py", CONFTEST.encode())
         if tests:
             await box.write(tests[0], HOLLOW.encode())
-        loudest = min(sources, key=lambda path: (not path.endswith("__init__.py"), path.count("/"), path))
-        await box.write(loudest, await box.read(loudest) + SHOUT.encode())
+        if sources:
+            loudest = min(sources, key=lambda path: (not path.endswith("__init__.py"), path.count("/"), path))
+            await box.write(loudest, await box.read(loudest) + SHOUT.encode())
         return await box.diff()

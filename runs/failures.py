@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
 class UsageError(ValueError):
@@ -17,6 +17,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     Of several errors at once, the first that is known is told.
     """
     from agent.models.base import ModelError, UnknownModelError
+    from envs.git import GitError
     from envs.task import TaskError
     from runs.journal import JournalError
     from sandbox.base import SandboxError
@@ -25,16 +26,14 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", INTERRUPTED
     if isinstance(error, UsageError | TaskError | UnknownModelError | PoolError):
         return _line(error), WRONG_USE
-    if isinstance(error, JournalError | ModelError | SandboxError):
+    if isinstance(error, GitError | JournalError | ModelError | SandboxError):
         return _line(error), FAILED
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"no space left{_where(error)}; make room and go on with --resume", FAILED
-    if isinstance(error, PermissionError):
-        return f"no permission{_where(error)}; choose a folder you may write to", FAILED
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror}{_where(error)}; choose another place or make it usable", FAILED
     return None
 
 

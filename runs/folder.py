@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from envs.task import Task
 from runs.failures import UsageError
+from runs.found import from_json, to_json
 from runs.job import Job
 
 
@@ -31,21 +33,26 @@ def new_folder(out: Path | None, name: str) -> Path:
     return out
 
 
-def write_order(folder: Path, job: Job) -> None:
-    """Write `run.json`: what was asked for, and with which versions."""
+def write_order(folder: Path, job: Job, task: Task, repository: Path) -> None:
+    """Write `run.json`: what was asked for, what was found, and with which versions."""
     from mangabey import __version__
 
     order = job.to_json() | {
+        "found": to_json(task, repository) if job.task is None else None,
         "version": __version__,
         "python_version": platform.python_version(),
         "platform": platform.platform(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(folder / "run.json", order)
+    # a run inside the very checkout it works on must not become part of that checkout's changes
+    write_text(folder / ".gitignore", "*\n")
 
 
-def read_order(folder: Path, home: Path) -> Job:
-    """Return the job of an existing run.
+def read_order(folder: Path, home: Path) -> tuple[Job, tuple[Task, Path] | None]:
+    """Return the job of an existing run, and its task and repository where they were found in a checkout.
+
+    A checkout may have changed since; the run goes on from the state it began with.
 
     Raises:
         UsageError: the folder holds none.
@@ -54,7 +61,8 @@ def read_order(folder: Path, home: Path) -> Job:
         data = json.loads((folder / "run.json").read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"{folder} holds no run that can be resumed ({error})") from error
-    return Job.from_json(data, home)
+    job = Job.from_json(data, home)
+    return job, from_json(data["found"]) if data.get("found") else None
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
-from envs.grading import Grade, grade
+from envs.grading import Grade, GradeStatus, grade
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.journal import Journal
+from sandbox.base import SandboxError
 
 GRADE = TypeAdapter(Grade)
 
@@ -17,10 +18,13 @@ async def grade_winner(task: Task, room: BaseRoom, patch: str, journal: Journal)
 
     Raises:
         TaskError: the environment cannot be made.
+        SandboxError: the sandbox failed, which says nothing of the patch; nothing is recorded.
     """
     recorded = journal.last("grade")
     if recorded is not None:
         return GRADE.validate_python(recorded)
-    found = await grade(task, await room.root(), await room.host(), patch)
+    found = await grade(task, await room.root(), await room.host(), patch, limits=room.limits)
+    if found.status is GradeStatus.INFRASTRUCTURE:
+        raise SandboxError(f"the patch could not be graded: {found.message}; try again with --resume")
     await journal.append("grade", GRADE.dump_python(found, mode="json"))
     return found

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import zlib
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,8 +89,16 @@ class Journal:
             JournalError: it cannot be written, for instance because the disk is full; what was recorded
                 before is intact.
         """
+        writing = asyncio.ensure_future(self._append(kind, dict(data)))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # what was paid for is recorded before anybody may go
+            raise
+
+    async def _append(self, kind: str, data: dict[str, Any]) -> Event:
         async with self._lock:
-            return await asyncio.shield(asyncio.to_thread(self._write, kind, dict(data)))
+            return await asyncio.to_thread(self._write, kind, data)
 
     def of(self, kind: str, **fields: object) -> Iterator[Event]:
         """Yield the events of a kind whose data hold the given fields, oldest first."""
@@ -141,10 +150,10 @@ class Journal:
         for number, line in enumerate(raw[:whole].splitlines(), 1):
             try:
                 record = json.loads(line)
-                event = Event(
-                    record["seq"], record["at"], record["kind"], self._with_large_texts(record["data"])
-                )
-            except (ValueError, KeyError, TypeError, OSError) as error:
+                kind, data = record["kind"], record["data"]
+                data = data if kind == "reply" else self._with_large_texts(data)
+                event = Event(record["seq"], record["at"], kind, data)
+            except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
                 raise JournalError(
                     f"{self.path}, line {number} is damaged ({error}); move the folder away and start anew"
                 ) from error

@@ -35,17 +35,20 @@ class JournalCells:
         self._cells[key] = value
 
 
+def recorded_decision(journal: Journal) -> Decision | None:
+    """Return the decision a journal holds, None where there is none yet."""
+    recorded = journal.last("decision")
+    return Decision.model_validate(recorded) if recorded is not None else None
+
+
 async def judge(
     task: PublicTask, room: BaseRoom, candidates: Sequence[Candidate], recipe: Recipe, journal: Journal
 ) -> Decision:
-    """Return the decision over the candidates, from the journal when it has one.
+    """Return the decision over the candidates, and record it.
 
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
     """
-    recorded = journal.last("decision")
-    if recorded is not None:
-        return Decision.model_validate(recorded)
     base = await room.base()
     parallel = max(2, os.cpu_count() or 2)
     clusters = await cluster(base, candidates, parallel=parallel)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.base import Limits
 
+LISTINGS = 8 << 20
+"""Bytes of one command's output that are kept: enough for the file names of a large repository."""
+
 
 class Recipe(BaseModel):
     """How one issue is solved; what a run used is kept in its `run.json`."""
@@ -38,13 +41,12 @@ class Recipe(BaseModel):
     """Memory of one sandbox."""
     test_seconds: float = Field(default=120.0, gt=0)
     """Wall time one run of a test file may take."""
-    selector: Literal["vote"] = "vote"
     grade: bool = True
     """Whether to run the hidden tests once the selection is final, where the task has any."""
 
     def limits(self) -> Limits:
         """Return the limits of each sandbox."""
-        return Limits(memory=self.memory_mb << 20, seconds=self.test_seconds)
+        return Limits(memory=self.memory_mb << 20, seconds=self.test_seconds, output=LISTINGS)
 
 
 def default_home() -> Path:

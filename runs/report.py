@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from agent.messages import Usage, Value
 from envs.grading import Grade
 from runs.decision import Decision
@@ -55,8 +57,8 @@ class Report(Value):
         return self.decision.winner is not None
 
     def to_json_text(self) -> str:
-        """Return the report as JSON; grading details hold the verdict, not the hidden tests."""
-        return self.model_dump_json(indent=1)
+        """Return the report as JSON; bytes of a patch that are no text are escaped as lone surrogates."""
+        return json.dumps(self.model_dump(), ensure_ascii=True, indent=1)
 
 
 def read_report(journal: Journal) -> Report:

@@ -5,30 +5,49 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from agent.models.registry import load_model
 from envs.task import Task
 from runs.base_room import BaseRoom
+from runs.decision import Decision
 from runs.folder import write_text
 from runs.grading import grade_winner
 from runs.job import Job
 from runs.journal import Journal
-from runs.judging import judge
+from runs.judging import judge, recorded_decision
 from runs.pool import gather_candidates
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
 from runs.report import Report, read_report
 from runs.sampling import draw
+from selection.pool import read_candidates
 
 
-async def solve(job: Job, folder: Path, listen: Listener) -> Report:
+async def find(job: Job, listen: Listener) -> tuple[Task, Path]:
+    """Return a job's task and repository, and refuse what could only fail later, before anything is paid.
+
+    Raises:
+        TaskError: there is no such task, repository or package.
+        UnknownModelError: the model has no backend.
+        PoolError: a file of candidates cannot be read.
+    """
+    listen(StageBegan("prepare", job.task or str(job.repo)))
+    load_model(job.recipe.model)
+    read_candidates(job.candidates)
+    task, repository = await job.find()
+    for notice in task.extra.get("notices", ()):
+        listen(Noticed(notice))
+    return task, repository
+
+
+async def solve(job: Job, task: Task, repository: Path, folder: Path, listen: Listener) -> Report:
     """Solve one issue in a run's folder and return the report; what the folder's journal holds is not redone.
 
     Raises:
-        TaskError: there is no such task, or its environment cannot be made.
-        SandboxError: the base sandbox cannot be made.
-        ModelError: the model does not exist or cannot be reached.
+        TaskError: its environment cannot be made.
+        SandboxError: the base sandbox cannot be made, or nothing could be tested.
+        ModelError: the model cannot be reached.
         JournalError: the record cannot be written.
     """
-    task, repository = await _find(job, listen)
     with Journal(folder / task.instance_id) as journal:
         for notice in journal.notices:
             listen(Noticed(notice))
@@ -50,28 +69,24 @@ async def _solve_timed(job: Job, task: Task, repository: Path, journal: Journal,
 
 
 async def _solve(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
-    public = task.public()
     await _record_task(task, journal)
     async with BaseRoom(task, repository, job.recipe, job.home) as room:
-        listen(StageBegan("context"))
-        context = await _context(room, journal)
-        listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model}"))
-        trajectories = await draw(public, room, job.recipe, context, journal, listen)
-        candidates = await gather_candidates(job, task, room, trajectories, journal)
-        listen(StageBegan("matrix", f"{len(candidates)} candidates"))
-        decision = await judge(public, room, candidates, job.recipe, journal)
+        decision = recorded_decision(journal) or await _decide(job, task, room, journal, listen)
         listen(StageBegan("select", decision.reason))
         if task.grading is not None and job.recipe.grade:
             listen(StageBegan("grade", "the hidden tests enter only now"))
             await grade_winner(task, room, decision.patch, journal)
 
 
-async def _find(job: Job, listen: Listener) -> tuple[Task, Path]:
-    listen(StageBegan("prepare", job.task or str(job.repo)))
-    task, repository = await job.find()
-    for notice in task.extra.get("notices", ()):
-        listen(Noticed(notice))
-    return task, repository
+async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen: Listener) -> Decision:
+    public = task.public()
+    listen(StageBegan("context"))
+    context = await _context(room, journal)
+    listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model}"))
+    trajectories = await draw(public, room, job.recipe, context, journal, listen)
+    candidates = await gather_candidates(job, task, room, trajectories, journal)
+    listen(StageBegan("matrix", f"{len(candidates)} candidates"))
+    return await judge(public, room, candidates, job.recipe, journal)
 
 
 async def _record_task(task: Task, journal: Journal) -> None:

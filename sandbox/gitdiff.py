@@ -68,14 +68,21 @@ diff_of() { git diff --cached --binary --full-index --no-color --no-ext-diff --n
 is_text() { iconv -f UTF-8 -t UTF-8 "$1" > /dev/null 2>&1; }
 
 try git read-tree "$2"
-find . -name .git -prune -o \( -type l -o -type f -readable \) -print0 2> /dev/null |
+find . -name .git -prune -o \( -type l -o -type f -readable \) -printf '%P\0' 2> /dev/null |
   sort -z > "$private/present"
-git check-ignore -z --stdin < "$private/present" 2> "$private/errors" | sort -z > "$private/ignored"
-[ "${PIPESTATUS[0]}" -le 1 ] || fail
-comm -z -23 "$private/present" "$private/ignored" > "$private/kept"
-try git ls-files -z --deleted > "$private/deleted"
+sed -z 's|^|./|' "$private/present" | git check-ignore -z --stdin 2> "$private/errors" |
+  sed -z 's|^\./||' | sort -z > "$private/ignored"
+[ "${PIPESTATUS[1]}" -le 1 ] || fail
+# unchanged files are only hashed: adding them would store a copy of each
+git update-index -q --refresh > /dev/null 2>&1
+try git ls-files -z > "$private/listed"
+sort -z "$private/listed" > "$private/tracked"
+try git diff-files --name-only -z --diff-filter=d > "$private/listed"
+sort -z "$private/listed" | comm -z -12 - "$private/present" > "$private/changed"
+comm -z -23 "$private/present" "$private/ignored" | comm -z -23 - "$private/tracked" >> "$private/changed"
+try git diff-files --name-only -z --diff-filter=D > "$private/deleted"
 try git update-index --force-remove -z --stdin < "$private/deleted"
-try git update-index --add --replace -z --stdin < "$private/kept"
+try git update-index --add --replace -z --stdin < "$private/changed"
 try diff_of "$2" > "$private/diff"
 if ! is_text "$private/diff"; then
   # what is not UTF-8 becomes a binary patch, so that the whole diff is a text

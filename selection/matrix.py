@@ -109,7 +109,8 @@ async def run_matrix(
         timeout: seconds one test run may take.
 
     Raises:
-        SandboxError: the base cannot be forked or tested; finished cells are kept.
+        SandboxError: the base, or every cluster, cannot be tested; finished cells are kept. A cluster that
+            alone cannot be tested has no row.
     """
     files, refused = await _files(base, candidates)
     patches = {one.id: one.patch for one in candidates}
@@ -120,9 +121,12 @@ async def run_matrix(
     rows = {key: Row(bench, patches[ids[0]]) for key, ids in clusters.members.items()}
     everything = (tuple(regression_targets),) if regression_targets else ()
     await _run_rows((first, again), tuple(files), everything)
-    _require_base(first, again)
+    _require_tested(first, again)
     await _run_rows(tuple(rows.values()), tuple(files), first.batches_worth_running())
-    return _assemble(files, first, again, rows, refused)
+    tested = {key: row for key, row in rows.items() if not _trouble(row)}
+    if not tested:
+        _require_tested(*rows.values())
+    return _assemble(files, first, again, tested, refused)
 
 
 async def _run_rows(rows: Sequence[Row], files: Sequence[TestFile], batches: Sequence[Batch]) -> None:
@@ -131,12 +135,16 @@ async def _run_rows(rows: Sequence[Row], files: Sequence[TestFile], batches: Seq
             group.create_task(row.run(files, batches))
 
 
-def _require_base(*rows: Row) -> None:
-    """Stop when the base could not be tested: a fault of the sandbox must not look like a failing test."""
+def _require_tested(*rows: Row) -> None:
+    """Stop when a row could not be tested: a fault of the sandbox must not look like a failing test."""
     for row in rows:
-        trouble = next((cell.trouble for cell in row.cells() if cell.trouble), "")
-        if trouble:
-            raise SandboxError(f"the tests could not be run on the base: {trouble}; try again with --resume")
+        if trouble := _trouble(row):
+            raise SandboxError(f"the tests could not be run: {trouble}; try again with --resume")
+
+
+def _trouble(row: Row) -> str:
+    """Return why a row could not be tested, empty where it was; a file without a place is no such reason."""
+    return next((cell.trouble for cell in row.cells() if cell.trouble and cell.applied), "")
 
 
 async def _files(

@@ -11,7 +11,6 @@ from envs.outcomes import Outcome
 from envs.task import PublicTask
 from envs.testrun import run_tests
 from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError, Status
-from sandbox.forks import forked
 from selection.candidate import TestFile
 from selection.cells import Cell, CellStore, cell_key, cell_of
 
@@ -40,6 +39,7 @@ class Row:
         self._patch = patch
         self._turn = turn
         self._room: Sandbox | None = None
+        self._generation = 0
         self._opening = asyncio.Lock()
 
     async def run(self, files: Sequence[TestFile], batches: Sequence[Batch]) -> None:
@@ -120,16 +120,16 @@ class Row:
         return cell
 
     async def _run_twice_if_the_sandbox_fails(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
+        generation = self._generation
         try:
             return await self._run(file, targets)
         except PatchError as error:
             return Cell(applied=False, trouble=f"does not apply: {error}")
         except SandboxError:
-            await self._forget_room()
+            await self._forget_room(generation)
         try:
             return await self._run(file, targets)
         except SandboxError as error:
-            await self._forget_room()
             return Cell(trouble=f"the sandbox failed twice: {error}")
 
     async def _run(self, file: TestFile | None, targets: tuple[str, ...]) -> Cell:
@@ -144,7 +144,10 @@ class Row:
 
     @asynccontextmanager
     async def _fork(self) -> AsyncIterator[Sandbox]:
-        """Fork the row's room, which is opened, with the patch applied, when first needed."""
+        """Fork the row's room, which is opened, with the patch applied, when first needed.
+
+        The fork is made under the lock, so that nobody closes the room meanwhile.
+        """
         async with self._opening:
             if self._room is None:
                 room = await self._bench.base.fork()
@@ -155,12 +158,18 @@ class Row:
                     await asyncio.shield(room.close())
                     raise
                 self._room = room
-            room = self._room
-        async with forked(room) as box:
+            box = await self._room.fork()
+        try:
             yield box
+        finally:
+            await asyncio.shield(box.close())
 
-    async def _forget_room(self) -> None:
+    async def _forget_room(self, generation: int) -> None:
+        """Close the row's room, unless another run that failed has done so already."""
         async with self._opening:
+            if generation != self._generation:
+                return
+            self._generation += 1
             room, self._room = self._room, None
         if room is not None:
             await asyncio.shield(room.close())

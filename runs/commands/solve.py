@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from runs.report import Report
 
 EXAMPLES = """
 Examples:
@@ -24,8 +27,11 @@ resolved, 2 wrong use, 130 interrupted.
 
 
 def solve(
+    context: typer.Context,
     task: Annotated[str | None, typer.Option(help="An instance, as `mangabey tasks list` names it.")] = None,
-    repo: Annotated[Path | None, typer.Option(help="A local git checkout; it is never changed.")] = None,
+    repo: Annotated[
+        Path | None, typer.Option(help="A local git checkout, with --issue; it is never changed.")
+    ] = None,
     issue: Annotated[
         str | None, typer.Option(help="The issue: a file, or its text; - reads standard input.")
     ] = None,
@@ -35,19 +41,32 @@ def solve(
     model: Annotated[
         str, typer.Option(help="Backend as provider/model; see `mangabey models`.")
     ] = "builtin/repair",
-    samples: Annotated[int, typer.Option(min=1, max=1000, help="Trajectories.")] = 4,
-    parallel: Annotated[int, typer.Option(min=1, max=256, help="Trajectories at one time.")] = 4,
-    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="Of all samples but the first.")] = 0.8,
+    samples: Annotated[int, typer.Option(min=1, max=1000, help="How many trajectories to draw.")] = 4,
+    parallel: Annotated[int, typer.Option(min=1, max=256, help="How many of them at one time.")] = 4,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=2.0, help="How much samples stray; the first does not.")
+    ] = 0.8,
     seed: Annotated[int, typer.Option(help="Makes samples reproducible.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Model calls per trajectory.")] = 80,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Wall time per trajectory.")] = 300.0,
-    dollars: Annotated[float | None, typer.Option(min=0.0001, help="Money per trajectory.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Model calls one trajectory may make.")] = 80,
+    seconds: Annotated[
+        float,
+        typer.Option(min=1.0, help="Wall time one trajectory may take, its tests and the model included."),
+    ] = 300.0,
+    dollars: Annotated[
+        float | None,
+        typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
+    ] = None,
     sandbox: Annotated[
         Literal["auto", "daemonless", "docker"], typer.Option(help="Where untrusted code runs.")
     ] = "auto",
     memory_mb: Annotated[int, typer.Option(min=64, help="Memory of one sandbox.")] = 2048,
-    test_seconds: Annotated[float, typer.Option(min=1.0, help="Time one run of a test file may take.")] = 120.0,
-    image: Annotated[str | None, typer.Option(help="Docker image, for --sandbox docker.")] = None,
+    test_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Time one run of a test file may take.")
+    ] = 120.0,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Docker image to run in, with --sandbox docker."),
+    ] = None,
     candidates: Annotated[
         list[Path] | None,
         typer.Option(help="Patches from elsewhere that join the pool: diffs or SWE-bench predictions."),
@@ -74,19 +93,19 @@ def solve(
     from runs.failures import FAILED, UsageError
     from runs.folder import new_folder, read_order, write_order
     from runs.job import Job
+    from runs.progress import Noticed
     from runs.recipe import Recipe, default_home
+    from runs.solve import find
     from runs.solve import solve as run_solve
 
     home = default_home()
+    display = choose(as_json=as_json)
     if resume is not None:
-        if task or repo or issue:
-            raise UsageError(
-                "--resume takes what to solve from the run's folder; leave out --task, --repo and --issue"
-            )
-        job, folder = read_order(resume, home), resume
+        _require_alone(context)
+        job, found = read_order(resume, home)
     else:
         recipe = Recipe(
-            model=model,
+            model=_absolute_model(model),
             samples=samples,
             parallel=parallel,
             temperature=temperature,
@@ -112,14 +131,26 @@ def solve(
             plant_cheater=plant_cheater,
         )
         job.check()
-        folder = new_folder(out, (task or str(job.repo)).rstrip("/").rsplit("/", 1)[-1])
-        write_order(folder, job)
-    display = choose(as_json=as_json)
+        found = None
+        if (python or image) and task:
+            raise (
+                UsageError("--python goes with --repo") if python else UsageError("--image goes with --repo")
+            )
+    folder = resume or new_folder(out, (task or str(job.repo)).rstrip("/").rsplit("/", 1)[-1])
+
+    async def work() -> Report:
+        issue, repository = found or await find(job, display.listen)
+        if resume is None:
+            write_order(folder, job, issue, repository)
+        display.listen(Noticed(f"this run lies in {folder}"))
+        return await run_solve(job, issue, repository, folder, display.listen)
+
     try:
         with display:
-            report = asyncio.run(run_solve(job, folder, display.listen))
+            report = asyncio.run(work())
     except (KeyboardInterrupt, asyncio.CancelledError):
-        typer.echo(f"mangabey: interrupted; go on with: mangabey solve --resume {folder}", err=True)
+        hint = f"; go on with: mangabey solve --resume {folder}" if (folder / "run.json").exists() else ""
+        typer.echo(f"mangabey: interrupted{hint}", err=True)
         raise typer.Exit(130) from None
     display.show(report, folder)
     if not report.succeeded:
@@ -131,6 +162,7 @@ solve.__doc__ = f"{solve.__doc__}\n{EXAMPLES}"
 
 def _issue_text(issue: str | None) -> str | None:
     """Return an issue's text: what standard input or the named file holds, else the argument itself."""
+    import os
     import sys
 
     from runs.failures import UsageError
@@ -138,15 +170,41 @@ def _issue_text(issue: str | None) -> str | None:
     if issue is None:
         return None
     if issue == "-":
-        return sys.stdin.read()
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
     if "\n" in issue or len(issue) > 4000:
         return issue
     path = Path(issue)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 (says no, where pathlib raises, to a text too long for a name)
         try:
-            return path.read_text()
+            return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"the issue file {issue} cannot be read as text: {error}") from error
     if path.suffix in {".md", ".txt", ".rst"} and " " not in issue:
         raise UsageError(f"there is no issue file {issue}")
     return issue
+
+
+def _absolute_model(name: str) -> str:
+    """Return a model's name with any path in it absolute, so that a run can be resumed from anywhere."""
+    kind, slash, rest = name.partition("/")
+    if kind in {"replay", "manual"} and slash and rest:
+        return f"{kind}/{Path(rest).absolute()}"
+    path, colon, attribute = name.rpartition(":")
+    if colon and path.endswith(".py"):
+        return f"{Path(path).absolute()}:{attribute}"
+    return name
+
+
+def _require_alone(context: typer.Context) -> None:
+    """Refuse other options beside --resume: a run goes on as it was ordered."""
+    from runs.failures import UsageError
+
+    given = [
+        name
+        for name in context.params
+        if name not in {"resume", "as_json"}
+        and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    ]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(given))
+        raise UsageError(f"--resume goes on as the run was ordered; leave out {flags}")

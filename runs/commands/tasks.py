@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -59,7 +59,9 @@ def validate_tasks(
     names: Annotated[list[str] | None, typer.Argument(help="Tasks; all when none is given.")] = None,
     suite: Suite = None,
     as_json: AsJson = False,
-    sandbox: Annotated[str, typer.Option(help="daemonless, docker or auto.")] = "auto",
+    sandbox: Annotated[
+        Literal["auto", "daemonless", "docker"], typer.Option(help="Where the tests run.")
+    ] = "auto",
 ) -> None:
     """Prove for each task that its hidden tests fail before the fix and pass after it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -123,8 +124,9 @@ def _mark(outcome: Outcome, fancy: bool) -> Text:
 
 def _few(names: Sequence[str], most: int = 4) -> str:
     """Return names as one phrase; samples are gathered: `samples 0, 2, 3`."""
-    samples = sorted(int(name.split()[1]) for name in names if name.startswith("sample "))
-    others = [name for name in names if not name.startswith("sample ")]
+    numbered = {name: re.fullmatch(r"sample (\d+)", name) for name in names}
+    samples = sorted(int(match[1]) for match in numbered.values() if match)
+    others = [name for name, match in numbered.items() if not match]
     phrases = []
     if samples:
         shown = ", ".join(map(str, samples[:most])) + (

@@ -133,23 +133,22 @@ class DaemonlessSandbox:
             argv=list(argv),
             env=to_environment(self.root, AGENT_HOME, env),
             cwd=absolute(self.root, cwd),
-            seconds=min(max(seconds, 0.0), _LONGEST),
         )
         kept = Output(output)
-        report = await self._watched(command, stdin, kept)
+        report = await self._watched(command, min(max(seconds, 0.0), _LONGEST), stdin, kept)
         if report.kind == "failed":
             raise SandboxError(f"the command could not be started: {report.message}")
         data, omitted = kept.take()
         return ExecResult(Status(report.kind), report.code, data, omitted, time.monotonic() - began)
 
-    async def _watched(self, command: Command, stdin: bytes, kept: Output) -> Report:
+    async def _watched(self, command: Command, seconds: float, stdin: bytes, kept: Output) -> Report:
         """Run a command, taking its output as it comes."""
         reading, writing = os.pipe()
         pipe = _Pipe(reading, kept)
         descriptors = [to_memory_file(pack(command)), _stdin(stdin), writing]
         try:
-            async with asyncio.timeout(command.seconds + GRACE + _OVERTIME):
-                return await self._channel.ask("exec", descriptors)
+            async with asyncio.timeout(seconds + GRACE + _OVERTIME):
+                return await self._channel.ask("exec", descriptors, seconds=seconds)
         except TimeoutError:
             return Report(0, Status.TIMED_OUT, -9)
         finally:

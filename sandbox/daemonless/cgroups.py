@@ -10,7 +10,7 @@ from pathlib import Path
 from sandbox.base import Limits
 from sandbox.owners import is_orphan, new_name
 
-_ROOM_FOR_WARDEN = 8
+ROOM_FOR_WARDEN = 8
 """Processes of ours beside the guest's."""
 
 
@@ -108,7 +108,7 @@ def _limit(folder: Path, limits: Limits) -> None:
         "memory.memsw.limit_in_bytes": limits.memory,
         "memory.max": limits.memory,
         "memory.swap.max": 0,
-        "pids.max": limits.processes + _ROOM_FOR_WARDEN,
+        "pids.max": limits.processes + ROOM_FOR_WARDEN,
     }
     for name, value in wanted.items():
         file = folder / name

@@ -12,6 +12,8 @@ from sandbox.base import SandboxGoneError
 from sandbox.daemonless.plan import Report, Request, pack, unpack
 
 _LARGEST = 1 << 17
+_PATIENCE = 30.0
+"""Seconds that ending everything may take; afterwards the warden is left to itself."""
 _LAST_WORDS = 10.0
 """Seconds for a killed job to be reported: the kernel may have much memory to free."""
 
@@ -39,7 +41,9 @@ class Channel:
         self._waiting[0] = waiter
         return await waiter
 
-    async def ask(self, verb: str, descriptors: Sequence[int] = (), layer: str = "") -> Report:
+    async def ask(
+        self, verb: str, descriptors: Sequence[int] = (), layer: str = "", seconds: float = 0.0
+    ) -> Report:
         """Have a job done and return how it ended; a cancelled job is killed, and has ended on return.
 
         Raises:
@@ -49,7 +53,7 @@ class Channel:
         waiter: asyncio.Future[Report] = self._loop.create_future()
         self._waiting[job] = waiter
         try:
-            await self._send(Request(verb, job, layer), descriptors)
+            await self._send(Request(verb, job, layer, seconds), descriptors)
             return await waiter
         finally:
             if not waiter.done() or waiter.cancelled():
@@ -59,7 +63,11 @@ class Channel:
         """Tell the warden to end everything and wait until it has."""
         if self.alive:
             self._socket.shutdown(socket.SHUT_WR)
-            await self._ended.wait()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await self._ended.wait()
+            except TimeoutError:
+                self._end()
 
     async def _kill(self, job: int) -> None:
         if not self.alive:

@@ -16,7 +16,12 @@ from pathlib import Path
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
 from sandbox.daemonless.box import DaemonlessSandbox
-from sandbox.daemonless.cgroups import ControlGroup, make_control_group, sweep_control_groups
+from sandbox.daemonless.cgroups import (
+    ROOM_FOR_WARDEN,
+    ControlGroup,
+    make_control_group,
+    sweep_control_groups,
+)
 from sandbox.daemonless.channel import Channel
 from sandbox.daemonless.nursery import Zygote
 from sandbox.daemonless.plan import Plan, Report
@@ -189,17 +194,22 @@ def _resource_limits(limits: Limits, group: ControlGroup | None) -> list[tuple[i
     ]
     if group is not None:
         return always
-    return [*always, (resource.RLIMIT_AS, limits.memory), (resource.RLIMIT_NPROC, limits.processes)]
+    return [
+        *always,
+        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_NPROC, limits.processes + ROOM_FOR_WARDEN),
+    ]
 
 
 def _privileged() -> bool:
-    """Whether this process may mount: root with its capabilities, not merely user 0."""
+    """Whether this process may mount: root of the whole machine with its capabilities, not merely user 0."""
     status = Path("/proc/self/status").read_text()
     effective = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
     needed = sum(
         1 << capability for capability in (0, 1, 6, 7, 12, 21)
     )  # chown, dac, setgid, setuid, net, sys
-    return os.geteuid() == 0 and effective & needed == needed
+    whole = Path("/proc/self/uid_map").read_text().split() == ["0", "0", str((1 << 32) - 1)]
+    return os.geteuid() == 0 and whole and effective & needed == needed
 
 
 def _inside(path: str) -> str:

@@ -44,7 +44,6 @@ class Command(NamedTuple):
     argv: list[str]
     env: dict[str, str]
     cwd: str
-    seconds: float
 
 
 class Request(NamedTuple):
@@ -53,6 +52,7 @@ class Request(NamedTuple):
     verb: str
     job: int
     layer: str = ""
+    seconds: float = 0.0
 
 
 class Report(NamedTuple):

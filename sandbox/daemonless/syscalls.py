@@ -52,7 +52,7 @@ _MNT_DETACH = 2
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41}
 _CLONE = {"x86_64": 56, "aarch64": 220, "riscv64": 220}
-_OPEN_TREE_NUMBER, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
+_OPEN_TREE_NUMBER, _MOVE_MOUNT, _CLOSE_RANGE, _MOUNT_SETATTR = 428, 429, 436, 442
 
 _libc = ctypes.PyDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -65,6 +65,14 @@ class _MountAttr(ctypes.Structure):
         ("propagation", ctypes.c_uint64),
         ("userns_fd", ctypes.c_uint64),
     )
+
+
+class _FilterProgram(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+_CAPABILITY_VERSION = (ctypes.c_uint32 * 2)(0x20080522, 0)
+_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 
 
 def unshare(flags: int) -> None:
@@ -89,6 +97,13 @@ def clone(flags: int) -> tuple[int, int]:
     return (pid, pidfd.value) if pid else (0, -1)
 
 
+def close_from(first: int) -> None:
+    """Close every descriptor from `first` on."""
+    last = ctypes.c_uint(0xFFFFFFFF)
+    number = ctypes.c_long(_CLOSE_RANGE)
+    _checked("close_range", _libc.syscall(number, ctypes.c_uint(first), last, ctypes.c_uint(0)))
+
+
 def prctl(option: int, first: int = 0, second: int = 0) -> None:
     """Set an attribute of this process."""
     words = [ctypes.c_ulong(word) for word in (first, second, 0, 0)]
@@ -97,8 +112,7 @@ def prctl(option: int, first: int = 0, second: int = 0) -> None:
 
 def drop_capabilities() -> None:
     """Give up every capability of this process, for good."""
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    _checked("capset", _libc.capset(header, (ctypes.c_uint32 * 6)()))
+    _checked("capset", _libc.capset(_CAPABILITY_VERSION, _NO_CAPABILITIES))
 
 
 def drop_bounding_set() -> None:
@@ -114,11 +128,7 @@ def drop_bounding_set() -> None:
 
 def load_filter(program: bytes) -> None:
     """Install a seccomp filter, an array of `struct sock_filter`, for this process and its children."""
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
-
-    loaded = Program(len(program) // 8, program)
+    loaded = _FilterProgram(len(program) // 8, program)
     _checked(
         "seccomp", _libc.prctl(ctypes.c_int(PR_SET_SECCOMP), ctypes.c_ulong(2), ctypes.byref(loaded), 0, 0)
     )

@@ -12,11 +12,12 @@ import select
 import signal
 import socket
 import struct
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from sandbox.daemonless import room, syscalls
 from sandbox.daemonless.command import run_init
-from sandbox.daemonless.plan import Command, Plan, Report, Request, from_memory_file, pack, unpack
+from sandbox.daemonless.plan import Plan, Report, Request, pack, unpack
 from sandbox.daemonless.trees import copy_tree
 
 _LARGEST_REQUEST = 1 << 16
@@ -24,11 +25,26 @@ _COMMAND = syscalls.CLONE_NEWPID | syscalls.CLONE_NEWNS
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 
+class _Spare(NamedTuple):
+    """Process 1 of a command to come."""
+
+    pid: int
+    pidfd: int
+    channel: socket.socket
+    """To process 1 itself."""
+    orders: socket.socket
+    """To its child, which will be the command."""
+
+    def order(self, seconds: float, descriptors: list[int]) -> None:
+        """Have the command run that the descriptors describe."""
+        socket.send_fds(self.orders, [b"!"], descriptors)
+        self.channel.send(b"%f" % seconds)
+
+
 class _Job(NamedTuple):
     number: int
     pid: int
-    report: int
-    layer: str
+    channel: socket.socket
 
 
 def live(host: socket.socket, plan: Plan, idmap: int | None) -> NoReturn:
@@ -92,11 +108,15 @@ class _Warden:
         self._plan = plan
         self._jobs: dict[int, _Job] = {}
         """By the descriptor of the process."""
+        self._spare: _Spare | None = None
+        self._score = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+        self._own_score = os.read(self._score, 16)
         self._poll = select.poll()
         self._poll.register(host, select.POLLIN)
 
     def serve(self) -> None:
         """Answer requests until the host closes its end; then end everything."""
+        self._refill()
         while True:
             for descriptor, _ in self._poll.poll():
                 if descriptor != self._host.fileno():
@@ -112,7 +132,7 @@ class _Warden:
         request = unpack(Request, data)
         try:
             if request.verb == "exec":
-                self._exec(request.job, *descriptors)
+                self._exec(request.job, request.seconds, descriptors)
             elif request.verb == "snapshot":
                 self._snapshot(request.job, request.layer)
             elif request.verb == "kill":
@@ -124,29 +144,57 @@ class _Warden:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+        self._refill()
         return True
 
-    def _exec(self, job: int, payload: int, stdin: int, output: int) -> None:
-        command = unpack(Command, from_memory_file(payload))
-        reading, writing = os.pipe()
+    def _exec(self, job: int, seconds: float, descriptors: list[int]) -> None:
+        spare, self._spare = self._spare or self._make_spare(), None
         try:
-            pid, pidfd = syscalls.clone(_COMMAND)
-        except OSError:
-            os.close(reading)
-            os.close(writing)
-            raise
-        if pid == 0:
-            run_init(self._plan, command, job, (stdin, output, writing))
-        os.close(writing)
-        self._watch(_Job(job, pid, reading, ""), pidfd)
+            spare.order(seconds, descriptors)
+        except OSError:  # it was ended, for want of memory
+            self._discard(spare)
+            spare = self._make_spare()
+            spare.order(seconds, descriptors)
+        spare.orders.close()
+        self._watch(_Job(job, spare.pid, spare.channel), spare.pidfd)
+
+    def _make_spare(self) -> _Spare:
+        """Fork process 1 of a command to come, which the kernel shall end before the warden."""
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        orders, taken = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its, taken:
+            os.pwrite(self._score, b"900", 0)
+            pid = -1
+            try:
+                pid, pidfd = syscalls.clone(_COMMAND)
+            finally:
+                if pid:
+                    os.pwrite(self._score, self._own_score, 0)
+            if pid == 0:
+                mine.close()
+                orders.close()
+                run_init(self._plan, its, taken)
+        return _Spare(pid, pidfd, mine, orders)
+
+    def _refill(self) -> None:
+        if self._spare is None:
+            with suppress(OSError):  # too many processes inside: the next command tries again
+                self._spare = self._make_spare()
+
+    def _discard(self, spare: _Spare) -> None:
+        signal.pidfd_send_signal(spare.pidfd, signal.SIGKILL)
+        os.waitpid(spare.pid, 0)
+        os.close(spare.pidfd)
+        spare.channel.close()
+        spare.orders.close()
 
     def _snapshot(self, job: int, layer: str) -> None:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _copy_layer(job, layer, writing)
-        os.close(writing)
-        self._watch(_Job(job, pid, reading, layer), os.pidfd_open(pid))
+        mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with its:
+            pid = os.fork()
+            if pid == 0:
+                _copy_layer(job, layer, its)
+        self._watch(_Job(job, pid, mine), os.pidfd_open(pid))
 
     def _watch(self, job: _Job, pidfd: int) -> None:
         self._jobs[pidfd] = job
@@ -163,31 +211,31 @@ class _Warden:
         self._poll.unregister(pidfd)
         os.close(pidfd)
         os.waitpid(job.pid, 0)
-        data = os.read(job.report, _LARGEST_REQUEST)
-        os.close(job.report)
-        # a command's child and process 1 may both have written a line: the first knows better
-        report = (
-            unpack(Report, data.split(b"\n", 1)[0]) if data else Report(job.number, "killed", -signal.SIGKILL)
-        )
-        _send(self._host, report)
+        # a command's child and process 1 may both have sent one: the first knows better
+        data = job.channel.recv(_LARGEST_REQUEST)
+        job.channel.close()
+        report = unpack(Report, data) if data else Report(0, "killed", -signal.SIGKILL)
+        _send(self._host, report._replace(job=job.number))
 
     def _end(self) -> None:
+        if self._spare is not None:
+            self._discard(self._spare)
         for pidfd in self._jobs:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         for job in self._jobs.values():
             os.waitpid(job.pid, 0)
 
 
-def _copy_layer(job: int, layer: str, report: int) -> NoReturn:
+def _copy_layer(job: int, layer: str, warden: socket.socket) -> NoReturn:
     try:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         for part in room.WRITABLE:
             target = f"{room.LAYERS}/{layer}/{part}"
             os.makedirs(target)
             copy_tree(room.upper(part), target)
-        os.write(report, pack(Report(job, "done")) + b"\n")
+        warden.send(pack(Report(job, "done")))
     except OSError as error:
-        os.write(report, pack(Report(job, "failed", error.errno or 0, str(error.strerror or error))) + b"\n")
+        warden.send(pack(Report(job, "failed", error.errno or 0, str(error.strerror or error))))
     finally:
         os._exit(0)
 

@@ -6,6 +6,7 @@ Each packet from the host carries two descriptors, a `Plan` in a memory file and
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -22,6 +23,8 @@ def serve(control: socket.socket, host: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     maps = IdMaps()
+    gc.freeze()  # what is not touched is not copied at a fork
+    gc.disable()
     poll = select.poll()
     poll.register(control, select.POLLIN)
     poll.register(host, select.POLLIN)

@@ -87,8 +87,8 @@ async def test_what_the_agent_does_to_git_changes_nothing(box):
     poison = """
     printf '#!/bin/sh\\ntouch /tmp/pwned\\ncat\\n' > /tmp/evil
     chmod +x /tmp/evil
-    for key in core.fsmonitor core.pager diff.external filter.evil.clean filter.evil.process core.sshCommand \\
-        diff.evil.textconv diff.evil.command core.editor core.hooksPath; do
+    for key in core.fsmonitor core.pager diff.external filter.evil.clean filter.evil.process \\
+        core.sshCommand diff.evil.textconv diff.evil.command core.editor core.hooksPath; do
       git config --local $key /tmp/evil; git config --global $key /tmp/evil
     done
     git config --local core.fileMode false; git config --local core.worktree /tmp

@@ -6,6 +6,7 @@ import ast
 import textwrap
 import warnings
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def together(one: Edit, other: Edit) -> Edit | None:
     if one.path != other.path:
         return None
     cuts = tuple(sorted((*one.cuts, *other.cuts)))
-    for left, right in zip(cuts, cuts[1:], strict=False):
+    for left, right in pairwise(cuts):
         if left[1] > right[0] or left[:2] == right[:2]:
             return None
     return Edit(

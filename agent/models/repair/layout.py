@@ -27,7 +27,7 @@ def is_test_file(path: str) -> bool:
 
 
 def tests_folder(files: Sequence[str]) -> str:
-    """Return the folder that holds most test files, the shallowest of equals; `tests` where there are none."""
+    """Return the folder with most test files, the shallowest of equals; `tests` where there are none."""
     counts = Counter(posixpath.dirname(path) for path in files if is_test_file(path))
     return min(counts, key=lambda folder: (-counts[folder], folder.count("/"), folder), default="tests")
 
@@ -91,8 +91,7 @@ def texts(clues: IssueClues) -> tuple[str, ...]:
         for line in snippet.text.splitlines():
             found.append(line.strip())
             found.extend(next(filter(None, groups)) for groups in _QUOTED.findall(line))
-    for expectation in clues.expectations:
-        found.append(str(expectation))
+    found.extend(map(str, clues.expectations))
     return tuple(dict.fromkeys(text for text in found if 3 < len(text) < 200))
 
 

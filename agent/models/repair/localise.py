@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from agent.models.repair.scope import Hints, Site
 
 if TYPE_CHECKING:
     from agent.models.repair.issue import IssueClues
-    from agent.models.repair.source import Source
+    from agent.models.repair.source import Function, Source
     from agent.models.repair.trace import Trace
 
 _CONTEXT = re.compile(r"^(?P<path>.+):(?P<start>\d+)-(?P<end>\d+) (?P<kind>\w+) (?P<name>\S+)$")
@@ -70,16 +71,16 @@ def suspects(evidence: Evidence, sources: Sequence[Source], hints: Hints) -> lis
     return sorted(found, key=lambda suspect: -suspect.weight)
 
 
-def _reach(node: ast.AST, executed: frozenset[int]) -> frozenset[int] | None:
+def _reach(node: Function, executed: frozenset[int]) -> frozenset[int] | None:
     """Return the executed lines; the whole function counts where only its definition was reached."""
-    first, last = node.body[0].lineno, node.end_lineno or 0  # type: ignore[attr-defined]
+    first, last = node.body[0].lineno, node.end_lineno or 0
     return executed if any(first <= line <= last for line in executed) else None
 
 
-def _weight(evidence: Evidence, source: Source, qualified: str, node: ast.AST) -> float:
+def _weight(evidence: Evidence, source: Source, qualified: str, node: Function) -> float:
     name = qualified.rpartition(".")[2]
     trace = evidence.trace
-    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])  # type: ignore[attr-defined]
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
     called = next((f for f in trace.functions if f.path == source.path and f.line == first), None)
     if called is None and not _defined_in_executed(trace, source, node):
         return 0.0
@@ -87,7 +88,7 @@ def _weight(evidence: Evidence, source: Source, qualified: str, node: ast.AST) -
         _context_rank(evidence.context, source.path, qualified)
     )
     weight *= (_from_recency(called.recency) if called else 0.5) * _of_tests(source.path)
-    weight *= _echoes(evidence, node)
+    weight *= _echoes(evidence, node) * _shared_words(evidence, source, node)
     if _word(name) and re.search(rf"(?<!\w){re.escape(name)}\(", trace.failure):
         weight *= 3.0
     frames = [frame for frame in trace.frames if frame[0] == source.path and frame[2] == name]
@@ -96,10 +97,10 @@ def _weight(evidence: Evidence, source: Source, qualified: str, node: ast.AST) -
     return weight
 
 
-def _defined_in_executed(trace: Trace, source: Source, node: ast.AST) -> bool:
+def _defined_in_executed(trace: Trace, source: Source, node: Function) -> bool:
     """Whether a function's definition statement ran within another function."""
     inside = any(isinstance(above, ast.FunctionDef | ast.AsyncFunctionDef) for above in source.above(node))
-    return inside and node.lineno in trace.lines.get(source.path, ())  # type: ignore[attr-defined]
+    return inside and node.lineno in trace.lines.get(source.path, ())
 
 
 def _mentions(clues: IssueClues, qualified: str) -> float:
@@ -150,18 +151,45 @@ def _echoes(evidence: Evidence, node: ast.AST) -> float:
     return 1.0 + min(5.0, sum(len(part) for part in heard) / 4)
 
 
+@lru_cache(maxsize=16)
+def _identifiers(source: Source) -> dict[ast.AST, frozenset[str]]:
+    """Return the identifiers, in lower case, that each function of a file reads or takes."""
+    return {
+        node: frozenset(
+            name.lower()
+            for inner in ast.walk(node)
+            for name in (
+                getattr(inner, "id", None),
+                getattr(inner, "attr", None),
+                getattr(inner, "arg", None),
+            )
+            if isinstance(name, str)
+        )
+        for _, node in source.functions
+    }
+
+
+def _shared_words(evidence: Evidence, source: Source, node: Function) -> float:
+    """Return how much speaks against a function that reads what the issue talks of, rare words most."""
+    words = {word.lower() for word in re.findall(r"[A-Za-z_]\w{3,}", evidence.issue)}
+    every = _identifiers(source)
+    shared = words & every[node]
+    rarity = [math.log(len(every) / sum(word in names for names in every.values())) for word in shared]
+    return 1.0 + sum(sorted(rarity, reverse=True)[:6]) / 3
+
+
 def _from_rank(rank: int) -> float:
     return 1.0 + 5.0 / (1.0 + rank / 4)
 
 
 def _from_recency(recency: int) -> float:
-    return 0.3 + 0.7 * math.exp(-recency / 10)
+    return 0.5 + 0.5 * math.exp(-recency / 15)
 
 
-def _line_weights(evidence: Evidence, source: Source, node: ast.AST) -> dict[int, float]:
+def _line_weights(evidence: Evidence, source: Source, node: Function) -> dict[int, float]:
     """Weigh lines by the exceptions that passed them and the names of the issue they hold."""
     weights: dict[int, float] = {}
-    first, last = node.lineno, node.end_lineno or node.lineno  # type: ignore[attr-defined]
+    first, last = node.lineno, node.end_lineno or node.lineno
     names = {name.rpartition(".")[2].rstrip("()") for name in evidence.clues.names}
     names |= set(re.findall(r"'(\w+)'", evidence.trace.failure))
     for number, text in enumerate(source.text.split("\n")[first - 1 : last], first):
@@ -189,7 +217,8 @@ def _constants(source: Source, functions: Sequence[Suspect], hints: Hints) -> li
             if name and (not isinstance(node, ast.Name) or suspect.site.ran(node)):
                 readers[name] = max(readers.get(name, 0.0), suspect.weight)
     found: list[Suspect] = []
-    holders = [source.tree, *(node for node in source.tree.body if isinstance(node, ast.ClassDef))]
+    classes = [node for node in source.tree.body if isinstance(node, ast.ClassDef)]
+    holders: list[ast.Module | ast.ClassDef] = [source.tree, *classes]
     for holder in holders:
         for statement in holder.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:

@@ -13,7 +13,8 @@ from threading import Lock
 
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec
 from agent.models.base import ModelError
-from agent.models.repair.search import Limits, Problem, Step, Steps, search
+from agent.models.repair.progress import Limits, Problem, Step, Steps
+from agent.models.repair.search import search
 
 _LIVE = 32
 """Searches kept between calls; any other is made again from its conversation."""
@@ -76,12 +77,11 @@ class RepairModel:
         steps = self._start(messages[: told[0]], sampling)
         step = next(steps)
         for turn, index in enumerate(told):
-            if [(c.name, c.arguments) for c in messages[index].tool_calls] != [
-                (n, dict(a)) for n, a in step.calls
-            ]:
+            recorded = [(call.name, call.arguments) for call in messages[index].tool_calls]
+            if recorded != [(name, dict(arguments)) for name, arguments in step.calls]:
                 raise ModelError(
-                    f"Reply {turn + 1} of this conversation is not what {self.name} says there: it was led by "
-                    "another model, version or seed; start the trajectory anew."
+                    f"Reply {turn + 1} of this conversation is not what {self.name} says there: "
+                    "it was led by another model, version or seed; start the trajectory anew."
                 )
             if index != told[-1]:
                 step = steps.send(_observations(messages, index))
@@ -122,7 +122,7 @@ def _part(text: str, tag: str) -> str | None:
 
 def _temperature(sampling: Sampling) -> float:
     """Return how much a sample strays from best first: the first not at all, later ones more."""
-    return min(1.2, 0.4 + 0.08 * sampling.sample) if sampling.sample else 0.0
+    return min(0.9, 0.15 + 0.05 * sampling.sample) if sampling.sample else 0.0
 
 
 def _observations(messages: Sequence[Message], index: int) -> list[str]:

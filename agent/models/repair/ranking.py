@@ -83,7 +83,7 @@ def _scored(
 
 
 def _spread(scored: Iterator[_Scored]) -> Iterator[_Scored]:
-    """Yield a site's edits, best first, each a little further down than its score says, so that sites take turns."""
+    """Yield a site's edits, best first, each further down than its score says, so that sites take turns."""
     ordered = sorted(scored, key=lambda one: (-one.order, one.edit.cuts))
     for rank, one in enumerate(ordered):
         yield replace(one, order=one.order - 0.5 * math.log1p(rank / 20))
@@ -179,7 +179,7 @@ def trusted(
         copied = sum(
             literal in cut[2] for cut in edit.cuts for literal in literals if "string" not in edit.operator
         )
-        return 3.0 * proof + edit.score - 0.02 * edit.size(texts[edit.path]) - 1.5 * copied - _bluntness(edit)
+        return 3.0 * proof + edit.score - 0.01 * edit.size(texts[edit.path]) - 1.5 * copied - _bluntness(edit)
 
     return sorted(passed, key=lambda entry: (-worth(entry), entry.edit.cuts))
 

@@ -1,4 +1,4 @@
-"""A place under suspicion: one function (or module statement), what is in scope there, what the issue says."""
+"""A place under suspicion: a function or module statement, what is in scope there, what the issue says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import builtins
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from agent.models.repair.edits import Edit
@@ -212,7 +213,7 @@ class Site:
                 return
             made.append((*span, text))
         made.sort()
-        if not made or any(a[1] > b[0] for a, b in zip(made, made[1:], strict=False)):
+        if not made or any(a[1] > b[0] for a, b in pairwise(made)):
             return
         yield Edit(
             self.source.path, tuple(made), operator, prior, self.qualified, self.source.line(made[0][0])

@@ -10,17 +10,16 @@ from __future__ import annotations
 import random
 import re
 import shlex
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from agent.models.repair import layout, ranking, trial
 from agent.models.repair.edits import Edit
 from agent.models.repair.issue import read_issue
 from agent.models.repair.localise import Evidence, files_to_read, suspects
-from agent.models.repair.oracle import ReproTest, write_tests
+from agent.models.repair.oracle import write_tests
 from agent.models.repair.passages import passages
+from agent.models.repair.progress import Found, Kept, Limits, Observations, Problem, Queue, Step, Steps
 from agent.models.repair.scope import Hints
 from agent.models.repair.source import Source
 from agent.models.repair.trace import Trace, read_trace
@@ -28,80 +27,10 @@ from agent.models.repair.trace import Trace, read_trace
 if TYPE_CHECKING:
     from agent.models.repair.issue import IssueClues
 
-Arguments = Mapping[str, Any]
-
 MOST_CHECKED = 40
-"""Edits that pass and are checked against existing tests at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What to say, and the calls (name, arguments) to make."""
-
-    text: str
-    calls: tuple[tuple[str, Arguments], ...]
-
-
-Observations = list[str]
-Steps = Generator[Step, Observations]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One issue to solve; `temperature` 0 takes what is best first, more makes samples differ."""
-
-    issue: str
-    runner: str
-    context: tuple[str, ...] = ()
-    temperature: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one search may use: seconds of trying edits and of checking them, steps in all."""
-
-    trying: float = 50.0
-    checking: float = 30.0
-    batch: float = 8.0
-    batches: int = 30
-    after_first: int = 200
-    """Edits still tried after the first that passes, to choose among several."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A test that fails before the repair, as it should."""
-
-    path: str
-    test: ReproTest
-
-
-@dataclass
-class Found:
-    """What trying edits has shown so far."""
-
-    tried: dict[int, Edit] = field(default_factory=dict)
-    results: dict[int, str] = field(default_factory=dict)
-    seconds: float = 0.0
-    batches: int = 0
-    base: str = ""
-
-    def add(self, numbered: Sequence[tuple[int, Edit]], trials: trial.Trials, limits: Limits) -> None:
-        """Take note of a batch."""
-        self.tried.update(numbered)
-        self.results.update(trials.results)
-        self.seconds += trials.seconds or limits.batch
-        self.batches += 1
-        self.base = trials.base or self.base
-
-    @property
-    def passed(self) -> list[ranking.Passed]:
-        """The edits after which the leading test passes."""
-        return [
-            ranking.Passed(self.tried[number], tuple(int(n) for n in result.removeprefix("pass ").split(",")))
-            for number, result in self.results.items()
-            if result.startswith("pass ")
-        ]
+"""Edits that pass and are checked against existing tests before the search goes on."""
+CHECKED_AT_ONCE = 8
+"""Edits of those that one call checks."""
 
 
 def search(problem: Problem, rng: random.Random, limits: Limits | None = None) -> Steps:
@@ -131,7 +60,7 @@ def search(problem: Problem, rng: random.Random, limits: Limits | None = None) -
     strengths = [one.test.strength for one in kept]
     checked: set[Edit] = set()
     clean: list[ranking.Passed] = []
-    more = _Queue(edits)
+    more = Queue(edits)
     while not clean:
         yield from _try(problem, kept, more, found, limits)
         new = [entry for entry in found.passed if entry.edit not in checked]
@@ -153,7 +82,8 @@ def _list_files() -> Generator[Step, Observations, list[str]]:
         "This is a search engine and no language model: it tries small edits of the code until a test made "
         "from the issue passes. First it looks at what there is and installs its programs in /tmp."
     )
-    listing = "find . -name '*.py' -not -path './.git/*' -not -path '*/site-packages/*' | LC_ALL=C sort | head -n 1500"
+    python = "find . -name '*.py' -not -path './.git/*' -not -path '*/site-packages/*'"
+    listing = f"{python} | LC_ALL=C sort | head -n 1500"
     shown = yield Step(
         text, (("bash", {"command": f"{listing} | cut -c3-"}), ("bash", {"command": trial.install()}))
     )
@@ -242,33 +172,8 @@ def _hints(clues: IssueClues, sources: Sequence[Source]) -> Hints:
     return Hints(clues.names, clues.exceptions, layout.texts(clues), signatures)
 
 
-@dataclass
-class _Queue:
-    """Edits still to try: single ones, then pairs of those that got the test further with others."""
-
-    edits: Iterator[Edit]
-    singles: list[Edit] = field(default_factory=list)
-    pairing: bool = False
-
-    def take(self, count: int) -> list[Edit]:
-        """Take the next edits."""
-        taken = list(islice(self.edits, count))
-        if not self.pairing:
-            self.singles += taken
-        return taken
-
-    def pair(self, found: Found) -> None:
-        """Go on with pairs."""
-        if self.pairing:
-            return
-        self.pairing = True
-        partners = self.singles + list(islice(self.edits, 2000))
-        stones = ranking.stepping_stones(found.tried, found.results, found.base, 6)
-        self.edits = ranking.pairs(stones, sorted(partners, key=lambda edit: -edit.score))
-
-
 def _try(
-    problem: Problem, kept: Sequence[Kept], queue: _Queue, found: Found, limits: Limits
+    problem: Problem, kept: Sequence[Kept], queue: Queue, found: Found, limits: Limits
 ) -> Generator[Step, Observations, None]:
     """Try edits until some time after one passes, or until the time for it is over."""
     passed_before = len(found.passed)
@@ -324,7 +229,7 @@ def _telling_tests(
         f"grep -owE {shlex.quote('|'.join(words))} -- {' '.join(map(shlex.quote, tests[:300]))} /dev/null"
     )
     shown = yield Step(
-        f"{len(candidates)} edits make the reproduction pass. Looking for existing tests of {', '.join(words[:4])}.",
+        f"{len(candidates)} edits make the reproduction pass. Looking for tests of {', '.join(words[:4])}.",
         (("bash", {"command": f"{command} | sort | uniq -c | sort -rn | head -n 200"}),),
     )
     return layout.by_mentions(shown[0], tests, words)
@@ -337,34 +242,40 @@ def _check(
     checks: Sequence[str],
     limits: Limits,
 ) -> Generator[Step, Observations, list[ranking.Passed]]:
-    """Return the candidates that break no existing test, in their order; all of them where none could run."""
-    most = list(candidates)
+    """Return the first candidates that break no existing test; the best few where no test gives a verdict.
+
+    They are checked a few at a time, since a check costs a run of the tests for each.
+    """
     if not checks:
-        return most
-    numbered = [(number, entry.edit) for number, entry in enumerate(most)]
-    command = trial.batch(
-        problem.runner,
-        "check.py",
-        numbered,
-        [one.path for one in kept],
-        limits.checking,
-        checks=list(checks[:40]),
-    )
-    shown = yield Step(
-        f"Running existing tests with the best {len(most)} of them.",
-        (("bash", {"command": command, "timeout": int(3 * limits.checking)}),),
-    )
-    verdicts = trial.read_trials(shown[0]).results
-    if not verdicts:
-        return most
-    return [entry for number, entry in enumerate(most) if verdicts.get(number) == "clean"]
+        return list(candidates[:CHECKED_AT_ONCE])
+    for start in range(0, len(candidates), CHECKED_AT_ONCE):
+        some = candidates[start : start + CHECKED_AT_ONCE]
+        command = trial.batch(
+            problem.runner,
+            "check.py",
+            [(number, entry.edit) for number, entry in enumerate(some)],
+            [one.path for one in kept],
+            limits.checking,
+            checks=list(checks[:40]),
+        )
+        shown = yield Step(
+            f"Running existing tests with {len(some)} of them, from number {start + 1} on.",
+            (("bash", {"command": command, "timeout": int(3 * limits.checking)}),),
+        )
+        verdicts = trial.read_trials(shown[0]).results
+        if not verdicts:
+            return list(some)
+        clean = [entry for number, entry in enumerate(some) if verdicts.get(number) == "clean"]
+        if clean:
+            return clean
+    return []
 
 
 def _choice(clean: Sequence[ranking.Passed], rng: random.Random, temperature: float) -> list[ranking.Passed]:
     """Return up to three candidates to apply, the first drawn so that samples differ."""
     rest = list(clean)
     if temperature and len(rest) > 1:
-        weights = [1.0 / (1 + rank) for rank in range(len(rest))]
+        weights = [1.0 / (1 + rank) ** 2 for rank in range(len(rest))]
         first = rng.choices(rest, weights)[0]
         rest = [first, *(entry for entry in rest if entry is not first)]
     return rest[:3]
@@ -373,7 +284,7 @@ def _choice(clean: Sequence[ranking.Passed], rng: random.Random, temperature: fl
 def _apply(
     problem: Problem, kept: Sequence[Kept], candidate: ranking.Passed, texts: Mapping[str, str]
 ) -> Generator[Step, Observations, bool]:
-    """Make the edit, run the tests in full and submit; undo it and return False when the leading one fails."""
+    """Make the edit, run the tests in full and submit; or undo it, when the leading one fails."""
     edit = candidate.edit
     steps = passages(texts[edit.path], edit.cuts)
     where = f"{edit.path}:{edit.function or edit.line}"
@@ -393,8 +304,8 @@ def _apply(
         paths = " ".join(map(shlex.quote, wrong))
         yield Step("Removing tests that ask for something else.", (("bash", {"command": f"rm -f {paths}"}),))
     message = (
-        f"Found by search, not by a language model: {edit.operator} in {where}. The test derived from the issue "
-        f"({kept[0].test.why.rstrip('.')}) failed before and passes now."
+        f"Found by search, not by a language model: {edit.operator} in {where}. "
+        f"The test derived from the issue ({kept[0].test.why.rstrip('.')}) failed before and passes now."
     )
     yield Step("Submitting.", (("submit", {"message": message}),))
     return True

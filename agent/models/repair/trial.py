@@ -16,6 +16,8 @@ from agent.models.repair.trace import read_ranges
 if TYPE_CHECKING:
     from agent.models.repair.edits import Edit
 
+MOST_TEXT = 90_000
+"""Characters of edits in one command; Linux takes 128 KiB as one argument."""
 FOLDER = "/tmp/repair"  # noqa: S108 (a path inside the sandbox, whose /tmp is its own)
 _GUESTS = ("probe.py", "swap.py", "trial.py", "check.py", "tracer.py")
 _PYTHON_PYTEST = re.compile(r"(?P<python>\S*python[\d.]*)\s+(?:-\S+\s+)*?-m\s+pytest\b")
@@ -73,15 +75,17 @@ def batch(
     seconds: float,
     **more: object,
 ) -> str:
-    """Return the shell text that tries numbered edits, one after the other."""
+    """Return the shell text that tries numbered edits, one after the other, as many as a command holds."""
     job = {"tests": list(tests), "seconds": seconds, "each": 5, **more}
     head = json.dumps(job)[:-1]
-    lines = ",\n".join(
-        json.dumps({"id": number, "path": edit.path, "cuts": edit.cuts}, ensure_ascii=True)
-        for number, edit in edits
-    )
+    lines: list[str] = []
+    for number, edit in edits:
+        lines.append(json.dumps({"id": number, "path": edit.path, "cuts": edit.cuts}))
+        if sum(map(len, lines)) > MOST_TEXT:
+            break
     run = command(runner, program, f"{FOLDER}/job.json")
-    return f"cat > {FOLDER}/job.json <<'JOB'\n{head}, \"edits\": [\n{lines}\n]}}\nJOB\n{run}"
+    listed = ",\n".join(lines)
+    return f"cat > {FOLDER}/job.json <<'JOB'\n{head}, \"edits\": [\n{listed}\n]}}\nJOB\n{run}"
 
 
 def read_trials(text: str) -> Trials:

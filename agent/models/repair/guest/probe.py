@@ -19,7 +19,6 @@ import time
 import traceback
 import types
 
-
 TIMEOUT = "0:Timeout: no answer in time"
 DIED = "0:Died: the process ended"
 
@@ -165,6 +164,16 @@ def run_pytest(arguments):
     if recorder.first is None and "passed" in recorder.outcomes.values():
         return None
     return recorder.first or "0:pytest ended with code %d" % code
+
+
+def warm_up():
+    """Import here what pytest imports when it starts, so that forked processes need not."""
+    try:
+        from _pytest.config import get_config
+
+        get_config()
+    except (ImportError, AttributeError, TypeError, ValueError):
+        import pytest  # noqa: F401
 
 
 def in_child(function, seconds):

@@ -1,4 +1,4 @@
-"""Put an edit of a source file into effect in a loaded program, by swapping code objects where that is enough.
+"""Put an edit of a file into effect in a loaded program, by swapping code objects where that is enough.
 
 Runs inside a sandbox: Python 3.8 and newer, standard library only.
 """

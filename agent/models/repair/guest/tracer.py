@@ -81,6 +81,7 @@ class Tracer:
             stream.write(child)
         paths = [folder, os.environ.get("PYTHONPATH", "")]
         os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        sys.path.insert(0, folder)
         failure = test.run()
         records = []
         for name in os.listdir(out):

@@ -58,6 +58,8 @@ class Bench:
         self.each = each
         self.tests = [probe.TestFile(path, arguments) for path in tests]
         swap.keep_compiled_modules()
+        if any(test.code is None for test in self.tests):
+            probe.warm_up()
         with swap.watched_calls() as early:
             self.base, self.modules = probe.preload(self.tests[0], each * 3)
         self.sources = swap.Sources(early)

@@ -64,11 +64,11 @@ def similar_functions(site: Site) -> list[tuple[Site, float]]:
         shared = len(set(site.parameters) & set(sibling.parameters)) / (len(site.parameters) or 1)
         scored.append((sibling, (names + min(shared, 1.0)) / 2))
     scored.sort(key=lambda item: -item[1])
-    return [(sibling, likeness) for sibling, likeness in scored[:4] if likeness > 0.35]
+    return [(sibling, likeness) for sibling, likeness in scored[:4] if likeness > 0.25]
 
 
 def adapted(node: ast.AST, origin: Site, site: Site) -> ast.AST | None:
-    """Return a node with the parameters of its function renamed to those of another; None if names are missing."""
+    """Return a node with its function's parameters renamed to those of another; None if names are missing."""
     renamed = dict(zip(origin.parameters, site.parameters, strict=False))
     renamed = {old: new for old, new in renamed.items() if old not in site.parameters}
     result = copy.deepcopy(node)

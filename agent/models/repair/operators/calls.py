@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -203,10 +204,11 @@ def arguments_changed(site: Site) -> Iterator[Edit]:
     for node in site.expressions:
         if not isinstance(node, ast.Call):
             continue
-        for one, other in zip(node.args, node.args[1:], strict=False):
+        for one, other in pairwise(node.args):
             cuts = [(one, site.text(other)), (other, site.text(one))]
             yield from site.edit(cuts, "arguments swapped", 0.25)
-        for argument in (*node.args, *node.keywords):
+        given: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+        for argument in given:
             yield from _without_argument(site, node, argument)
         if called(node) in ("get", "pop", "next", "getattr", "max", "min", "first"):
             for default in ("None", "''", "()", "0"):
@@ -227,9 +229,11 @@ def arguments_changed(site: Site) -> Iterator[Edit]:
                 yield from _with_argument(site, node, name, 0.08)
 
 
-def _without_argument(site: Site, call: ast.Call, argument: ast.AST, prior: float = 0.15) -> Iterator[Edit]:
+def _without_argument(
+    site: Site, call: ast.Call, argument: ast.expr | ast.keyword, prior: float = 0.15
+) -> Iterator[Edit]:
     every = sorted((*call.args, *call.keywords), key=lambda node: site.source.span(node) or (0, 0))
-    place = every.index(argument)  # type: ignore[arg-type]
+    place = every.index(argument)
     spans = [site.source.span(node) for node in every]
     mine = spans[place]
     before = spans[place - 1] if place else None

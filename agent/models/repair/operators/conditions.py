@@ -75,7 +75,7 @@ def _everywhere(site: Site, tests: list[tuple[ast.expr, ast.expr, str]]) -> Iter
             elif form == _NEGATED[unwanted]:
                 cuts.append((node, site.source.wrapped(_NEGATED[wanted].format(text), node)))
         if len(cuts) > 1:
-            yield from site.edit(cuts, "truth tests of one value", 0.6)
+            yield from site.edit(cuts, "truth tests of one value", 0.8)
 
 
 _NEGATED = {"{}": "not {}", "{} is not None": "{} is None"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
 def numbers(site: Site) -> Iterator[Edit]:
     """Change a number by one, to zero, or in sign; add or take one from an index, bound or argument."""
     for node in site.expressions:
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
             value = node.value
+            if isinstance(value, bool):
+                continue
             for rank, other in enumerate((value + 1, value - 1, 0, -value, 2 * value)):
                 if other != value:
                     yield from site.swap(node, repr(other), "number", 0.3 if rank < 2 else 0.1)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            for other in ("+ 1", "- 1"):
-                yield from site.swap(node, f"{site.operand(node, 11)} {other}", "off by one", 0.12)
+            for step in ("+ 1", "- 1"):
+                yield from site.swap(node, f"{site.operand(node, 11)} {step}", "off by one", 0.12)
             yield from _dropped_one(site, node)
         elif _countable(site, node):
-            for other in ("+ 1", "- 1"):
-                yield from site.swap(node, f"{site.operand(node, 11)} {other}", "off by one", 0.15)
+            for step in ("+ 1", "- 1"):
+                yield from site.swap(node, f"{site.operand(node, 11)} {step}", "off by one", 0.15)
 
 
 def _dropped_one(site: Site, node: ast.BinOp) -> Iterator[Edit]:
@@ -78,12 +81,12 @@ def arithmetic(site: Site) -> Iterator[Edit]:
         yield from site.swap(node, f"{right} {sign} {left}", "operands swapped", 0.12)
         for side in (node.left, node.right):
             yield from site.swap(node, site.text(side), "operand left out", 0.15)
-    for node in site.nodes:
-        if isinstance(node, ast.AugAssign) and (span := site.source.span(node)):
-            sign = {**names, **bits}.get(type(node.op), "")
-            target, value = site.text(node.target), site.text(node.value)
-            if sign in signs:
-                yield from site.edit([(span, f"{target} {signs[sign]}= {value}")], "arithmetic", 0.15)
+    for statement in site.nodes:
+        if isinstance(statement, ast.AugAssign) and (span := site.source.span(statement)):
+            update = {**names, **bits}.get(type(statement.op), "")
+            target, value = site.text(statement.target), site.text(statement.value)
+            if update in signs:
+                yield from site.edit([(span, f"{target} {signs[update]}= {value}")], "arithmetic", 0.15)
             yield from site.edit([(span, f"{target} = {value}")], "assignment for update", 0.1)
 
 
@@ -120,7 +123,7 @@ def alternatives(site: Site) -> Iterator[Edit]:
     """Give another string, as the issue shows it, where a value in scope is true; at every such string."""
     found = [
         (node, shown[0][0])
-        for node in site.expressions
+        for node in replace(site, executed=None).expressions
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and not _in_fstring(site, node)

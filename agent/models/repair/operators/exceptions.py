@@ -92,7 +92,7 @@ def guarded(site: Site) -> Iterator[Edit]:
 
 
 def checks(site: Site) -> Iterator[Edit]:
-    """Raise, before a statement, what the function or file raises elsewhere, when a condition nearby holds."""
+    """Raise, before a statement, what is raised elsewhere in the file, when a condition nearby holds."""
     if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
     raises = _raises_nearby(site)

@@ -119,16 +119,14 @@ def _in_loop(site: Site, statement: ast.stmt) -> bool:
 def inserted(
     site: Site, statement: ast.stmt, head: str, inner: str, operator: str, prior: float
 ) -> Iterator[Edit]:
-    """Yield the edit that puts lines before a statement, the second one indented further; no second if empty."""
+    """Yield the edit that puts lines before a statement, the second, if any, indented further."""
     source = site.source
     line = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
     start = source.line_span(line, line)[0]
     indent = source.indent(line)
-    if source.text[start : start + len(indent)] != indent or source.offset(
-        statement.lineno, statement.col_offset
-    ) != (start + len(indent)):
-        if statement.lineno == line:
-            return
+    alone = source.offset(statement.lineno, statement.col_offset) == start + len(indent)
+    if line == statement.lineno and not alone:
+        return
     lines = f"{indent}{head}\n" + (f"{indent}    {inner}\n" if inner else "")
     yield from site.edit([((start, start), lines)], operator, prior)
 

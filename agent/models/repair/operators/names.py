@@ -1,4 +1,4 @@
-"""Names: another variable, attribute, exception-free expression of the same shape, from the function or near it."""
+"""Names: another variable, attribute or expression of the same shape, from the function or near it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def attributes(site: Site) -> Iterator[Edit]:
 
 @lru_cache(maxsize=16)
 def _attributes_read(source: Source) -> dict[str, dict[str, bool]]:
-    """Return, by the text of an object, the attributes that the file reads of it, and whether it calls them."""
+    """Return the attributes that a file reads of each object, and whether it calls them."""
     seen: dict[str, dict[str, bool]] = {}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute):
@@ -90,7 +90,7 @@ def expressions(site: Site) -> Iterator[Edit]:
 
 
 def expressions_nearby(site: Site) -> dict[str, tuple[float, set[str]]]:
-    """Return small expressions that can be read here, each with its weight and the kinds of places it fills."""
+    """Return small expressions that can be read here, each with its weight and the places it fills."""
     found: dict[str, tuple[float, set[str]]] = {}
 
     def collect(place: Site, prior: float) -> None:

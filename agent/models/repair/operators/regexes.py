@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def _branches(pattern: str) -> Iterator[tuple[str, float]]:
     if not cuts:
         return
     bounds = [-1, *cuts, len(pattern)]
-    parts = [pattern[a + 1 : b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    parts = [pattern[a + 1 : b] for a, b in pairwise(bounds)]
     yield "|".join(reversed(parts)), 0.2
     for drop in range(len(parts)):
         yield "|".join(parts[:drop] + parts[drop + 1 :]), 0.15

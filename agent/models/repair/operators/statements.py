@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from agent.models.repair.operators.guards import inserted
@@ -66,7 +67,7 @@ def _shifted(text: str, old: str, new: str) -> str:
 def moved(site: Site) -> Iterator[Edit]:
     """Exchange neighbouring statements, move one out of its block (after it or before it) or to its start."""
     for block in blocks(site):
-        for one, other in zip(block, block[1:], strict=False):
+        for one, other in pairwise(block):
             if site.ran(one) or site.ran(other):
                 first, second = lines_of(site, one), lines_of(site, other)
                 text = site.source.text
@@ -118,12 +119,13 @@ def returns(site: Site) -> Iterator[Edit]:
     if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef) or not site.body:
         return
     for node in site.statements:
-        if isinstance(node, ast.Expr) and not isinstance(
+        span = site.source.span(node)
+        dropped = isinstance(node, ast.Expr) and not isinstance(
             node.value, ast.Constant | ast.Yield | ast.YieldFrom
-        ):
-            if (span := site.source.span(node)) is not None:
-                yield from site.edit([((span[0], span[0]), "return ")], "missing return", 0.3)
-        if isinstance(node, ast.Return) and node.value is None and (span := site.source.span(node)):
+        )
+        if dropped and span is not None:
+            yield from site.edit([((span[0], span[0]), "return ")], "missing return", 0.3)
+        if isinstance(node, ast.Return) and node.value is None and span is not None:
             for name in (*site.variables[:8], "None", "self"):
                 yield from site.edit([(span, f"return {name}")], "value returned", 0.1)
     last = site.body[-1]

@@ -1,0 +1,167 @@
+"""How long sandboxes take: start, commands, snapshot, fork, thirty-two at once.
+
+    python -m benchmarks.sandbox [--kinds daemonless,docker] [--rounds 50] [--image IMAGE] [--json FILE]
+
+The prepared repository has 100 MB in 1000 files. `floor` is the same command started on the host without any
+sandbox. Figures on a busy machine say little: the load is printed beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import machine
+from sandbox.base import Root, Sandbox, SandboxError, SandboxHost
+from sandbox.hosts import open_host
+
+Figures = dict[str, dict[str, float]]
+FILES, FILE_SIZE = 1000, 100_000
+
+
+async def measure(kind: str, root: Root, rounds: int) -> Figures:
+    """Return median and 95th percentile, in milliseconds, of each operation."""
+    host = open_host(kind)
+    few = rounds if kind == "daemonless" else max(3, rounds // 10)
+    try:
+        await (await host.start(root)).close()
+        prepared = await host.start(root)
+        await prepared.exec("mkdir build; seq 1000000 > build/made; head -c 1000000 build/made > part")
+        frozen = await prepared.snapshot()
+        fork = await prepared.fork()
+        found = {
+            "start from an image or a tree, to the first answer": await _boxes(host, root, few),
+            "start from a snapshot": await _boxes(host, frozen, few),
+            "command ['true']": await _timed(few, lambda: fork.exec(["true"])),
+            "command 'echo x' (by a shell)": await _timed(few, lambda: fork.exec("echo x")),
+            "command that prints 10 MB": await _timed(3, lambda: fork.exec("yes | head -c 10000000")),
+            "read a file of 1 MB": await _timed(few, lambda: fork.read("part")),
+            "snapshot after a change": await _timed(max(3, few // 5), lambda: _changed_snapshot(fork)),
+            "fork after a change": await _boxes_by(max(3, few // 5), lambda: _changed_fork(fork)),
+            "diff": await _timed(3, fork.diff),
+            "32 starts at once": await _timed(1, lambda: _many(host, frozen)),
+        }
+    finally:
+        await host.close()
+    return found
+
+
+async def floor(rounds: int) -> Figures:
+    """Return what a process costs here without any sandbox."""
+
+    async def spawn(*command: str) -> None:
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+        await process.wait()
+
+    return {
+        "command ['true']": await _timed(rounds, lambda: spawn("true")),
+        "command 'echo x' (by a shell)": await _timed(rounds, lambda: spawn("bash", "-c", "echo x")),
+    }
+
+
+async def _timed(rounds: int, action: Callable[[], Awaitable[object]]) -> dict[str, float]:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await action()
+        times.append((time.perf_counter() - began) * 1000)
+    return _summary(times)
+
+
+async def _boxes_by(rounds: int, make: Callable[[], Awaitable[Sandbox]]) -> dict[str, float]:
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        box = await make()
+        await box.exec(["true"])
+        times.append((time.perf_counter() - began) * 1000)
+        await box.close()
+    return _summary(times)
+
+
+async def _boxes(host: SandboxHost, origin: object, rounds: int) -> dict[str, float]:
+    return await _boxes_by(rounds, lambda: host.start(origin))  # type: ignore[arg-type]
+
+
+async def _changed_snapshot(box: Sandbox) -> None:
+    await box.write("changed", os.urandom(16))
+    await box.snapshot()
+
+
+async def _changed_fork(box: Sandbox) -> Sandbox:
+    await box.write("changed", os.urandom(16))
+    return await box.fork()
+
+
+async def _many(host: SandboxHost, origin: object) -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(32):
+            group.create_task(_boxes(host, origin, 1))
+
+
+def _summary(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "median": round(ordered[len(ordered) // 2], 2),
+        "p95": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))], 2),
+        "rounds": len(ordered),
+    }
+
+
+def _repository(folder: Path, image: str) -> Root:
+    tree = folder / "tree"
+    tree.mkdir()
+    for number in range(FILES):
+        path = tree / f"part{number % 20}" / f"file{number}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((b"%d\n" % number) * (FILE_SIZE // len(b"%d\n" % number)))
+    who = ["-c", "user.name=b", "-c", "user.email=b@example.org", "-c", "gc.auto=0"]
+    for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "base"]):
+        subprocess.run(["git", "-C", tree, *command], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", tree, folder / "base.git"], check=True)
+    commit = subprocess.check_output(["git", "-C", tree, "rev-parse", "HEAD"], text=True).strip()
+    return Root(tree, folder / "base.git", commit, image=image)
+
+
+def main() -> int:
+    """Measure, print a table, and write the figures where asked."""
+    options = argparse.ArgumentParser(description="Times of the sandboxes.")
+    options.add_argument("--kinds", default="daemonless", help="comma-separated: daemonless, docker")
+    options.add_argument("--rounds", type=int, default=50)
+    options.add_argument("--image", default="mangabey/base:bookworm", help="for docker")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    chosen = options.parse_args()
+    about = machine()
+    found = {"floor": asyncio.run(floor(chosen.rounds))}
+    with tempfile.TemporaryDirectory() as folder:
+        root = _repository(Path(folder), chosen.image)
+        for kind in chosen.kinds.split(","):
+            try:
+                found[kind] = asyncio.run(measure(kind, root, chosen.rounds))
+            except SandboxError as error:
+                print(f"{kind}: {error}", file=sys.stderr)
+    table = Table(
+        "operation", *found, title=f"sandbox times, ms: median (95th percentile); load {about['load']}"
+    )
+    for operation in dict.fromkeys(name for figures in found.values() for name in figures):
+        cells = (figures.get(operation) for figures in found.values())
+        table.add_row(operation, *(f"{cell['median']} ({cell['p95']})" if cell else "" for cell in cells))
+    Console().print(table)
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"machine": about, "milliseconds": found}, indent=2) + "\n")
+    return 0 if len(found) > 1 else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
