@@ -19,6 +19,10 @@ from sandbox.base import ExecResult, Sandbox, SandboxError, SandboxGoneError, St
 OBSERVATION = 16_000
 """Characters of a command's output that a model sees."""
 
+LONGEST_ARGUMENT = 100_000
+"""Bytes of a shell text that is given as an argument; the kernel's bound is 128 KiB."""
+SCRIPT = "/tmp/.command"  # noqa: S108 (inside the sandbox, where /tmp is private)
+
 
 class Toolbox:
     """The tools over one sandbox, and the test files written with them.
@@ -55,7 +59,8 @@ class Toolbox:
     async def _run(self, arguments: shapes.Arguments, seconds: float) -> tuple[str, str]:
         match arguments:
             case shapes.BashArguments(command=command, timeout=timeout):
-                result = await self._sandbox.exec(command, timeout=max(1.0, min(timeout, seconds)))
+                words = await self._shell(command)
+                result = await self._sandbox.exec(words, timeout=max(1.0, min(timeout, seconds)))
                 return render_result(result), "timed_out" if result.status is Status.TIMED_OUT else "ok"
             case shapes.ViewArguments(path=path, start=start, end=end):
                 return await view(self._sandbox, path, start, end), "ok"
@@ -71,6 +76,14 @@ class Toolbox:
                 return "Submitted.", "ok"
             case _:
                 return "Ended.", "ok"
+
+    async def _shell(self, command: str) -> str | list[str]:
+        """Return what runs a shell text; one that is too long for an argument goes through a file."""
+        script = command.encode("utf-8", "surrogateescape")
+        if len(script) <= LONGEST_ARGUMENT:
+            return command
+        await self._sandbox.write(SCRIPT, script)
+        return ["/bin/bash", SCRIPT]
 
     async def _write_test(self, path: str, content: str) -> str:
         answer = await write_test(self._sandbox, path, content, self.written_tests)

@@ -1,6 +1,6 @@
 """`builtin/repair` on a suite of PyPI release pairs: coverage, selected, false accepts, time, memory.
 
-    python benchmarks/builtin.py [--suite MANIFEST] [--samples 1,4,16] [--only ID,...] [--json FILE]
+    python -m benchmarks.builtin [--suite MANIFEST] [--samples 1,4,16] [--only ID,...] [--json FILE]
 
 The largest number of samples is drawn once; the smaller ones are its prefixes, since a sample does not
 depend on how many others there are. For each number the selector runs anew on the prefix. Every distinct

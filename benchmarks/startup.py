@@ -1,6 +1,6 @@
 """Start-up time of the command line beside that of the bare interpreter.
 
-    python benchmarks/startup.py [--runs N] [--json FILE]
+    python -m benchmarks.startup [--runs N] [--json FILE]
 
 Wall milliseconds from start to exit of whole processes, taken in turns so that a busy moment hits all alike.
 """

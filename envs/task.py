@@ -16,7 +16,7 @@ class TaskError(ValueError):
 class Sealed(Generic[T]):
     """A value that is not printed, compared, pickled or serialised, and comes out only by `unseal`.
 
-    The only caller of `unseal` is `envs.grading`; a test holds the rest of the code to that.
+    Only the room `envs` calls `unseal`, to grade and to validate; a test holds the rest of the code to that.
     """
 
     __slots__ = ("_value",)

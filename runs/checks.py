@@ -17,6 +17,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "vllm": ("vllm", "models served here"),
     "swebench": ("swebench", "official SWE-bench grading"),
     "ray": ("ray", "many machines"),
+    "web": ("fastapi", "viewing runs in a browser"),
 }
 
 
@@ -79,7 +80,7 @@ async def _sandboxes() -> list[Finding]:
                     await _try_sandbox(name) if name == "daemonless" else await asyncio.to_thread(_docker)
                 )
             findings.append(Finding(f"sandbox {name}", "ok", detail))
-        except (SandboxError, TimeoutError) as error:
+        except (SandboxError, OSError) as error:
             findings.append(Finding(f"sandbox {name}", "optional", str(error) or "did not answer in 30 s"))
         except ImportError as error:
             findings.append(Finding(f"sandbox {name}", "optional", f"{error.name} is not installed"))

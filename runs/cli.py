@@ -46,15 +46,12 @@ def _options(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    from runs.failures import FAILED, INTERRUPTED, describe
+    from runs.failures import FAILED, describe
 
     try:
         typer.main.get_command(app).main(args=arguments, prog_name="mangabey")
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return INTERRUPTED
     except Exception as error:  # the outermost boundary: every error becomes one line
         told = describe(error)
         if told is None:

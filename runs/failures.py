@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USE = 1, 2
 
 
 class UsageError(ValueError):

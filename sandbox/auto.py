@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sandbox.base import Limits, Root, Sandbox, SandboxHost, SandboxUnavailableError, Snapshot
+from sandbox.base import Limits, Root, Sandbox, SandboxError, SandboxHost, SandboxUnavailableError, Snapshot
 
 
 class AutoHost:
@@ -44,7 +44,7 @@ class AutoHost:
             docker = DockerHost()
             try:
                 box = await docker.start(origin, limits, network=network)
-            except SandboxUnavailableError as error:
+            except SandboxError as error:
                 await docker.close()
                 raise SandboxUnavailableError(f"{refusal}; and Docker: {error}") from error
             self._chosen = docker

@@ -11,7 +11,7 @@ import typer
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check what this machine offers: sandboxes, git, pip, free space, optional packages.
+    """Check what this machine offers: Python, git, sandboxes, free space, optional packages.
 
     Example: mangabey doctor
     """

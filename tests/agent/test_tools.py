@@ -38,6 +38,12 @@ async def test_bash(sandbox: Sandbox) -> None:
     assert "[exit code 127]" in (await use(sandbox, "bash", command="no-such-program")).text
 
 
+async def test_a_shell_text_longer_than_an_argument_may_be(sandbox: Sandbox) -> None:
+    text = "x" * 200_000
+    seen = await use(sandbox, "bash", command=f"wc -c <<'END'\n{text}\nEND\nexit 4")
+    assert seen.text == "200001\n[exit code 4]"
+
+
 async def test_bash_timeout(sandbox: Sandbox) -> None:
     seen = await use(sandbox, "bash", command="echo before; sleep 50", timeout=1)
     assert seen.status == "timed_out"

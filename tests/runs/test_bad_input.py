@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -34,6 +35,10 @@ def one_line(done, code):
         (["solve", "--resume", "nowhere"], 2, "holds no run"),
         (["tasks", "show", "pypi/fancy__2.0-1"], 2, "funcy__2.0-1"),
         (["tasks", "list", "--suite", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+        (["solve", "--repo", ".", "--issue", "long " * 200], 2, "git"),
+        (["solve", "--resume", "x", "--samples", "9"], 2, "leave out --samples"),
+        (["solve", "--task", "pypi/funcy__2.0-1", "--candidates", "no.diff"], 2, "no.diff"),
+        (["solve", "--task", "pypi/funcy__2.0-1", "--python", "python3"], 2, "--python goes with --repo"),
     ],
 )
 def test_wrong_use(mangabey, arguments, code, said):
@@ -138,3 +143,78 @@ def test_a_model_that_always_fails_is_one_line(mangabey, checkout, tmp_path):
         *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
     )
     assert "nobody there" in one_line(done, 1)
+
+
+def test_a_mistake_leaves_no_run_behind(mangabey, tmp_path):
+    out = tmp_path / "run"
+    one_line(mangabey("solve", "--task", "pypi/funcy__2.0-9", "--out", out), 2)
+    assert not out.exists()
+
+
+def test_a_run_inside_the_checkout_stays_out_of_it(mangabey, checkout, actor):
+    command = [
+        *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1, "--json"),
+        *("--python", sys.prefix, "--sandbox", "daemonless", "--out"),
+    ]
+    first = mangabey(*command, checkout / "mangabey-out" / "one")
+    second = mangabey(*command, checkout / "mangabey-out" / "two")
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert "uncommitted" not in second.stderr
+    assert json.loads(first.stdout)["instance_id"] == json.loads(second.stdout)["instance_id"]
+
+
+def test_a_resumed_run_works_on_the_state_it_began_with(mangabey, checkout, actor, tmp_path):
+    out = tmp_path / "run"
+    command = [
+        *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
+        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out, "--json"),
+    ]
+    first = json.loads(mangabey(*command).stdout)
+    paid = (tmp_path / "calls").read_text()
+    (checkout / "tiny.py").write_text("# all is different now\n")
+    again = mangabey("solve", "--resume", out, "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout) == first
+    assert (tmp_path / "calls").read_text() == paid
+
+
+def test_bytes_that_are_no_text_survive_to_the_report(mangabey, checkout, actor, tmp_path):
+    source = checkout / "tiny.py"
+    base = b"# -*- coding: latin-1 -*-\n# \xe9\n" + source.read_bytes()
+    source.write_bytes(base)
+    commit(checkout)
+    fixed = base.replace(b"\xe9", b"\xe8").replace(
+        b"return items[-1]", b"return items[-1] if items else None"
+    )
+    source.write_bytes(fixed)
+    diff = subprocess.run(["git", "diff"], cwd=checkout, check=True, capture_output=True).stdout
+    source.write_bytes(base)
+    (tmp_path / "fix.diff").write_bytes(diff)
+    done = mangabey(
+        *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
+        *("--candidates", tmp_path / "fix.diff"),
+        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    patch = json.loads(done.stdout)["decision"]["patch"]
+    assert patch.encode("utf-8", "surrogateescape").count(b"\xe8") == 1
+
+
+def test_an_environment_that_the_repository_brings_is_not_run(mangabey, checkout, actor, tmp_path):
+    trap = checkout / ".venv" / "bin" / "python"
+    trap.parent.mkdir(parents=True)
+    (checkout / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/trapped\n")
+    trap.chmod(0o755)
+    commit(checkout)
+    done = mangabey(
+        *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
+        *("--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(tmp_path),
+        timeout=170,
+    )
+    assert "belongs to the repository" in done.stderr
+    assert not (tmp_path / "trapped").exists()
+    assert done.returncode in {1, 2}, done.stderr
+    assert "pytest" in one_line(done, done.returncode)
