@@ -14,25 +14,11 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from envs.runner_files import RUNNER_FILES, RUNNER_MODULES
 from sandbox.base import PatchError, Sandbox, SandboxError, Status
 
-RUNNER_FILES = (
-    "conftest.py",
-    "pytest.ini",
-    ".pytest.ini",
-    "pytest.toml",
-    ".pytest.toml",
-    "tox.ini",
-    "setup.cfg",
-    "sitecustomize",
-    "sitecustomize.*",
-    "usercustomize",
-    "usercustomize.*",
-)
-"""Files anywhere that configure a test run; pyproject.toml, which does that and much else, is left."""
-
-RUNNER_MODULES = ("pytest", "_pytest", "pluggy", "iniconfig", "pytest_timeout", "unittest")
-"""Modules of the runner, which an added file or folder of that name would hide."""
+CONFIGURATION = (*RUNNER_FILES, "setup.cfg")
+"""Files that are put back; pyproject.toml, which configures tests and much else, is left."""
 
 _IMPORT_ROOTS = frozenset({".", "src", "lib"})
 
@@ -60,7 +46,7 @@ async def restore_tests(sandbox: Sandbox, base: Path, test_files: Iterable[str])
 
 
 async def _runner_files(sandbox: Sandbox) -> list[str]:
-    names = [*RUNNER_FILES, *RUNNER_MODULES, *(f"{module}.*" for module in RUNNER_MODULES)]
+    names = [*CONFIGURATION, *RUNNER_MODULES, *(f"{module}.*" for module in RUNNER_MODULES)]
     tests = [word for name in names for word in ("-o", "-name", name)][1:]
     command = ["find", ".", "-path", "./.git", "-prune", "-o", "(", *tests, ")", "-print0"]
     result = await sandbox.exec(command, timeout=_SECONDS)
@@ -103,7 +89,7 @@ def _is_there(path: Path) -> bool:
 
 
 def _configures(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in RUNNER_FILES)
+    return any(fnmatch(name, pattern) for pattern in CONFIGURATION)
 
 
 def _hides(path: str) -> bool:

@@ -42,7 +42,11 @@ class Line(Value):
 
 
 class Decision(Value):
-    """Who won and on what evidence. `guards` counts the existing tests that pass on the base."""
+    """Who won and on what evidence.
+
+    `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs on
+    the base and decide nothing; `refused` test files were not run.
+    """
 
     rule: str
     reason: str
@@ -53,6 +57,7 @@ class Decision(Value):
     lines: tuple[Line, ...]
     guards: int
     quarantined: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def decision_of(
@@ -96,6 +101,7 @@ def decision_of(
         ),
         guards=len(guarding(matrix)),
         quarantined=matrix.quarantined,
+        refused=tuple(f"{edit.path}: {edit.reason}" for edit in matrix.refused),
     )
 
 

@@ -15,23 +15,9 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-RUNNER_FILES = (
-    "conftest.py",
-    "pytest.ini",
-    ".pytest.ini",
-    "pytest.toml",
-    ".pytest.toml",
-    "tox.ini",
-    "noxfile.py",
-    ".coveragerc",
-    "sitecustomize.py",
-    "usercustomize.py",
-    "*.pth",
-    "entry_points.txt",
-)
+from envs.runner_files import RUNNER_FILES, RUNNER_MODULES
+
 SECTIONED_FILES = ("setup.cfg", "pyproject.toml")
-RUNNER_MODULES = ("pytest", "_pytest", "pluggy", "iniconfig", "unittest", "coverage", "xdist", "junitparser")
-"""Modules of the runner, which a file of that name at the top of the repository would hide."""
 PACKAGING_SECTIONS = ("tool.setuptools", "tool.poetry", "tool.hatch", "tool.flit", "tool.pdm")
 RUNNER_SECTIONS = (
     "tool",

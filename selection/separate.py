@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from envs.patches import FilePatch, join, split
+from envs.runner_files import RUNNER_MODULES
 from selection import paths
 from selection.candidate import Candidate, DroppedEdit, TestFile
 from selection.hunks import added_lines, is_binary, new_content, touched_sections
@@ -130,7 +131,7 @@ def _is_source_of(path: str, view: _View) -> bool:
     """Whether the base itself ships a module of the runner there, as the runner's own repository does."""
     parts = PurePosixPath(path).parts
     top = posixpath.join(*parts[: 2 if parts[0] == "src" else 1])
-    named = posixpath.basename(top).removesuffix(".py") in paths.RUNNER_MODULES
+    named = posixpath.basename(top).removesuffix(".py") in RUNNER_MODULES
     return named and (top in view.folders or top in view.base) and parts[-1] != "conftest.py"
 
 
