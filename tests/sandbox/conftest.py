@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import subprocess
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -21,6 +23,14 @@ LIMITS = Limits(memory=512 << 20, processes=64, disk=48 << 20, output=100_000, s
 @functools.cache
 def docker_missing() -> str:
     """Return why there is no Docker to test with; empty when there is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a refused socket to the collector
+        missing = _look_for_docker()
+        gc.collect()
+    return missing
+
+
+def _look_for_docker() -> str:
     import docker
     from docker.errors import DockerException, ImageNotFound
 
