@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from envs.task import Task
 from runs.recipe import Recipe
-from sandbox.base import Root, Sandbox, SandboxHost
+from sandbox.base import Root, Sandbox, SandboxError, SandboxHost
 
 
 class BaseRoom:
@@ -49,7 +50,8 @@ class BaseRoom:
 
         async with self._lock:
             if self._root is None:
-                self._root = await prepare(self.task, self._repository, self._home)
+                root = await prepare(self.task, self._repository, self._home)
+                self._root = replace(root, image=root.image or self._recipe.image)
             return self._root
 
     async def host(self) -> SandboxHost:
@@ -64,11 +66,26 @@ class BaseRoom:
             return host
 
     async def base(self) -> Sandbox:
-        """Return the base sandbox, starting it at the first call; it is to be forked and never changed."""
+        """Return the base sandbox, starting it at the first call; it is to be forked and never changed.
+
+        Raises:
+            SandboxError: it cannot be started, or the environment's tests cannot be run in it.
+        """
         from envs.prepare import prepared_base
 
         root, host = await self.root(), await self.host()
         async with self._lock:
             if self._base is None:
-                self._base = await prepared_base(self.task, root, host, self.limits)
+                base = await prepared_base(self.task, root, host, self.limits)
+                await _require_pytest(base)
+                self._base = base
             return self._base
+
+
+async def _require_pytest(base: Sandbox) -> None:
+    """Refuse a sandbox in which no test could ever run: every candidate would look wrong in it."""
+    result = await base.exec(["python", "-c", "import pytest"], timeout=60)
+    if not result.ok:
+        lines = [line for line in result.text.splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else f"exit code {result.exit_code}"
+        raise SandboxError(f"the tests' Python does not work in the sandbox: {reason}; name another one")

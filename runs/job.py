@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +51,6 @@ class Job:
         Raises:
             TaskError: there is no such task, repository or package.
         """
-        task, repository = await self._find()
-        if self.recipe.image and not task.environment.image:
-            task = replace(task, environment=replace(task.environment, image=self.recipe.image))
-        return task, repository
-
-    async def _find(self) -> tuple[Task, Path]:
         if self.task is not None:
             from envs.sources import find_task
 

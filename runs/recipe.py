@@ -36,7 +36,7 @@ class Recipe(BaseModel):
     """Money a trajectory may spend; None for no limit."""
     sandbox: Literal["auto", "daemonless", "docker"] = "auto"
     image: str | None = None
-    """Docker image for tasks that name none."""
+    """Docker image for tasks that name none; their own environment is mounted into it."""
     memory_mb: int = Field(default=2048, ge=64)
     """Memory of one sandbox."""
     test_seconds: float = Field(default=120.0, gt=0)

@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sandbox.base import (
@@ -306,15 +307,23 @@ def _run_container(
 
 
 def _put_tree(container: Container, root: Root) -> None:
-    """Copy the tree into the container, as the guest's own."""
+    """Copy the tree into the container, as the guest's own, and let the guest reach what is mounted."""
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
         with tarfile.open(fileobj=spool, mode="w") as archive:
-            home = tarfile.TarInfo(AGENT_HOME.lstrip("/"))
-            home.type, home.mode = tarfile.DIRTYPE, 0o755
+            for folder in sorted({str(up) for inside in root.mounts for up in PurePosixPath(inside).parents}):
+                if folder != "/":
+                    archive.addfile(_folder(folder))
+            home = _folder(AGENT_HOME)
             archive.addfile(_owned(home))
             archive.add(str(root.tree), root.workdir.lstrip("/"), filter=_owned)
         spool.seek(0)
         container.put_archive("/", spool)
+
+
+def _folder(path: str) -> tarfile.TarInfo:
+    folder = tarfile.TarInfo(path.lstrip("/"))
+    folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+    return folder
 
 
 def _owned(member: tarfile.TarInfo) -> tarfile.TarInfo:

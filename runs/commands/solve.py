@@ -132,10 +132,8 @@ def solve(
         )
         job.check()
         found = None
-        if (python or image) and task:
-            raise (
-                UsageError("--python goes with --repo") if python else UsageError("--image goes with --repo")
-            )
+        if python and task:
+            raise UsageError("--python goes with --repo; a task brings its own environment")
     folder = resume or new_folder(out, (task or str(job.repo)).rstrip("/").rsplit("/", 1)[-1])
 
     async def work() -> Report:
