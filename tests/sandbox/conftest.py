@@ -93,7 +93,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
         tree=tree,
         git_dir=folder / "base.git",
         base_commit=git("rev-parse", "HEAD"),
-        mounts={"/opt/inputs": inputs},
+        mounts={"/opt/inputs": inputs, "/root/kept/inputs": inputs},
         env={"FROM_ROOT": "yes"},
         image=IMAGE,
     )

@@ -193,7 +193,8 @@ async def test_the_host_is_out_of_sight(box, root, tmp_path, monkeypatch):
 
 
 async def test_what_is_not_ours_is_read_only(box):
-    assert (await box.exec(["cat", "/opt/inputs/data.txt"])).text == "from the host\n"
+    for place in ("/opt/inputs", "/root/kept/inputs"):
+        assert (await box.exec(["cat", f"{place}/data.txt"])).text == "from the host\n"
     for path in (
         "/opt/inputs/data.txt",
         "/opt/inputs/new",
