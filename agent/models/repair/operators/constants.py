@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from agent.models.repair.edits import Edit
     from agent.models.repair.scope import Site
@@ -31,6 +31,31 @@ def numbers(site: Site) -> Iterator[Edit]:
         elif _countable(site, node):
             for step in ("+ 1", "- 1"):
                 yield from site.swap(node, f"{site.operand(node, 11)} {step}", "off by one", 0.15)
+
+
+def members(site: Site) -> Iterator[Edit]:
+    """Add the next number, or a text that the issue shows, to a collection of constants."""
+    for node in site.expressions:
+        if not isinstance(node, ast.Tuple | ast.List | ast.Set) or len(node.elts) < 2:
+            continue
+        text = site.text(node)
+        if text[-1] not in ")]}":
+            continue
+        inside = text[:-1].rstrip().rstrip(",")
+        for value in _further(node.elts, site.hints.texts):
+            yield from site.swap(node, f"{inside}, {value}{text[-1]}", "member added", 0.2)
+
+
+def _further(elements: Sequence[ast.expr], shown: Sequence[str]) -> list[str]:
+    """Return what a collection of numbers, or of texts, may lack, as it is written."""
+    values = [one.value for one in elements if isinstance(one, ast.Constant)]
+    whole = [value for value in values if type(value) is int]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(whole) == len(elements):
+        return [repr(max(whole) + 1), repr(min(whole) - 1)]
+    if len(texts) == len(elements):
+        return [repr(text) for text in shown if len(text) <= 20 and text not in texts][:3]
+    return []
 
 
 def _dropped_one(site: Site, node: ast.BinOp) -> Iterator[Edit]:
@@ -219,4 +244,4 @@ def formatting(site: Site) -> Iterator[Edit]:
         )
 
 
-OPERATORS = (numbers, arithmetic, values, strings, alternatives, formatting)
+OPERATORS = (members, numbers, arithmetic, values, strings, alternatives, formatting)

@@ -34,6 +34,12 @@ CASES = {
     "conjunct added": ("def f(s, x):\n    return s[1:] if s.endswith(x) else s\n", "if x and s.ends", {}),
     "conjunct dropped": ("def f(a, b):\n    if a and b:\n        return 1\n", "if a:", {}),
     "off by one": ("def f(a, n):\n    return a[:n]\n", "a[:n - 1]", {}),
+    "member": ("def f(n):\n    return n % 100 in (11, 12)\n", "in (11, 12, 13)", {}),
+    "text member": (
+        "def f(n):\n    return n in ['a', 'b']\n",
+        "in ['a', 'b', 'sea']",
+        {"texts": ("sea",)},
+    ),
     "sign": ("def f(a, b):\n    return a + b\n", "a - b", {}),
     "truth value": ("def f(a):\n    return g(a, strict=True)\n", "strict=False", {}),
     "sibling method": ("def f(s):\n    return s.split('@', 1)\n", "s.rsplit('@', 1)", {}),
