@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from agent.models.repair.phrases import Phrase, read_phrases
+from agent.models.repair.phrases import Phrase, Value, read_phrases
 from agent.models.repair.wording import (
     ABOUT,
     ACTUAL,
+    ALSO,
     BACK,
     BREAK,
     CALL,
@@ -21,6 +22,7 @@ from agent.models.repair.wording import (
     IS,
     IT,
     KEEP,
+    LIKE,
     LIST_END,
     MODAL,
     NEGATED,
@@ -51,6 +53,7 @@ ExpectationKind = Literal[
     "round_trip",
     "place",
     "items",
+    "alike",
 ]
 
 
@@ -63,7 +66,8 @@ class Expectation:
             `attribute`: an attribute (in `subject`) with a value; `raises` and `message`: the exception that
             is right, by its class or by a part of its text; `quiet`: nothing should be raised; `exit`: an
             exit code; `same`: two ways of saying it should agree; `round_trip`: what goes in should come
-            back; `place`: a word and a number, such as `char 10`, that a message should have.
+            back; `place`: a word and a number, such as `char 10`, that a message should have; `alike`: an
+            argument or expression that is right already and stands as a model ("as for 11").
         text: source of a literal or expression, name, or text.
         subject: what the sentence speaks about: expressions, arguments, names.
         line: of the paragraph in the issue.
@@ -94,6 +98,9 @@ def read_expectations(paragraphs: Iterable[tuple[str, int, bool]]) -> tuple[Expe
 
 
 def _read(phrase: Phrase, line: int, listed: bool) -> Iterator[Expectation]:
+    models = _models(phrase)
+    yield from (Expectation("alike", value.text, (), line) for value in models)
+    phrase = phrase.without(models)
     text = phrase.text
     trigger = _trigger(phrase) or (re.match("", text) if listed else None)
     keep = bool(KEEP.search(text))
@@ -109,6 +116,8 @@ def _read(phrase: Phrase, line: int, listed: bool) -> Iterator[Expectation]:
         yield from _described(phrase, line)
         return
     before, after = phrase.split(trigger.start(), trigger.end())
+    if models and not after.values:
+        yield Expectation("same", "", phrase.codes(), line)
     if BACK.search(text) and before.values and not after.values:
         value = before.values[-1]
         yield from _value(
@@ -133,6 +142,17 @@ def _read(phrase: Phrase, line: int, listed: bool) -> Iterator[Expectation]:
     for clause in wrong:
         yield from (Expectation("wrong", value.text, (), line, 0.8) for value in clause.values[:1])
     yield from _wanted(right, before, line, keep, bool(EXPECT.match(trigger.group())))
+
+
+def _models(phrase: Phrase) -> list[Value]:
+    """Return the values that the sentence likens another to: "as for `a` and `b`"."""
+    models: list[Value] = []
+    for value in phrase.values:
+        words = phrase.preceding(value)
+        follows = models and models[-1].position == value.position - 1 and ALSO.match(words)
+        if LIKE.search(words) or follows:
+            models.append(value)
+    return models
 
 
 def _trigger(phrase: Phrase) -> re.Match[str] | None:

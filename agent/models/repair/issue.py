@@ -65,6 +65,7 @@ class IssueClues:
         expectations: what the prose says should be.
         frames: of tracebacks, outermost first.
         fragments: inline code of the title and the prose, as written.
+        prose: its title and paragraphs.
     """
 
     title: str
@@ -74,6 +75,7 @@ class IssueClues:
     expectations: tuple[Expectation, ...]
     frames: tuple[Frame, ...]
     fragments: tuple[str, ...] = ()
+    prose: tuple[str, ...] = ()
 
 
 def read_issue(text: str) -> IssueClues:
@@ -105,6 +107,7 @@ def _read_issue(text: str) -> IssueClues:
                 for code in re.findall(r"`([^`]+)`", block.text)
             )
         ),
+        prose=tuple(block.text for block in blocks if block.kind != "code"),
     )
 
 

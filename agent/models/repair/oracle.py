@@ -13,6 +13,7 @@ from agent.models.repair.properties import property_drafts
 from agent.models.repair.render import name_of_test, render
 from agent.models.repair.scene import set_scene
 from agent.models.repair.sessions import session_drafts
+from agent.models.repair.spoken import spoken_program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def write_tests(clues: IssueClues, homes: Mapping[str, str] | None = None) -> tu
 def _write_tests(clues: IssueClues, homes: Mapping[str, str]) -> tuple[ReproTest, ...]:
     programs = raising([one for snippet in clues.snippets if (one := read_program(snippet))], clues.snippets)
     drafts: list[Draft] = []
-    for program in programs:
+    for program in programs or spoken_program(clues.prose, clues.names, homes):
         scene = set_scene(clues, program, programs, homes)
         drafts += [*session_drafts(scene), *property_drafts(scene), *output_drafts(scene)]
     drafts += console_drafts(clues)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _MARK = re.compile("\ue000(\\d+)\ue001")
 _WORDS = {
@@ -66,6 +70,13 @@ class Phrase:
     def following(self, value: Value) -> str:
         """Return the words between the value and the one after it."""
         return _MARK.split(self.text.partition(_mark(value))[2])[0]
+
+    def without(self, values: Collection[Value]) -> Phrase:
+        """Return the sentence with some values left out of it."""
+        text = self.text
+        for value in values:
+            text = text.replace(_mark(value), "")
+        return Phrase(text, self.everything)
 
     def split(self, start: int, end: int) -> tuple[Phrase, Phrase]:
         """Return what stands before and after a stretch of the text."""

@@ -30,6 +30,7 @@ class Scene:
     """A program and its surroundings.
 
     Attributes:
+        title: of the issue.
         program: the program.
         borrowed: statements from elsewhere that define what the program leaves undefined.
         known: names that assertions may read.
@@ -40,6 +41,7 @@ class Scene:
         fragments: inline code of title and prose.
     """
 
+    title: str
     program: Program
     borrowed: tuple[str, ...]
     known: frozenset[str]
@@ -72,6 +74,7 @@ def set_scene(
         if program.line < one.line < end and one.kind in {"output", "data", "traceback"}
     ]
     return Scene(
+        title=clues.title,
         program=program,
         borrowed=borrowed,
         known=frozenset(bound_names(ast.parse(whole))),

@@ -41,9 +41,13 @@ def find_targets(scene: Scene) -> list[Target]:
         for index, step in enumerate(steps)
         if step.verdict != "right" and (step.raises or step.verdict == "wrong" or step.wanted)
     }
+    accused = {index for index, step in enumerate(steps) if _titled(scene, step)}
+    models = {index for index, step in enumerate(steps) if index not in accused and _is_alike(scene, step)}
     for index, step in enumerate(steps):
-        if step.verdict == "right" or (
-            scene.program.role == "right" and step.wanted is None and scene.program.session
+        if (
+            index in models
+            or step.verdict == "right"
+            or (scene.program.role == "right" and step.wanted is None and scene.program.session)
         ):
             continue
         found += _wanted(scene, index, step)
@@ -61,6 +65,10 @@ def find_targets(scene: Scene) -> list[Target]:
     found = [
         one if one.index in guilty or not guilty else replace(one, weight=one.weight * 0.6) for one in found
     ]
+    found = [
+        one if one.index in accused or not accused else replace(one, weight=one.weight * 0.75)
+        for one in found
+    ]
     found = [replace(one, weight=min(one.weight + _suspicion(scene, one.index), 1.0)) for one in found]
     return sorted(found, key=lambda target: -target.weight)
 
@@ -68,6 +76,24 @@ def find_targets(scene: Scene) -> list[Target]:
 def _suspicion(scene: Scene, index: int) -> float:
     """Weigh a line a little more the later it stands: people show what works first."""
     return 0.004 * (index + 1) / len(scene.program.steps)
+
+
+def _titled(scene: Scene, step: Step) -> bool:
+    """Tell whether the title speaks of a step: it has its call, or the very value or error it showed."""
+    title = " ".join(scene.title.replace('"', "'").split())
+    call = " ".join(step.code.replace('"', "'").split())
+    if "(" in call and call in title:
+        return True
+    shown = (step.shown or "").strip()
+    words = shown.strip("'\"") if is_literal(shown) else ""
+    return len(words) > 1 and re.search(rf"(?<![\w.]){re.escape(words)}(?![\w])", title) is not None
+
+
+def _is_alike(scene: Scene, step: Step) -> bool:
+    """Tell whether the prose names a step as one that others should be like."""
+    return any(
+        re.search(rf"(?<![\w.]){re.escape(one.text)}(?![\w.])", step.code) for one in scene.of_kind("alike")
+    )
 
 
 def _supposed(scene: Scene, index: int, step: Step) -> Step:

@@ -41,9 +41,15 @@ TO_BE = re.compile(
 IS = re.compile(r"^\W*(?:is|are|returns?|gives?|equals?|yields?|prints?)\W*$", re.I)
 SAME = re.compile(
     r"\b(?:same|alike|just like|identical(?:ly)?|consistent(?:ly)?|agree|equivalent"
-    r"|as for|behave like|equal)\b",
+    r"|behave like|equal)\b",
     re.I,
 )
+LIKE = re.compile(
+    r"\b(?:as|like)(?: (?:it|that|this))?(?: (?:is|does|do|was|works?|happens?))?"
+    r"(?: (?:already|also))? (?:for|with|in|on|of)(?: (?:the|both|e\.g\.))*\s*$",
+    re.I,
+)
+ALSO = re.compile(r"\s*(?:,|,? and|,? or|/)\s*$", re.I)
 ROUND = re.compile(
     r"\b(?:round-?\s?trip(?:s|ped|ping)?|unchanged"
     r"|come back|comes back|read(?:ing)? (?:it )?back|back to the original|survive)\b",
