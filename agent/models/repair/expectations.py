@@ -17,12 +17,14 @@ from agent.models.repair.wording import (
     CALL,
     CLAUSE,
     COUNT,
+    COUNTED,
     EXIT,
     EXPECT,
     IS,
     IT,
     KEEP,
     LIKE,
+    LIKE_CALL,
     LIST_END,
     MODAL,
     NEGATED,
@@ -150,7 +152,9 @@ def _models(phrase: Phrase) -> list[Value]:
     for value in phrase.values:
         words = phrase.preceding(value)
         follows = models and models[-1].position == value.position - 1 and ALSO.match(words)
-        if LIKE.search(words) or follows:
+        likened = value.position and CALL.match(value.text) and LIKE_CALL.search(words)
+        of_model = models and models[-1].position == value.position - 1 and IS.match(words)
+        if LIKE.search(words) or follows or likened or of_model:
             models.append(value)
     return models
 
@@ -216,6 +220,8 @@ def _value(
     keep: bool,
 ) -> Iterator[Expectation]:
     name = exception_name(text)
+    if re.fullmatch(r"-?[\d.]+", text) and COUNTED.match(following):
+        weight *= 0.5
     about = tuple(dict.fromkeys(subject for subject in about if subject != text))
     if name:
         yield Expectation("raises", name, about, line, weight, keep)

@@ -22,7 +22,7 @@ class Block:
     """One block of an issue.
 
     Attributes:
-        kind: heading, running text, item of a list, or code.
+        kind: heading, running text (a row of a table too, its cells parted by tabs), item of a list, or code.
         text: the content; inline code of prose keeps one backtick on each side.
         info: what follows the fence of a code block (usually a language).
         line: first line in the issue, from 0.
@@ -45,7 +45,7 @@ def read_blocks(text: str) -> tuple[Block, ...]:
         return ()
     title = Block("heading", lines[first].strip().lstrip("#").strip(), "", first)
     rest = "\n" * (first + 1) + "\n".join(_fence_sessions(lines[first + 1 :]))
-    tokens = MarkdownIt("commonmark", {"maxNesting": 20}).parse(rest)
+    tokens = MarkdownIt("commonmark", {"maxNesting": 20}).enable("table").parse(rest)
     return (title, *_blocks(tokens))
 
 
@@ -64,12 +64,20 @@ def _fence_sessions(lines: Sequence[str]) -> Iterator[str]:
 
 def _blocks(tokens: Iterable[Token]) -> Iterator[Block]:
     kinds: list[Literal["heading", "prose", "item"]] = ["prose"]
+    cells: list[str] | None = None
     for token in tokens:
         line = token.map[0] if token.map else 0
         if token.type in {"heading_open", "list_item_open"}:
             kinds.append("heading" if token.type == "heading_open" else "item")
         elif token.type in {"heading_close", "list_item_close"}:
             kinds.pop()
+        elif token.type == "tr_open":
+            cells = []
+        elif token.type == "tr_close" and cells is not None:
+            yield Block("prose", "\t".join(cells), "", line)
+            cells = None
+        elif token.type == "inline" and cells is not None:
+            cells.append(_inline_text(token.children or []))
         elif token.type in {"fence", "code_block"}:
             yield Block("code", token.content, token.info.strip().lower(), line)
         elif token.type == "inline":

@@ -20,7 +20,8 @@ _WANTED = re.compile(
     r"[,;:.(\s\u2013-]*\b(?:but )?(?:I(?: would|'d)? )?"
     r"(?:expect(?:ed|s)?|should(?: have)?(?: been| be| return| give| print| equal)?"
     r"|wanted?|must be|ought to be"
-    r"|instead of|rather than|would be)\b[:=]?\s*(?:to be\b|is\b|a\b)?\s*",
+    r"|instead of|rather than|would be)\b[:=]?\s*(?:(?:it|this|that)\b\s*)?"
+    r"(?:to (?:be|stay|remain|equal|return|give)\b(?: at\b)?|is\b|a\b)?\s*",
     re.IGNORECASE,
 )
 _GOT = re.compile(

@@ -13,7 +13,7 @@ from agent.models.repair.properties import property_drafts
 from agent.models.repair.render import name_of_test, render
 from agent.models.repair.scene import set_scene
 from agent.models.repair.sessions import session_drafts
-from agent.models.repair.spoken import spoken_program
+from agent.models.repair.spoken import spoken_programs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,9 @@ def write_tests(clues: IssueClues, homes: Mapping[str, str] | None = None) -> tu
 def _write_tests(clues: IssueClues, homes: Mapping[str, str]) -> tuple[ReproTest, ...]:
     programs = raising([one for snippet in clues.snippets if (one := read_program(snippet))], clues.snippets)
     drafts: list[Draft] = []
-    for program in programs or spoken_program(clues.prose, clues.names, homes):
+    traces = [one.text for one in clues.snippets if one.kind == "traceback"]
+    programs = programs or spoken_programs(clues.prose, traces, clues.names, homes)
+    for program in programs:
         scene = set_scene(clues, program, programs, homes)
         drafts += [*session_drafts(scene), *property_drafts(scene), *output_drafts(scene)]
     drafts += console_drafts(clues)

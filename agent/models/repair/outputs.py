@@ -25,6 +25,10 @@ def output_drafts(scene: Scene) -> Iterator[Draft]:
     right = lines_of(scene.right)
     news = [line for line in right if line not in wrong]
     olds = [line for line in wrong if line not in right]
+    if _spaced(scene):
+        block = [line.rstrip() for line in scene.right[0].strip("\n").split("\n")]
+        check = f'assert [line.rstrip() for line in output.strip("\\n").split("\\n")] == {block!r}'
+        yield Draft(scene.completed([*run, check]), 0.96, "the issue shows the right output")
     if news:
         checks = [f"assert {line!r} in output" for line in right]
         gone = [
@@ -60,6 +64,14 @@ def output_drafts(scene: Scene) -> Iterator[Draft]:
             0.3,
             "the output shown is wrong",
         )
+
+
+def _spaced(scene: Scene) -> bool:
+    """Tell whether a right and a wrong block differ in their blanks alone: then those matter."""
+    if len(scene.right) != 1 or len(scene.wrong) != 1:
+        return False
+    right, wrong = scene.right[0], scene.wrong[0]
+    return lines_of([right]) == lines_of([wrong]) and right.strip("\n") != wrong.strip("\n")
 
 
 def lines_of(blocks: Iterable[str]) -> list[str]:

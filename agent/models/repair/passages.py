@@ -16,7 +16,7 @@ def passages(text: str, cuts: Sequence[Cut]) -> list[tuple[str, str]]:
     for group in _near(text, sorted(cuts)):
         first, last = group[0][0], group[-1][1]
         start, end = text.rfind("\n", 0, first) + 1, _line_end(text, last)
-        while text.count(text[start:end]) != 1 and (start > 0 or end < len(text)):
+        while not _occurs_once(text, text[start:end]) and (start > 0 or end < len(text)):
             start = text.rfind("\n", 0, max(0, start - 1)) + 1
             end = _line_end(text, min(len(text), end + 1))
         new = text[start:end]
@@ -25,6 +25,11 @@ def passages(text: str, cuts: Sequence[Cut]) -> list[tuple[str, str]]:
         steps.append((text[start:end], new))
         text = text[:start] + new + text[end:]
     return steps
+
+
+def _occurs_once(text: str, passage: str) -> bool:
+    """Tell whether a passage has one place only; places that overlap are two."""
+    return text.find(passage) == text.rfind(passage)
 
 
 def _line_end(text: str, place: int) -> int:

@@ -224,7 +224,7 @@ def raising(programs: Sequence[Program], snippets: Sequence[Snippet]) -> list[Pr
             for one in snippets
             if program.line < one.line < end and one.kind in {"traceback", "output"}
         ]
-        raised = [text for text in map(_raised, traces) if text]
+        raised = [text for text in map(raised_in, traces) if text]
         if (
             program.session
             or program.role == "right"
@@ -242,7 +242,7 @@ def raising(programs: Sequence[Program], snippets: Sequence[Snippet]) -> list[Pr
     return done
 
 
-def _raised(text: str) -> str:
+def raised_in(text: str) -> str:
     """Return `Class: message` of a traceback or of a lone last line of one."""
     lines = [line.strip() for line in text.strip().split("\n")]
     return next(

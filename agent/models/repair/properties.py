@@ -67,7 +67,7 @@ def _calls(scene: Scene) -> list[str]:
     """Return assertions for "`f(x)` should be `y`" where `f` is known."""
     found = []
     for one in scene.of_kind("value"):
-        for subject in one.subject:
+        for subject in one.subject if one.weight > 0.5 else ():
             is_call = re.match(r"[\w.]+\(.*\)", subject) and resolves(subject, set(scene.known))
             if is_call and is_literal(one.text):
                 found.append(assert_equal(subject, one.text, set(scene.known)))

@@ -20,6 +20,11 @@ NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
 COUNT = re.compile(
     rf"\b({'|'.join(NUMBERS)}) (?:\w+ ){{0,2}}\w+(?:,|:| -| \u2013| named| called)? (?=\ue000)", re.I
 )
+COUNTED = re.compile(
+    r"\s+(?!(?:instead|rather|but|and|or|for|when|if|as|not|in|is|here|too|also|because|since|with|on|at"
+    r"|after|before|while|where|by|to)\b)[a-z]",
+    re.I,
+)
 LIST_END = re.compile(r"(?<=\ue001),? (?!and\b|or\b|\ue000)|[.;]")
 KEEP = re.compile(r"\b(?:keep|keeps|still|continue|stay|remain|of course)\b", re.I)
 BREAK = re.compile(
@@ -49,6 +54,7 @@ LIKE = re.compile(
     r"(?: (?:already|also))? (?:for|with|in|on|of)(?: (?:the|both|e\.g\.))*\s*$",
     re.I,
 )
+LIKE_CALL = re.compile(r"\b(?:like|as)(?: with)?(?: e\.g\.)?\s*$", re.I)
 ALSO = re.compile(r"\s*(?:,|,? and|,? or|/)\s*$", re.I)
 ROUND = re.compile(
     r"\b(?:round-?\s?trip(?:s|ped|ping)?|unchanged"
