@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sandbox.base import (
         ExecResult,
+        ImageError,
         Limits,
         PatchError,
         Root,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExecResult",
+    "ImageError",
     "Limits",
     "PatchError",
     "Root",

@@ -38,7 +38,7 @@ class AutoHost:
         try:
             box: Sandbox = await daemonless.start(origin, limits, network=network)
         except SandboxUnavailableError as refusal:
-            from sandbox.docker import DockerHost
+            from sandbox.docker.host import DockerHost
 
             await daemonless.close()
             docker = DockerHost()

@@ -1,8 +1,9 @@
 """The contract of a sandbox: a sealed room with the repository in it.
 
-Two implementations fulfil it, `daemonless` (Linux namespaces) and `docker`; both pass
-`tests/sandbox/test_contract.py`. Whatever a command does inside, the host sees only an `ExecResult`; whatever
-goes wrong with the room itself is a `SandboxError` and never looks like a command's output.
+Two implementations fulfil it, `docker` and `daemonless` (Linux namespaces); both pass `sandbox.contract`,
+and so does any other that a package offers. Whatever a command does inside, the host sees only an
+`ExecResult`; whatever goes wrong with the room itself is a `SandboxError` and never looks like a command's
+output.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class SandboxFileError(SandboxError, OSError):
     """A file in the sandbox could not be read or written."""
 
 
+class ImageError(SandboxError, LookupError):
+    """An image is not there and cannot be pulled or built; the message says why."""
+
+
 class PatchError(SandboxError, ValueError):
     """A patch does not apply; the message carries git's first complaint."""
 
@@ -42,7 +47,11 @@ class Status(enum.StrEnum):
     TIMED_OUT = "timed_out"
     """It was ended, with everything it had started, when its time was up."""
     KILLED = "killed"
-    """A signal ended it: its own, or a limit of the sandbox; `exit_code` is minus the signal's number."""
+    """A signal ended it; `exit_code` is minus the signal's number."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """The kernel ended it, or what it had started, because the sandbox's memory was used up."""
+    OUT_OF_DISK = "out_of_disk"
+    """It was ended because the sandbox had written too much (Docker; elsewhere writing fails inside)."""
     NOT_FOUND = "not_found"
     """The program does not exist in the sandbox."""
 
@@ -91,6 +100,8 @@ class Limits:
     """Bytes of a command's output that are kept."""
     seconds: float = 120.0
     """Time one command may take when the call does not say."""
+    cpus: float | None = None
+    """Cores it may use at one time; None for all (Docker; elsewhere processes share what there is)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,7 @@ class Root:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
+    system: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +150,28 @@ class Sandbox(Protocol):
         timeout: float | None = None,  # noqa: ASYNC109 (ends the processes inside, which a cancelled task cannot)
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        user: str = "agent",
         stdin: bytes = b"",
+        output: int | None = None,
     ) -> ExecResult:
         """Run a shell text (by `/bin/bash -c`) or an argument list and wait for its end.
 
         Every process it started, in the background too, has ended when this returns. A command that fails,
-        is killed or runs out of time is a result and no error.
+        is killed or runs out of time or memory is a result and no error.
 
         Args:
             command: shell text, or argv.
             timeout: seconds; `Limits.seconds` when None.
             env: added to the sandbox's environment.
             cwd: folder inside, `workdir` when None; relative paths count from `workdir`.
+            user: `agent`, or `root` (Docker: without capabilities, for what an image keeps to its root).
             stdin: what the command can read.
+            output: bytes of output that are kept; `Limits.output` when None.
 
         Raises:
             SandboxGoneError: the sandbox was closed or died.
-            SandboxError: the command could not be started for a reason outside of it.
+            SandboxError: the command could not be started for a reason outside of it: no such folder, no such
+                user, no command.
         """
 
     async def read(self, path: str) -> bytes:
@@ -169,6 +186,16 @@ class Sandbox(Protocol):
 
         Raises:
             SandboxFileError: it cannot be written there.
+        """
+
+    async def upload(self, source: Path, target: str) -> None:
+        """Copy a host's file, or a folder with all that is in it, to a path inside, owned by the agent.
+
+        Symlinks are copied as such; the host's owners are forgotten.
+
+        Raises:
+            SandboxFileError: the source cannot be read, is larger than 256 MiB, or the target cannot be
+            written.
         """
 
     async def apply_patch(self, patch: str) -> None:
@@ -193,6 +220,17 @@ class Sandbox(Protocol):
 
     async def fork(self) -> Sandbox:
         """Start another sandbox from the present state of this one's files."""
+
+    async def restore(self, snapshot: Snapshot) -> None:
+        """Bring all files back to a snapshot of this sandbox's host; what runs inside is ended.
+
+        Raises:
+            SandboxError: the snapshot is another host's, or the files did not come back as they were: then
+                this sandbox is closed, for no state of it could be trusted.
+        """
+
+    async def alive(self) -> bool:
+        """Whether a command could be run now; asks the sandbox and never raises."""
 
     async def close(self) -> None:
         """End all processes and forget all files; closing twice is harmless."""

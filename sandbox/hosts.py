@@ -24,7 +24,7 @@ def open_host(name: str = "auto") -> SandboxHost:
 
         return DaemonlessHost()
     if name == "docker":
-        from sandbox.docker import DockerHost
+        from sandbox.docker.host import DockerHost
 
         return DockerHost()
     if name == "auto":

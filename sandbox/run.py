@@ -10,6 +10,8 @@ from sandbox.base import ExecResult, Root, SandboxError
 
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 SHELL = "/bin/bash"
+AGENT = "agent"
+ROOT = "root"
 
 
 class Run(Protocol):
@@ -24,8 +26,9 @@ class Run(Protocol):
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        user: str = AGENT,
     ) -> ExecResult:
-        """Run it to its end."""
+        """Run it to its end; the other arguments are those of `Sandbox.exec`."""
 
 
 def to_argv(command: str | Sequence[str]) -> list[str]:
@@ -42,10 +45,12 @@ def to_argv(command: str | Sequence[str]) -> list[str]:
     return argv
 
 
-def to_environment(root: Root, home: str, extra: Mapping[str, str] | None) -> dict[str, str]:
+def to_environment(
+    root: Root, home: str, extra: Mapping[str, str] | None, image: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the whole environment of a command: nothing of the host's."""
     own = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": "agent", "TMPDIR": "/tmp"}  # noqa: S108
-    whole = own | dict(root.env) | dict(extra or {})
+    whole = own | dict(image or {}) | dict(root.env) | dict(extra or {})
     for name, value in whole.items():
         if not name or "=" in name or "\0" in name + value:
             raise SandboxError(f"{name!r} cannot be an environment variable")

@@ -15,11 +15,10 @@ from sandbox.daemonless.cgroups import ControlGroup
 from sandbox.daemonless.channel import Channel
 from sandbox.daemonless.command import GRACE
 from sandbox.daemonless.plan import Command, Plan, Report, pack, to_memory_file
-from sandbox.files import read_file, write_file
-from sandbox.gitdiff import apply_patch, working_diff
-from sandbox.inside import AGENT_HOME, GIT_DIR
+from sandbox.inside import AGENT_HOME
 from sandbox.output import Output
-from sandbox.run import absolute, to_argv, to_environment
+from sandbox.run import AGENT, absolute, to_environment
+from sandbox.verbs import CommandVerbs
 
 if TYPE_CHECKING:
     from sandbox.daemonless.host import DaemonlessHost
@@ -30,7 +29,7 @@ _LONGEST = 1e6
 _PIPE = 1 << 20
 
 
-class DaemonlessSandbox:
+class DaemonlessSandbox(CommandVerbs):
     """A sealed room made of namespaces; see `sandbox.base.Sandbox`."""
 
     def __init__(
@@ -42,8 +41,7 @@ class DaemonlessSandbox:
         group: ControlGroup | None,
         plan: Plan,
     ) -> None:
-        self.root = root
-        self.limits = limits
+        super().__init__(root, limits)
         self._host = host
         self._channel = channel
         self._group = group
@@ -51,43 +49,6 @@ class DaemonlessSandbox:
         self._frozen: tuple[str, ...] | None = tuple(plan.layers)
         """The layers that hold the present state; None once a command has run since."""
         self._closed = False
-
-    @property
-    def workdir(self) -> str:
-        """The repository's folder inside."""
-        return self.root.workdir
-
-    async def exec(
-        self,
-        command: str | Sequence[str],
-        *,
-        timeout: float | None = None,  # noqa: ASYNC109
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-        stdin: bytes = b"",
-    ) -> ExecResult:
-        """Run a command to its end; see `Sandbox.exec`."""
-        seconds = self.limits.seconds if timeout is None else timeout
-        output = self.limits.output
-        return await self._run(
-            to_argv(command), seconds=seconds, output=output, stdin=stdin, env=env, cwd=cwd
-        )
-
-    async def read(self, path: str) -> bytes:
-        """Return a file's bytes; see `Sandbox.read`."""
-        return await read_file(self._run, absolute(self.root, path))
-
-    async def write(self, path: str, data: bytes) -> None:
-        """Write a file; see `Sandbox.write`."""
-        await write_file(self._run, absolute(self.root, path), data)
-
-    async def apply_patch(self, patch: str) -> None:
-        """Apply a unified diff; see `Sandbox.apply_patch`."""
-        await apply_patch(self._run, GIT_DIR, patch)
-
-    async def diff(self) -> str:
-        """Return all changes against the base commit; see `Sandbox.diff`."""
-        return await working_diff(self._run, GIT_DIR, self.root.base_commit)
 
     async def snapshot(self) -> Snapshot:
         """Freeze the present state of all files; see `Sandbox.snapshot`."""
@@ -106,17 +67,40 @@ class DaemonlessSandbox:
         """Start another sandbox from the present state; see `Sandbox.fork`."""
         return await self._host.start(await self.snapshot(), self.limits, network=self._plan.network)
 
+    async def restore(self, snapshot: Snapshot) -> None:
+        """Bring all files back to a snapshot; see `Sandbox.restore`.
+
+        The room is left for a new one on the snapshot's own layers, which no guest can write.
+        """
+        self._check_open()
+        fresh = await self._host.start(snapshot, self.limits, network=self._plan.network)
+        old = (self._channel, self._group)
+        self.root, self._plan, self._frozen = fresh.root, fresh._plan, fresh._frozen
+        self._channel, self._group = fresh._channel, fresh._group
+        self._host.forget(fresh)
+        await asyncio.shield(_leave(*old))
+
+    async def alive(self) -> bool:
+        """Whether a command could be run now; see `Sandbox.alive`."""
+        if self._closed or not self._channel.alive:
+            return False
+        frozen = self._frozen
+        try:
+            return (await self.run(["true"], seconds=_OVERTIME, output=64)).ok
+        except SandboxError:
+            return False
+        finally:
+            self._frozen = frozen
+
     async def close(self) -> None:
         """End all processes and forget all files; closing twice is harmless."""
         if self._closed:
             return
         self._closed = True
-        await self._channel.close()
-        if self._group is not None:
-            await asyncio.to_thread(self._group.remove)
+        await _leave(self._channel, self._group)
         self._host.forget(self)
 
-    async def _run(
+    async def run(
         self,
         argv: Sequence[str],
         *,
@@ -125,9 +109,16 @@ class DaemonlessSandbox:
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        user: str = AGENT,
     ) -> ExecResult:
+        """Run an argument list to its end; there is one user, the agent."""
         self._check_open()
+        if user != AGENT:
+            raise SandboxError(
+                f"a daemonless sandbox has no user {user!r}, only {AGENT!r}; use --sandbox docker"
+            )
         self._frozen = None
+        kills = self._group.out_of_memory_kills() if self._group else 0
         began = time.monotonic()
         command = Command(
             argv=list(argv),
@@ -138,8 +129,12 @@ class DaemonlessSandbox:
         report = await self._watched(command, min(max(seconds, 0.0), _LONGEST), stdin, kept)
         if report.kind == "failed":
             raise SandboxError(f"the command could not be started: {report.message}")
+        status = Status(report.kind)
+        if self._group and not (status is Status.EXITED and report.code == 0):
+            exhausted = self._group.out_of_memory_kills() > kills
+            status = Status.OUT_OF_MEMORY if exhausted else status
         data, omitted = kept.take()
-        return ExecResult(Status(report.kind), report.code, data, omitted, time.monotonic() - began)
+        return ExecResult(status, report.code, data, omitted, time.monotonic() - began)
 
     async def _watched(self, command: Command, seconds: float, stdin: bytes, kept: Output) -> Report:
         """Run a command, taking its output as it comes."""
@@ -159,6 +154,12 @@ class DaemonlessSandbox:
     def _check_open(self) -> None:
         if self._closed or not self._channel.alive:
             raise SandboxGoneError("the sandbox is closed or has died; start another")
+
+
+async def _leave(channel: Channel, group: ControlGroup | None) -> None:
+    await channel.close()
+    if group is not None:
+        await asyncio.to_thread(group.remove)
 
 
 class _Pipe:

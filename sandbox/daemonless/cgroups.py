@@ -25,6 +25,18 @@ class ControlGroup:
         """Files that take a process into the groups when "0" is written to them."""
         return [str(folder / "cgroup.procs") for folder in self.folders]
 
+    def out_of_memory_kills(self) -> int:
+        """Return how often the kernel has ended a process of the group because its memory was used up."""
+        for folder in self.folders:
+            for name in ("memory.events", "memory.oom_control"):  # of v2 and of v1
+                try:
+                    words = (folder / name).read_text().split()
+                except OSError:
+                    continue
+                if "oom_kill" in words[:-1]:
+                    return int(words[words.index("oom_kill") + 1])
+        return 0
+
     def remove(self) -> None:
         """Remove the groups; their processes must have ended, which takes the kernel a moment to see."""
         for folder in self.folders:

@@ -33,12 +33,8 @@ async def test_arguments_arrive_as_they_are(box):
     assert done.output == "|".join([*words, ""]).encode("utf-8", "surrogateescape")
 
 
-async def test_arguments_that_are_no_text_arrive_or_are_refused(box, kind):
-    if kind == "docker":
-        with pytest.raises(SandboxError, match="UTF-8"):
-            await box.exec(["printf", "a\udcffb"])
-    else:
-        assert (await box.exec(["printf", "a\udcffb"])).output == b"a\xffb"
+async def test_arguments_that_are_no_text_arrive(box):
+    assert (await box.exec(["printf", "a\udcffb"])).output == b"a\xffb"
 
 
 async def test_a_null_in_an_argument_or_no_command_is_the_callers_mistake(box):
@@ -124,7 +120,7 @@ async def test_a_fork_bomb_is_contained(box, outside):
 async def test_a_memory_bomb_is_contained(box):
     done = await box.exec(["python3", "-c", "x = b'x' * (2 << 30); print(len(x))"])
     assert not done.ok
-    assert done.status in {Status.KILLED, Status.EXITED}
+    assert done.status is Status.OUT_OF_MEMORY
     assert (await box.exec(["python3", "-c", "print(len(b'x' * (64 << 20)))"])).ok
 
 

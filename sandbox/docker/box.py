@@ -1,0 +1,128 @@
+"""One Docker sandbox, as its users see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneError, Snapshot
+from sandbox.docker.command import Command
+from sandbox.docker.line import LineBrokenError
+from sandbox.docker.vessel import Vessel
+from sandbox.inside import AGENT_HOME
+from sandbox.run import AGENT, ROOT, absolute, to_environment
+from sandbox.verbs import CommandVerbs
+
+if TYPE_CHECKING:
+    from sandbox.docker.host import DockerHost
+
+_ALIVE = 10.0
+
+
+class DockerSandbox(CommandVerbs):
+    """A sealed room made of a container; see `sandbox.base.Sandbox`. Its commands run one after the other."""
+
+    def __init__(
+        self, host: DockerHost, vessel: Vessel, root: Root, limits: Limits, *, network: bool
+    ) -> None:
+        super().__init__(root, limits)
+        self._host = host
+        self._vessel = vessel
+        self._network = network
+        self._turn = asyncio.Lock()
+        self._frozen: Snapshot | None = None
+        """The snapshot that holds the present state; None once a command has run since."""
+        self._closed = False
+
+    @property
+    def container(self) -> str:
+        """The id of the container it lives in at present."""
+        return str(self._vessel.container.id)
+
+    async def snapshot(self) -> Snapshot:
+        """Freeze the present state of all files; see `Sandbox.snapshot`."""
+        self._check_open()
+        async with self._turn:
+            if self._frozen is None:
+                self._frozen = await self._host.freeze(self._vessel, self.root)
+            return self._frozen
+
+    async def fork(self) -> DockerSandbox:
+        """Start another sandbox from the present state; see `Sandbox.fork`."""
+        return await self._host.start(await self.snapshot(), self.limits, network=self._network)
+
+    async def restore(self, snapshot: Snapshot) -> None:
+        """Bring all files back to a snapshot; see `Sandbox.restore`.
+
+        The sandbox moves to another container, whose files have been compared with the snapshot's.
+        """
+        self._check_open()
+        async with self._turn:
+            fresh = await self._host.vessel_of(snapshot, self.limits, network=self._network)
+            old, self._vessel, self.root, self._frozen = self._vessel, fresh, snapshot.root, snapshot
+            await asyncio.shield(old.remove())
+
+    async def alive(self) -> bool:
+        """Whether a command could be run now; see `Sandbox.alive`."""
+        if self._closed:
+            return False
+        frozen = self._frozen
+        try:
+            return (await self.run(["true"], seconds=_ALIVE, output=64)).ok
+        except SandboxError:
+            return False
+        finally:
+            self._frozen = frozen
+
+    async def close(self) -> None:
+        """End all processes and forget all files; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._vessel.remove()
+        finally:
+            self._host.forget(self)
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        output: int,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: str = AGENT,
+    ) -> ExecResult:
+        """Run an argument list to its end."""
+        self._check_open()
+        if user not in {AGENT, ROOT} or (user == ROOT and self._vessel.shape.plain):
+            raise SandboxError(f"this sandbox has no user {user!r}")
+        whole = to_environment(self.root, AGENT_HOME, env, await self._host.image_environment(self.root))
+        async with self._turn:
+            self._check_open()
+            self._frozen = None
+            if self._vessel.line.broken:
+                await self._vessel.reconnect()
+            command = Command(
+                self._vessel,
+                argv,
+                env=whole,
+                cwd=absolute(self.root, cwd),
+                user=user,
+                stdin=stdin,
+                output=output,
+            )
+            try:
+                return await command.finish(seconds)
+            except LineBrokenError as error:
+                raise SandboxGoneError("the container is gone; start another sandbox") from error
+            except SandboxError:
+                self._check_open()
+                raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SandboxGoneError("the sandbox is closed; start another")

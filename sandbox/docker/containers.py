@@ -1,0 +1,213 @@
+"""How a container is sealed, labelled and started; everything here blocks and is called in threads."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sandbox.base import Limits, Root, SandboxError, SandboxGoneError
+from sandbox.inside import GIT_DIR
+from sandbox.owners import boot
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+GUEST = 1000
+OWNER, BOOT, EXPIRES = "mangabey.owner", "mangabey.boot", "mangabey.expires"
+_LIFETIME = 7 * 24 * 3600
+"""Seconds after which a container or image of ours may be swept by any machine; far beyond every budget."""
+_SUPERVISOR_CAPABILITIES = ("KILL", "SETGID", "SETPCAP", "SETUID")
+_OWN_PROCESSES = 8
+_SPOOL = "/run/mangabey"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What containers that can stand for each other share; `plain`: the supervisor runs as the guest."""
+
+    image: str
+    root: Root
+    limits: Limits
+    network: bool
+    plain: bool = False
+
+    def __hash__(self) -> int:
+        return hash((self.image, self.limits, self.network, self.plain))
+
+
+def labels(owner: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels by which a sweep knows what is ours and whose owner is dead."""
+    return {**more, OWNER: owner, BOOT: boot(), EXPIRES: str(int(time.time()) + _LIFETIME)}
+
+
+def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Container:
+    """Create a container, not yet started.
+
+    Raises:
+        SandboxError: the engine refuses.
+    """
+    from docker.errors import DockerException
+    from docker.types import LogConfig, Mount, Ulimit
+
+    limits, root = shape.limits, shape.root
+    user = f"{GUEST}:{GUEST}" if shape.plain else "0:0"
+    inputs = {**root.mounts, GIT_DIR: root.git_dir}
+    period = 100_000
+    try:
+        return engine.containers.create(
+            shape.image,
+            [
+                "-i",
+                "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+                "/bin/sh",
+                "-c",
+                supervisor(),
+                "supervisor",
+                "none" if shape.plain else str(GUEST),
+            ],
+            entrypoint=["env"],
+            init=True,
+            stdin_open=True,
+            user=user,
+            hostname="sandbox",
+            working_dir="/",
+            network_mode="bridge" if shape.network else "none",
+            cap_drop=["ALL"],
+            cap_add=[] if shape.plain else list(_SUPERVISOR_CAPABILITIES),
+            security_opt=["no-new-privileges"],
+            mem_limit=limits.memory,
+            memswap_limit=limits.memory,
+            pids_limit=limits.processes + _OWN_PROCESSES,
+            ulimits=[
+                Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="fsize", soft=limits.disk, hard=limits.disk),
+            ],
+            tmpfs={_SPOOL: f"mode=0755,uid={GUEST if shape.plain else 0},nosuid,nodev,noexec"},
+            labels=dict(marks),
+            log_config=LogConfig(type=LogConfig.types.NONE),
+            healthcheck={"test": ["NONE"]},
+            mounts=[
+                Mount(inside, str(host.resolve()), type="bind", read_only=True)
+                for inside, host in inputs.items()
+            ],
+            cpu_period=period,
+            cpu_quota=-1 if limits.cpus is None else max(1000, int(limits.cpus * period)),
+        )
+    except DockerException as error:
+        raise SandboxError(f"the container could not be made: {brief(error)}") from error
+
+
+def attach(container: Container) -> socket.socket:
+    """Attach to a container's supervisor.
+
+    Raises:
+        SandboxGoneError: the container is gone, or the engine is.
+    """
+    from docker.errors import DockerException
+
+    try:
+        held: Any = container.attach_socket(params={"stdin": 1, "stdout": 1, "stream": 1})
+    except (DockerException, OSError) as error:
+        raise SandboxGoneError(f"the container is gone ({brief(error)}); start another sandbox") from error
+    raw: socket.socket = getattr(held, "_sock", held)
+    if isinstance(raw, ssl.SSLSocket):
+        return raw
+    ours = raw.dup()
+    for part in (getattr(held, "_response", None), held, raw):  # the SDK closes none of them by itself
+        if part is not None:
+            part.close()
+    return ours
+
+
+def start(container: Container) -> None:
+    """Start a created container.
+
+    Raises:
+        SandboxError: the engine cannot.
+    """
+    from docker.errors import DockerException
+
+    try:
+        container.start()
+    except DockerException as error:
+        raise SandboxError(f"the container could not be started: {brief(error)}") from error
+
+
+def remove(container: Container) -> None:
+    """Remove a container and what it has written.
+
+    Raises:
+        SandboxError: the engine cannot.
+    """
+    from docker.errors import DockerException, NotFound
+
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        return
+    except (DockerException, OSError) as error:
+        if "already in progress" not in str(error):
+            raise SandboxError(f"the container stays behind: {brief(error)}") from error
+
+
+def state(container: Container) -> str:
+    """Return `running`, or in words what has become of a container."""
+    from docker.errors import DockerException, NotFound
+
+    try:
+        container.reload()
+    except NotFound:
+        return "removed"
+    except (DockerException, OSError) as error:
+        return f"out of reach: {brief(error)}"
+    found = container.attrs["State"]
+    if found.get("OOMKilled") and not found.get("Running"):
+        return "killed for want of memory"
+    if found["Status"] == "exited":
+        return f"ended with exit code {found['ExitCode']}"
+    return str(found["Status"])
+
+
+def commit(container: Container, marks: Mapping[str, str]) -> str:
+    """Make an image of a container's present files and return its id.
+
+    Raises:
+        SandboxGoneError: the container is gone.
+    """
+    from docker.errors import DockerException
+
+    changes = "\n".join(f'LABEL {name}="{value}"' for name, value in marks.items())
+    try:
+        return str(container.commit(changes=changes).id)
+    except (DockerException, OSError) as error:
+        raise SandboxGoneError(f"the container is gone ({brief(error)}); start another sandbox") from error
+
+
+def written(engine: DockerClient, container: Container) -> int:
+    """Return how many bytes a container has written to its files; 0 where the engine cannot say."""
+    from docker.errors import DockerException
+
+    try:
+        found = engine.api.containers(all=True, size=True, filters={"id": container.id})
+    except (DockerException, OSError):
+        return 0
+    return int(found[0].get("SizeRw") or 0) if found else 0
+
+
+@functools.cache
+def supervisor() -> str:
+    """Return the supervisor's program."""
+    return importlib.resources.files("sandbox.docker").joinpath("supervisor.sh").read_text()
+
+
+def brief(error: BaseException) -> str:
+    """Return an engine's complaint as one short line."""
+    text = getattr(error, "explanation", None) or str(error)
+    return " ".join(str(text).split())[:160]

@@ -1,0 +1,227 @@
+"""The maker of Docker sandboxes on one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sandbox.base import Limits, Root, SandboxError, SandboxUnavailableError, Snapshot
+from sandbox.docker import containers, delta
+from sandbox.docker.box import DockerSandbox
+from sandbox.docker.command import Command
+from sandbox.docker.containers import Shape
+from sandbox.docker.delta import Delta
+from sandbox.docker.images import environment_of, find_image
+from sandbox.docker.spares import Spares
+from sandbox.docker.sweep import sweep
+from sandbox.docker.tree import put_tree
+from sandbox.docker.vessel import Engine, NotSealedError, Vessel, launch
+from sandbox.owners import new_name
+from sandbox.run import AGENT
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_THREADS = 16
+_STARTS = 8
+"""Containers that are started at one time: more only wait for each other in the engine."""
+_LONG_ENOUGH = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Frozen:
+    """A snapshot: an image, and what has changed since."""
+
+    image: str
+    delta: Delta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """An image with a root's tree in place; `plain`: it has no program to seal the supervisor off."""
+
+    image: str
+    plain: bool
+
+
+class DockerHost:
+    """Makes sandboxes of containers; needs an engine that answers at DOCKER_HOST or the usual socket.
+
+    Args:
+        marks: labels of every container and image, such as the run and the issue they are for.
+    """
+
+    name = "docker"
+
+    def __init__(self, marks: Mapping[str, str] | None = None) -> None:
+        self._marks = containers.labels(new_name(), marks or {})
+        self._lock = asyncio.Lock()
+        self._starts = asyncio.Semaphore(_STARTS)
+        self._engine: Engine | None = None
+        self._templates: list[tuple[Root, asyncio.Future[_Template]]] = []
+        self._environments: dict[str, Mapping[str, str]] = {}
+        self._snapshots: dict[str, _Frozen] = {}
+        self._images: list[str] = []
+        self._open: set[DockerSandbox] = set()
+        self._spares = Spares(self._launch)
+        self._closed = False
+
+    async def start(
+        self, origin: Root | Snapshot, limits: Limits | None = None, *, network: bool = False
+    ) -> DockerSandbox:
+        """Start a sandbox; see `SandboxHost.start`. The root must name an image."""
+        limits = limits or Limits()
+        root = origin if isinstance(origin, Root) else origin.root
+        vessel = await self.vessel_of(origin, limits, network=network)
+        box = DockerSandbox(self, vessel, root, limits, network=network)
+        self._open.add(box)
+        return box
+
+    async def vessel_of(self, origin: Root | Snapshot, limits: Limits, *, network: bool) -> Vessel:
+        """Return a running container with the files of a root or snapshot, a spare where there is one.
+
+        Raises:
+            SandboxError: it cannot be started, or its files are not those of the snapshot.
+        """
+        await self._ready()
+        root = origin if isinstance(origin, Root) else origin.root
+        template = await self._template(root)
+        frozen = _Frozen(template.image) if isinstance(origin, Root) else self._frozen(origin)
+        shape = Shape(frozen.image, root, limits, network, template.plain)
+        vessel = await self._spares.take(shape) or await self._launch(shape)
+        try:
+            if frozen.delta is not None:
+                await self._carry(vessel, frozen.delta)
+        except BaseException:
+            await asyncio.shield(vessel.remove())
+            raise
+        return vessel
+
+    async def freeze(self, vessel: Vessel, root: Root) -> Snapshot:
+        """Return a snapshot of a container in which nothing runs: its changes, or an image of many."""
+        found = await vessel.engine.ask(delta.take, vessel.container)
+        if found is None:
+            image = await vessel.engine.ask(containers.commit, vessel.container, self._marks)
+            self._images.append(image)
+            frozen = _Frozen(image)
+        else:
+            frozen = _Frozen(vessel.shape.image, found)
+        token = secrets.token_hex(8)
+        self._snapshots[token] = frozen
+        return Snapshot(root, token)
+
+    async def image_environment(self, root: Root) -> Mapping[str, str]:
+        """Return the environment that a root's image asks for."""
+        assert root.image is not None
+        return self._environments.get(root.image, {})
+
+    async def close(self) -> None:
+        """Close every sandbox still open and drop every snapshot."""
+        self._closed = True
+        await self._spares.close()
+        await asyncio.gather(*(box.close() for box in list(self._open)), return_exceptions=True)
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.ask(_drop, engine.client, list(self._images))
+            engine.close()
+
+    def forget(self, box: DockerSandbox) -> None:
+        """Note that a sandbox has been closed."""
+        self._open.discard(box)
+
+    def _frozen(self, snapshot: Snapshot) -> _Frozen:
+        if snapshot.token not in self._snapshots:
+            raise SandboxError("the snapshot belongs to another sandbox host; start from its root instead")
+        return self._snapshots[snapshot.token]
+
+    async def _ready(self) -> Engine:
+        if self._closed:
+            raise SandboxError("the sandbox host is closed; open another")
+        async with self._lock:
+            if self._engine is None:
+                engine = Engine(await asyncio.to_thread(_connect), _THREADS)
+                await engine.ask(sweep, engine.client)
+                self._engine = engine
+            return self._engine
+
+    async def _launch(self, shape: Shape) -> Vessel:
+        async with self._starts:
+            return await launch(await self._ready(), shape, self._marks)
+
+    async def _template(self, root: Root) -> _Template:
+        """Return the image with a root's tree, made once however many ask for it."""
+        for known, making in self._templates:
+            if known == root:
+                return await asyncio.shield(making)
+        making = asyncio.ensure_future(self._make_template(root))
+        entry = (root, making)
+        self._templates.append(entry)
+        try:
+            return await asyncio.shield(making)
+        except SandboxError:
+            if entry in self._templates:
+                self._templates.remove(entry)  # the next start tries again
+            raise
+
+    async def _make_template(self, root: Root) -> _Template:
+        engine = await self._ready()
+        if root.image is None:
+            raise SandboxError(
+                "a Docker sandbox needs an image; name one with --image, for example python:3.11"
+            )
+        image = await engine.ask(find_image, engine.client, root.image)
+        self._environments[root.image] = await engine.ask(environment_of, engine.client, image)
+        shape = Shape(image, root, Limits(), network=False)
+        try:
+            vessel = await self._launch(shape)
+        except NotSealedError:
+            vessel = await self._launch(replace(shape, plain=True))
+        try:
+            await engine.ask(put_tree, vessel.container, root)
+            made = await engine.ask(containers.commit, vessel.container, self._marks)
+        finally:
+            await asyncio.shield(vessel.remove())
+        self._images.append(made)
+        return _Template(made, vessel.shape.plain)
+
+    async def _carry(self, vessel: Vessel, changes: Delta) -> None:
+        """Bring a delta into a fresh container, and see that both have changed the same."""
+        await vessel.engine.ask(delta.put, vessel.container, changes)
+        script = delta.script(changes)
+        if script:
+            argv = ["/bin/sh", "-c", script]
+            command = Command(vessel, argv, env={}, cwd="/", user=AGENT, stdin=b"", output=4096)
+            done = await command.finish(_LONG_ENOUGH)
+            if not done.ok:
+                raise SandboxError(f"the files did not come back as they were: {done.text.strip()[:200]}")
+        found = await vessel.engine.ask(delta.changes_of, vessel.container)
+        if found != changes.changes:
+            odd = sorted(found ^ changes.changes)[0]
+            raise SandboxError(f"the files did not come back as they were: {shlex.quote(odd.path)} differs")
+
+
+def _connect() -> DockerClient:
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        return docker.from_env(timeout=120, max_pool_size=2 * _THREADS)
+    except DockerException as error:
+        raise SandboxUnavailableError(
+            f"no Docker engine answers ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
+            "--sandbox daemonless"
+        ) from error
+
+
+def _drop(engine: DockerClient, images: list[str]) -> None:
+    from docker.errors import DockerException
+
+    for image in reversed(images):
+        try:
+            engine.images.remove(image, force=True)
+        except DockerException:
+            continue  # in use elsewhere; the next start's sweep takes it

@@ -1,0 +1,132 @@
+"""A running container with the line to its supervisor; a sandbox can leave one for another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from sandbox.base import SandboxError, SandboxGoneError
+from sandbox.docker import containers
+from sandbox.docker.containers import Shape
+from sandbox.docker.line import Line, LineBrokenError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PATIENCE = 60.0
+"""Seconds from the start of a container to its supervisor's greeting."""
+
+
+class NotSealedError(SandboxError):
+    """The image has no program by which the supervisor could seal the guest off; it must run as the guest."""
+
+
+class Engine:
+    """The engine's client, asked in threads of our own, so many at a time and no more."""
+
+    def __init__(self, client: DockerClient, threads: int) -> None:
+        self.client = client
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="docker")
+
+    async def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a blocking call in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: call(*args, **kwargs))
+
+    def close(self) -> None:
+        """Let the threads and connections go."""
+        self._pool.shutdown(wait=False)
+        self.client.close()
+
+
+@dataclass
+class Vessel:
+    """A container that runs, what it is made to, and the line to its supervisor."""
+
+    engine: Engine
+    container: Container
+    shape: Shape
+    line: Line
+    kills: int = 0
+    """How often its processes have been ended for want of memory so far."""
+    removed: bool = False
+
+    async def reconnect(self) -> None:
+        """Attach anew after the line broke.
+
+        Raises:
+            SandboxGoneError: the container does not run any more.
+        """
+        await self.line.close()
+        found = await self.engine.ask(containers.state, self.container)
+        if found != "running" or self.removed:
+            raise SandboxGoneError(f"the container is {found}; start another sandbox")
+        self.line = await Line.open(await self.engine.ask(containers.attach, self.container))
+        if self.removed:
+            await self.line.close()
+            raise SandboxGoneError("the container is removed; start another sandbox")
+
+    async def remove(self) -> None:
+        """End the container and forget its files."""
+        self.removed = True
+        await self.line.close()
+        await self.engine.ask(containers.remove, self.container)
+
+
+async def launch(engine: Engine, shape: Shape, marks: Mapping[str, str]) -> Vessel:
+    """Start a container and wait for its supervisor; cancelled, it leaves none behind.
+
+    Raises:
+        NotSealedError: the supervisor cannot seal the guest off; start the shape's plain form.
+        SandboxError: the engine refuses, or the image has no shell that works.
+    """
+    launching = asyncio.ensure_future(_launch(engine, shape, marks))
+    try:
+        return await asyncio.shield(launching)
+    except asyncio.CancelledError:
+        await asyncio.shield(_undo(launching))
+        raise
+
+
+async def _undo(launching: asyncio.Future[Vessel]) -> None:
+    """Let a start that is under way come to its end, which a thread cannot be kept from, and take it back."""
+    with suppress(SandboxError):
+        vessel = await launching
+        await vessel.remove()
+
+
+async def _launch(engine: Engine, shape: Shape, marks: Mapping[str, str]) -> Vessel:
+    container = await engine.ask(containers.create, engine.client, shape, marks)
+    try:
+        line = await Line.open(await engine.ask(containers.attach, container))
+    except BaseException:
+        await asyncio.shield(engine.ask(containers.remove, container))
+        raise
+    vessel = Vessel(engine, container, shape, line)
+    try:
+        await _greeted(vessel)
+    except BaseException:
+        await asyncio.shield(vessel.remove())
+        raise
+    return vessel
+
+
+async def _greeted(vessel: Vessel) -> None:
+    image = vessel.shape.root.image
+    try:
+        await vessel.engine.ask(containers.start, vessel.container)
+        async with asyncio.timeout(_PATIENCE):
+            mode = await vessel.line.greeting()
+    except (LineBrokenError, TimeoutError) as error:
+        found = await vessel.engine.ask(containers.state, vessel.container)
+        raise SandboxError(f"the supervisor does not run in {image}: the container is {found}") from error
+    if mode == "unsealed":
+        raise NotSealedError(f"{image} has no setpriv, by which the supervisor could seal itself off")
