@@ -31,8 +31,8 @@ class Arguments(BaseModel):
 class BashArguments(Arguments):
     """Run shell text with bash in the repository's folder.
 
-    Returns stdout and stderr interleaved, then `[exit code N]`. Each call is a new shell: `cd`, `export`
-    and background processes end with it, files stay. No network. Long output loses its middle: filter it.
+    Returns stdout and stderr interleaved, then `[exit code N]`. `cd`, `export` and files last to the next
+    call; background processes end with theirs. No network. Long output loses its middle: filter it.
     """
 
     tool = "bash"

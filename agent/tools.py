@@ -15,13 +15,10 @@ from agent.trajectory import Observation
 from agent.view_tool import view
 from agent.write_test_tool import write_test
 from sandbox.base import ExecResult, Sandbox, SandboxError, SandboxGoneError, Status
+from sandbox.session import Session
 
 OBSERVATION = 16_000
 """Characters of a command's output that a model sees."""
-
-LONGEST_ARGUMENT = 100_000
-"""Bytes of a shell text that is given as an argument; the kernel's bound is 128 KiB."""
-SCRIPT = "/tmp/.command"  # noqa: S108 (inside the sandbox, where /tmp is private)
 
 
 class Toolbox:
@@ -33,6 +30,7 @@ class Toolbox:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._session = Session(sandbox)
         self.written_tests: list[str] = []
 
     async def perform(self, call: ToolCall, *, seconds: float) -> Observation:
@@ -59,8 +57,7 @@ class Toolbox:
     async def _run(self, arguments: shapes.Arguments, seconds: float) -> tuple[str, str]:
         match arguments:
             case shapes.BashArguments(command=command, timeout=timeout):
-                words = await self._shell(command)
-                result = await self._sandbox.exec(words, timeout=max(1.0, min(timeout, seconds)))
+                result = await self._session.run(command, timeout=max(1.0, min(timeout, seconds)))
                 return render_result(result), "timed_out" if result.status is Status.TIMED_OUT else "ok"
             case shapes.ViewArguments(path=path, start=start, end=end):
                 return await view(self._sandbox, path, start, end), "ok"
@@ -76,14 +73,6 @@ class Toolbox:
                 return "Submitted.", "ok"
             case _:
                 return "Ended.", "ok"
-
-    async def _shell(self, command: str) -> str | list[str]:
-        """Return what runs a shell text; one that is too long for an argument goes through a file."""
-        script = command.encode("utf-8", "surrogateescape")
-        if len(script) <= LONGEST_ARGUMENT:
-            return command
-        await self._sandbox.write(SCRIPT, script)
-        return ["/bin/bash", SCRIPT]
 
     async def _write_test(self, path: str, content: str) -> str:
         answer = await write_test(self._sandbox, path, content, self.written_tests)
@@ -105,6 +94,10 @@ def _ending(result: ExecResult) -> str:
     match result.status:
         case Status.TIMED_OUT:
             return f"[timed out after {result.seconds:.0f} s; all its processes were ended]"
+        case Status.OUT_OF_MEMORY:
+            return "[ended: the sandbox's memory was used up]\n" + f"[exit code {result.exit_code}]"
+        case Status.OUT_OF_DISK:
+            return "[ended: it had written more than the sandbox may; remove what is not needed]"
         case Status.KILLED:
             number = abs(result.exit_code)
             name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

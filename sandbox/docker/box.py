@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneError, Snapshot
 from sandbox.docker.command import Command
+from sandbox.docker.delta import CannotCarryError
 from sandbox.docker.line import LineBrokenError
 from sandbox.docker.vessel import Vessel
 from sandbox.inside import AGENT_HOME
@@ -50,7 +51,13 @@ class DockerSandbox(CommandVerbs):
 
     async def fork(self) -> DockerSandbox:
         """Start another sandbox from the present state; see `Sandbox.fork`."""
-        return await self._host.start(await self.snapshot(), self.limits, network=self._network)
+        snapshot = await self.snapshot()
+        try:
+            return await self._host.start(snapshot, self.limits, network=self._network)
+        except CannotCarryError:
+            async with self._turn:
+                snapshot = self._frozen = await self._host.freeze_whole(self._vessel, self.root)
+            return await self._host.start(snapshot, self.limits, network=self._network)
 
     async def restore(self, snapshot: Snapshot) -> None:
         """Bring all files back to a snapshot; see `Sandbox.restore`.
@@ -61,7 +68,7 @@ class DockerSandbox(CommandVerbs):
         async with self._turn:
             fresh = await self._host.vessel_of(snapshot, self.limits, network=self._network)
             old, self._vessel, self.root, self._frozen = self._vessel, fresh, snapshot.root, snapshot
-            await asyncio.shield(old.remove())
+            self._host.discard(old)
 
     async def alive(self) -> bool:
         """Whether a command could be run now; see `Sandbox.alive`."""
@@ -104,6 +111,7 @@ class DockerSandbox(CommandVerbs):
         async with self._turn:
             self._check_open()
             self._frozen = None
+            self._vessel.by_root = self._vessel.by_root or user == ROOT
             if self._vessel.line.broken:
                 await self._vessel.reconnect()
             command = Command(

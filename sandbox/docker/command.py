@@ -14,6 +14,7 @@ from sandbox.docker.line import Answer, LineBrokenError
 from sandbox.docker.order import NO_FOLDER, NO_PROGRAM, run_order, said
 from sandbox.docker.vessel import Vessel
 from sandbox.output import Output
+from sandbox.run import AGENT, PATH, Run
 
 _GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL when the time is up."""
@@ -116,8 +117,10 @@ class Command:
         """End everything that runs; output that is still on its way is kept."""
         try:
             async with asyncio.timeout(_ENDING):
-                while (answer := await self._kill_once()).left:
+                answer = await self._kill_once()
+                while answer.left:  # the kernel takes its time
                     await asyncio.sleep(0.01)
+                    answer = await self._kill_once()
         except TimeoutError:
             found = await self._vessel.engine.ask(containers.state, self._vessel.container)
             raise SandboxGoneError(
@@ -160,6 +163,26 @@ class Command:
             if used > vessel.shape.limits.disk and used > last > 0:
                 return
             last = used or last
+
+
+def guest_run(vessel: Vessel) -> Run:
+    """Return what runs commands of our own as the guest, with nothing of a task's environment."""
+
+    async def run(
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        output: int,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: str = AGENT,
+    ) -> ExecResult:
+        whole = {"PATH": PATH, "LC_ALL": "C", **(env or {})}
+        command = Command(vessel, argv, env=whole, cwd=cwd or "/", user=user, stdin=stdin, output=output)
+        return await command.finish(seconds)
+
+    return run
 
 
 def _code(code: int) -> int:

@@ -1,150 +1,139 @@
-"""What a sandbox has changed since its image, carried to another container of that image.
+"""What the guest has changed since its container's image, carried to another container of that image.
 
-A fork that made an image of every change would pay the engine for a layer and for a start. Most changes are
-a handful of
-files: they travel as one archive. What is carried is checked afterwards: both containers must have changed
-the same paths.
+A fork that made an image of every change would pay the engine for a layer, which some engines find by
+comparing all files. Most changes are a handful of files: commands of the guest's own find them, by the time
+of their last change, which no guest can set, and pack and unpack them. Afterwards both containers must show
+the same.
 """
 
 from __future__ import annotations
 
-import io
-import posixpath
 import shlex
-import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
 
-from sandbox.base import SandboxGoneError
-from sandbox.docker.containers import brief
+from sandbox.base import ExecResult, SandboxError
+from sandbox.docker.containers import GUEST
+from sandbox.run import Run
 
-if TYPE_CHECKING:
-    from docker.models.containers import Container
+LARGEST = 64 << 20
+"""Bytes; past that an image is cheaper."""
+_SECONDS = 120.0
+_LISTING = 16 << 20
+_BORN = "/.dockerenv"
+"""A file as old as the container: what has changed since is newer."""
 
-MODIFIED, ADDED, DELETED = 0, 1, 2
-_MOST_CHANGES = 2000
-_MOST_ARCHIVES = 24
-"""Each is one question to the engine; past that an image is cheaper."""
-_MOST_BYTES = 32 << 20
-_OURS = ("/run", "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/opt/mangabey")
+_WRITABLE = (
+    "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print0"
+    " 2> /dev/null"
+)
+_NAMES = " -mindepth 1 -maxdepth 1 -printf 'N%p\\0'"
+_CHANGED = (
+    "exec 2> /dev/null; find {roots} -xdev -cnewer " + _BORN + " -printf 'M%U %y %m %l\\n%p\\0' -type d"
+    " -exec find {{}}" + _NAMES + " \\;"
+)
 
 
-class Change(NamedTuple):
-    """One path that differs from the image."""
+class CannotCarryError(SandboxError):
+    """The changes cannot be carried as they are; an image of the container can."""
 
-    path: str
-    kind: int
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What has changed.
+
+    Attributes:
+        changed: owner, kind, mode and link of each path, but of folders that are not the guest's.
+        folders: the changed folders that are not the guest's, such as /tmp.
+        names: what is in the changed folders.
+    """
+
+    changed: frozenset[tuple[str, str]]
+    folders: frozenset[str]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Changes that can be carried: an archive of new and changed files, and what is gone."""
+    """Changes that can be carried."""
 
     archive: bytes
-    removed: tuple[str, ...]
-    changes: frozenset[Change]
+    listing: Listing
 
 
-def changes_of(container: Container) -> frozenset[Change]:
-    """Return the paths that differ from a container's image, the engine's own left out.
-
-    Raises:
-        SandboxGoneError: the container is gone.
-    """
-    from docker.errors import DockerException
-
-    try:
-        found = container.diff() or []
-    except (DockerException, OSError) as error:
-        raise SandboxGoneError(f"the container is gone ({brief(error)}); start another sandbox") from error
-    every = (Change(str(one["Path"]), int(one["Kind"])) for one in found)
-    return frozenset(one for one in every if not one.path.startswith(_OURS))
+async def writable_roots(run: Run) -> tuple[str, ...]:
+    """Return the uppermost places that the guest can write; empty where that cannot be found out."""
+    done = await run(["/bin/sh", "-c", _WRITABLE], seconds=_SECONDS, output=_LISTING)
+    places = sorted(_texts(done))
+    roots: list[str] = []
+    for place in places:
+        if not roots or not (place == roots[-1] or place.startswith(f"{roots[-1]}/")):
+            roots.append(place)
+    return tuple(roots) if not done.omitted else ()
 
 
-def take(container: Container) -> Delta | None:
-    """Return the changes of a container in which nothing runs; None where they are too many to be carried.
+async def take(run: Run, roots: Sequence[str]) -> Delta:
+    """Return what the guest has changed below some places.
 
     Raises:
-        SandboxGoneError: the container is gone.
+        CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
-    changes = changes_of(container)
-    if len(changes) > _MOST_CHANGES:
-        return None
-    kept = {one.path: one.kind for one in changes}
-    roots = [path for path, kind in kept.items() if kind != DELETED and not _below_added(path, kept)]
-    whole = [path for path in roots if kept[path] == ADDED]
-    modified = [path for path in roots if kept[path] == MODIFIED]
-    parents = {posixpath.dirname(path) for path in kept}
-    files = sorted({*whole, *(path for path in modified if path not in parents)})
-    if len(files) > _MOST_ARCHIVES:
-        return None
-    archive = _archive(container, files)
-    if archive is None:
-        return None
-    removed = sorted(path for path, kind in kept.items() if kind == DELETED)
-    return Delta(archive, tuple(removed), changes)
-
-
-def put(container: Container, delta: Delta) -> None:
-    """Unpack changed files into another container.
-
-    Raises:
-        SandboxGoneError: the container is gone.
-    """
-    from docker.errors import DockerException
-
-    if not delta.archive:
-        return
-    try:
-        container.put_archive("/", delta.archive)
-    except (DockerException, OSError) as error:
-        raise SandboxGoneError(f"the container is gone ({brief(error)}); start another sandbox") from error
-
-
-def script(delta: Delta) -> str:
-    """Return a shell text by which the guest removes what is gone; empty where nothing is."""
-    gone = " ".join(shlex.quote(path) for path in delta.removed)
-    return f"rm -rf -- {gone}" if gone else ""
-
-
-def _below_added(path: str, kept: dict[str, int]) -> bool:
-    above = posixpath.dirname(path)
-    while above != "/":
-        if kept.get(above) == ADDED:
-            return True
-        above = posixpath.dirname(above)
-    return False
-
-
-def _archive(container: Container, paths: Sequence[str]) -> bytes | None:
-    """Return one archive of some files and folders, under their full paths; None where it grows too large."""
-    from docker.errors import DockerException
-
+    listing = await _listing(run, roots)
+    paths = sorted(path for path, _ in listing.changed)
     if not paths:
-        return b""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as whole:
-        for path in paths:
-            try:
-                stream, _ = container.get_archive(path)
-                piece = io.BytesIO()
-                for data in stream:
-                    piece.write(data)
-                    if packed.tell() + piece.tell() > _MOST_BYTES:
-                        return None
-            except (DockerException, OSError) as error:
-                raise SandboxGoneError(f"the files cannot be read: {brief(error)}") from error
-            piece.seek(0)
-            _append(whole, piece, posixpath.dirname(path))
-    return packed.getvalue()
+        return Delta(b"", listing)
+    names = "".join(f"{path[1:]}\0" for path in paths).encode("utf-8", "surrogateescape")
+    pack = "cd / && exec tar -c -f - --no-recursion --null -T -"
+    done = await run(["/bin/sh", "-c", pack], seconds=_SECONDS, output=LARGEST, stdin=names)
+    if not done.ok or done.omitted:
+        raise CannotCarryError("the changes are too large, or cannot be read")
+    return Delta(done.output, listing)
 
 
-def _append(whole: tarfile.TarFile, piece: io.BytesIO, above: str) -> None:
-    with tarfile.open(fileobj=piece) as part:
-        for member in part:
-            member.name = f"{above}/{member.name}".lstrip("/")
-            if member.islnk():
-                member.linkname = f"{above}/{member.linkname}".lstrip("/")
-            member.pax_headers = {key: value for key, value in member.pax_headers.items() if key != "path"}
-            whole.addfile(member, part.extractfile(member) if member.isreg() else None)
+async def put(run: Run, roots: Sequence[str], delta: Delta) -> None:
+    """Make a fresh container of the same image show the same changes.
+
+    Raises:
+        CannotCarryError: it does not.
+    """
+    if delta.archive:
+        unpack = "cd / && exec tar -x -p -f - > /dev/null"
+        done = await run(["/bin/sh", "-c", unpack], seconds=_SECONDS, output=4096, stdin=delta.archive)
+        if not done.ok:
+            raise CannotCarryError(f"the files did not come back: {done.text.strip()[:200]}")
+    found = await _listing(run, roots, delta.listing.folders)
+    if surplus := sorted(found.names - delta.listing.names):
+        gone = "".join(f"{path}\0" for path in surplus).encode("utf-8", "surrogateescape")
+        await run(["xargs", "-0", "rm", "-rf", "--"], seconds=_SECONDS, output=4096, stdin=gone)
+        found = await _listing(run, roots, delta.listing.folders)
+    missing = delta.listing.names ^ found.names or {path for path, _ in delta.listing.changed - found.changed}
+    if missing:
+        raise CannotCarryError(
+            f"the files did not come back as they were: {shlex.quote(min(missing))} differs"
+        )
+
+
+async def _listing(run: Run, roots: Sequence[str], folders: Iterable[str] = ()) -> Listing:
+    """List what has changed below some places, and the names in some folders, changed or not."""
+    script = _CHANGED.format(roots=" ".join(map(shlex.quote, roots)))
+    if others := " ".join(map(shlex.quote, sorted(folders))):
+        script += f" && find {others}{_NAMES}"
+    done = await run(["/bin/sh", "-c", script], seconds=_SECONDS, output=_LISTING)
+    if not done.ok or done.omitted:
+        raise CannotCarryError("the changes cannot be listed")
+    changed, foreign, names = set(), set(), set()
+    for text in _texts(done):
+        if text.startswith("N"):
+            names.add(text[1:])
+            continue
+        facts, _, path = text[1:].partition("\n")
+        owner, kind = facts.split(" ", 2)[:2]
+        if kind == "d" and owner != str(GUEST):
+            foreign.add(path)
+        else:
+            changed.add((path, facts))
+    return Listing(frozenset(changed), frozenset(foreign), frozenset(names))
+
+
+def _texts(done: ExecResult) -> list[str]:
+    return [text for text in done.output.decode("utf-8", "surrogateescape").split("\0") if text]

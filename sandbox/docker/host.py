@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sandbox.base import Limits, Root, SandboxError, SandboxUnavailableError, Snapshot
 from sandbox.docker import containers, delta
 from sandbox.docker.box import DockerSandbox
-from sandbox.docker.command import Command
+from sandbox.docker.command import guest_run
 from sandbox.docker.containers import Shape
 from sandbox.docker.delta import Delta
 from sandbox.docker.images import environment_of, find_image
@@ -21,7 +21,6 @@ from sandbox.docker.sweep import sweep
 from sandbox.docker.tree import put_tree
 from sandbox.docker.vessel import Engine, NotSealedError, Vessel, launch
 from sandbox.owners import new_name
-from sandbox.run import AGENT
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 _THREADS = 16
 _STARTS = 8
 """Containers that are started at one time: more only wait for each other in the engine."""
-_LONG_ENOUGH = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +40,14 @@ class _Frozen:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """An image with a root's tree in place; `plain`: it has no program to seal the supervisor off."""
+    """An image with a root's tree in place.
+
+    `plain`: it has no program to seal the supervisor off. `roots`: what the guest can write in it.
+    """
 
     image: str
     plain: bool
+    roots: tuple[str, ...]
 
 
 class DockerHost:
@@ -67,6 +69,7 @@ class DockerHost:
         self._snapshots: dict[str, _Frozen] = {}
         self._images: list[str] = []
         self._open: set[DockerSandbox] = set()
+        self._discarding: set[asyncio.Future[None]] = set()
         self._spares = Spares(self._launch)
         self._closed = False
 
@@ -95,7 +98,7 @@ class DockerHost:
         vessel = await self._spares.take(shape) or await self._launch(shape)
         try:
             if frozen.delta is not None:
-                await self._carry(vessel, frozen.delta)
+                await delta.put(guest_run(vessel), template.roots, frozen.delta)
         except BaseException:
             await asyncio.shield(vessel.remove())
             raise
@@ -103,16 +106,16 @@ class DockerHost:
 
     async def freeze(self, vessel: Vessel, root: Root) -> Snapshot:
         """Return a snapshot of a container in which nothing runs: its changes, or an image of many."""
-        found = await vessel.engine.ask(delta.take, vessel.container)
-        if found is None:
-            image = await vessel.engine.ask(containers.commit, vessel.container, self._marks)
-            self._images.append(image)
-            frozen = _Frozen(image)
-        else:
-            frozen = _Frozen(vessel.shape.image, found)
-        token = secrets.token_hex(8)
-        self._snapshots[token] = frozen
-        return Snapshot(root, token)
+        template = await self._template(root)
+        frozen = None
+        if template.roots and not vessel.by_root:
+            with suppress(delta.CannotCarryError):
+                frozen = _Frozen(vessel.shape.image, await delta.take(guest_run(vessel), template.roots))
+        return self._keep(root, frozen or await self._commit(vessel))
+
+    async def freeze_whole(self, vessel: Vessel, root: Root) -> Snapshot:
+        """Return a snapshot that is an image, whatever has changed."""
+        return self._keep(root, await self._commit(vessel))
 
     async def image_environment(self, root: Root) -> Mapping[str, str]:
         """Return the environment that a root's image asks for."""
@@ -123,15 +126,33 @@ class DockerHost:
         """Close every sandbox still open and drop every snapshot."""
         self._closed = True
         await self._spares.close()
-        await asyncio.gather(*(box.close() for box in list(self._open)), return_exceptions=True)
+        await asyncio.gather(
+            *(box.close() for box in list(self._open)), *self._discarding, return_exceptions=True
+        )
         engine, self._engine = self._engine, None
         if engine is not None:
             await engine.ask(_drop, engine.client, list(self._images))
             engine.close()
 
+    def discard(self, vessel: Vessel) -> None:
+        """Remove a container that nobody uses any more, while others go on."""
+        task = asyncio.ensure_future(vessel.remove())
+        self._discarding.add(task)
+        task.add_done_callback(self._discarding.discard)
+
     def forget(self, box: DockerSandbox) -> None:
         """Note that a sandbox has been closed."""
         self._open.discard(box)
+
+    async def _commit(self, vessel: Vessel) -> _Frozen:
+        image = await vessel.engine.ask(containers.commit, vessel.container, self._marks)
+        self._images.append(image)
+        return _Frozen(image)
+
+    def _keep(self, root: Root, frozen: _Frozen) -> Snapshot:
+        token = secrets.token_hex(8)
+        self._snapshots[token] = frozen
+        return Snapshot(root, token)
 
     def _frozen(self, snapshot: Snapshot) -> _Frozen:
         if snapshot.token not in self._snapshots:
@@ -182,26 +203,12 @@ class DockerHost:
             vessel = await self._launch(replace(shape, plain=True))
         try:
             await engine.ask(put_tree, vessel.container, root)
+            roots = await delta.writable_roots(guest_run(vessel))
             made = await engine.ask(containers.commit, vessel.container, self._marks)
         finally:
             await asyncio.shield(vessel.remove())
         self._images.append(made)
-        return _Template(made, vessel.shape.plain)
-
-    async def _carry(self, vessel: Vessel, changes: Delta) -> None:
-        """Bring a delta into a fresh container, and see that both have changed the same."""
-        await vessel.engine.ask(delta.put, vessel.container, changes)
-        script = delta.script(changes)
-        if script:
-            argv = ["/bin/sh", "-c", script]
-            command = Command(vessel, argv, env={}, cwd="/", user=AGENT, stdin=b"", output=4096)
-            done = await command.finish(_LONG_ENOUGH)
-            if not done.ok:
-                raise SandboxError(f"the files did not come back as they were: {done.text.strip()[:200]}")
-        found = await vessel.engine.ask(delta.changes_of, vessel.container)
-        if found != changes.changes:
-            odd = sorted(found ^ changes.changes)[0]
-            raise SandboxError(f"the files did not come back as they were: {shlex.quote(odd.path)} differs")
+        return _Template(made, vessel.shape.plain, roots)
 
 
 def _connect() -> DockerClient:

@@ -57,6 +57,8 @@ class Vessel:
     line: Line
     kills: int = 0
     """How often its processes have been ended for want of memory so far."""
+    by_root: bool = False
+    """Whether a command of its root has run, which may have changed anything."""
     removed: bool = False
 
     async def reconnect(self) -> None:

@@ -1,23 +1,17 @@
-"""A small repository, and sandboxes of both kinds started from it."""
+"""Sandboxes of both kinds, and what the contract's tests are given."""
 
 from __future__ import annotations
 
 import functools
 import gc
-import os
-import subprocess
-import time
 import warnings
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
-from sandbox.base import Limits, Root, Sandbox, SandboxHost
+from sandbox.base import SandboxHost
+from sandbox.contract.fixtures import IMAGE, box, outside, root  # noqa: F401
 from sandbox.hosts import open_host
-
-IMAGE = os.environ.get("MANGABEY_TEST_IMAGE", "mangabey/base:bookworm")
-LIMITS = Limits(memory=512 << 20, processes=64, disk=48 << 20, output=100_000, seconds=30.0)
 
 
 @functools.cache
@@ -60,45 +54,6 @@ def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
-    """A repository with one commit, as a sandbox takes it, and a mount."""
-    folder = tmp_path_factory.mktemp("repository")
-    tree = folder / "tree"
-    (tree / "pkg").mkdir(parents=True)
-    (tree / "readme.txt").write_text("first\nsecond\nthird\n")
-    (tree / "pkg" / "code.py").write_text("def f():\n    return 1\n")
-    (tree / "pkg" / "gone.py").write_text("x = 1\n")
-    (tree / "picture.bin").write_bytes(bytes(range(256)) * 4)
-    (tree / "latin.txt").write_bytes("café\nthé\n".encode("latin-1"))
-    (tree / "run.sh").write_text("#!/bin/sh\necho ran\n")
-    (tree / "link").symlink_to("readme.txt")
-    (tree / ".gitignore").write_text("build/\n*.log\n")
-    (tree / "windows.txt").write_bytes(b"one\r\ntwo\r\n")
-    (tree / ".gitattributes").write_text("*.special filter=evil diff=evil\n")
-
-    def git(*arguments: str) -> str:
-        who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "core.autocrlf=false"]
-        done = subprocess.run(["git", *who, *arguments], cwd=tree, check=True, capture_output=True, text=True)
-        return done.stdout.strip()
-
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-q", "-m", "base")
-    git("clone", "-q", "--bare", str(tree), str(folder / "base.git"))
-    inputs = folder / "inputs"
-    inputs.mkdir()
-    (inputs / "data.txt").write_text("from the host\n")
-    return Root(
-        tree=tree,
-        git_dir=folder / "base.git",
-        base_commit=git("rev-parse", "HEAD"),
-        mounts={"/opt/inputs": inputs, "/root/kept/inputs": inputs},
-        env={"FROM_ROOT": "yes"},
-        image=IMAGE,
-    )
-
-
 @pytest.fixture
 async def host(kind: str) -> AsyncIterator[SandboxHost]:
     opened = open_host(kind)
@@ -109,58 +64,9 @@ async def host(kind: str) -> AsyncIterator[SandboxHost]:
 
 
 @pytest.fixture
-async def box(host: SandboxHost, root: Root) -> Sandbox:
-    """A fresh sandbox with narrow limits."""
-    return await host.start(root, LIMITS)
-
-
-@pytest.fixture
 async def daemonless() -> AsyncIterator[SandboxHost]:
     opened = open_host("daemonless")
     try:
         yield opened
     finally:
         await opened.close()
-
-
-def processes_with(marker: str) -> list[int]:
-    """Return the host's processes whose command line holds a text."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes below one, nearest first."""
-    try:
-        below = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-    return below + [deeper for child in below for deeper in descendants(child)]
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    """Whether a condition comes true in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return condition()
-
-
-@pytest.fixture
-def outside() -> type:
-    """What can be seen from outside of the sandboxes."""
-
-    class Outside:
-        processes_with = staticmethod(processes_with)
-        descendants = staticmethod(descendants)
-        eventually = staticmethod(eventually)
-
-    return Outside
