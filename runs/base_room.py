@@ -61,7 +61,8 @@ class BaseRoom:
         async with self._lock:
             if self._host is not None:
                 return self._host
-            host = await asyncio.to_thread(open_host, self._recipe.sandbox)
+            marks = {"mangabey.issue": self.task.instance_id}
+            host = await asyncio.to_thread(open_host, self._recipe.sandbox, marks)
             self._host = host
             return host
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from runs.commands.clean import clean
 from runs.commands.doctor import doctor
 from runs.commands.models import models
 from runs.commands.solve import solve
@@ -27,6 +28,7 @@ app.command()(solve)
 app.add_typer(tasks, name="tasks")
 app.command()(models)
 app.command()(doctor)
+app.command()(clean)
 
 
 def _version(wanted: bool) -> None:

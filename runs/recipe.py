@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,7 +33,8 @@ class Recipe(BaseModel):
     """Wall time a trajectory may take."""
     dollars: float | None = Field(default=None, gt=0)
     """Money a trajectory may spend; None for no limit."""
-    sandbox: Literal["auto", "daemonless", "docker"] = "auto"
+    sandbox: str = "auto"
+    """`auto`, `daemonless`, `docker`, the name of an installed plug-in, or `module:Class`."""
     image: str | None = None
     """Docker image for tasks that name none; their own environment is mounted into it."""
     memory_mb: int = Field(default=2048, ge=64)

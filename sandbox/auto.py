@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from sandbox.base import Limits, Root, Sandbox, SandboxError, SandboxHost, SandboxUnavailableError, Snapshot
 
@@ -12,7 +13,8 @@ class AutoHost:
 
     name = "auto"
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Mapping[str, str] | None = None) -> None:
+        self._marks = marks
         self._lock = asyncio.Lock()
         self._chosen: SandboxHost | None = None
 
@@ -41,7 +43,7 @@ class AutoHost:
             from sandbox.docker.host import DockerHost
 
             await daemonless.close()
-            docker = DockerHost()
+            docker = DockerHost(self._marks)
             try:
                 box = await docker.start(origin, limits, network=network)
             except SandboxError as error:

@@ -236,6 +236,7 @@ class Sandbox(Protocol):
         """End all processes and forget all files; closing twice is harmless."""
 
 
+@runtime_checkable
 class SandboxHost(Protocol):
     """Makes sandboxes of one kind on this machine."""
 

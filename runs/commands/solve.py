@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -57,7 +57,8 @@ def solve(
         typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
     ] = None,
     sandbox: Annotated[
-        Literal["auto", "daemonless", "docker"], typer.Option(help="Where untrusted code runs.")
+        str,
+        typer.Option(help="Where untrusted code runs: auto, daemonless, docker, a plug-in, or module:Class."),
     ] = "auto",
     memory_mb: Annotated[int, typer.Option(min=64, help="Memory of one sandbox.")] = 2048,
     test_seconds: Annotated[

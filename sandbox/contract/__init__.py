@@ -19,6 +19,7 @@ import pytest
 pytest.register_assert_rewrite(
     "sandbox.contract.commands",
     "sandbox.contract.files",
+    "sandbox.contract.hostile",
     "sandbox.contract.sealing",
     "sandbox.contract.states",
 )
@@ -26,5 +27,6 @@ pytest.register_assert_rewrite(
 from sandbox.contract.commands import *  # noqa: E402, F403
 from sandbox.contract.files import *  # noqa: E402, F403
 from sandbox.contract.fixtures import *  # noqa: E402, F403
+from sandbox.contract.hostile import *  # noqa: E402, F403
 from sandbox.contract.sealing import *  # noqa: E402, F403
 from sandbox.contract.states import *  # noqa: E402, F403

@@ -9,25 +9,18 @@ import os
 import posixpath
 import resource
 import secrets
-import shutil
 import socket
-import tempfile
 from pathlib import Path
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
 from sandbox.daemonless.box import DaemonlessSandbox
-from sandbox.daemonless.cgroups import (
-    ROOM_FOR_WARDEN,
-    ControlGroup,
-    make_control_group,
-    sweep_control_groups,
-)
+from sandbox.daemonless.cgroups import ROOM_FOR_WARDEN, ControlGroup, make_control_group
 from sandbox.daemonless.channel import Channel
 from sandbox.daemonless.nursery import Zygote
 from sandbox.daemonless.plan import Plan, Report
 from sandbox.daemonless.refusals import explain
+from sandbox.daemonless.scratch import make_scratch, remove_scratch
 from sandbox.inside import GIT_DIR
-from sandbox.owners import is_orphan, new_name
 
 _GUEST_AS_ROOT = 64177
 """A user id that owns nothing on any usual host."""
@@ -82,7 +75,7 @@ class DaemonlessHost:
         if zygote is not None:
             await asyncio.to_thread(zygote.close)
         if scratch is not None:
-            await asyncio.to_thread(_remove, scratch)
+            await asyncio.to_thread(remove_scratch, scratch)
 
     def new_layer(self) -> str:
         """Return the name of a layer that does not exist yet."""
@@ -108,7 +101,7 @@ class DaemonlessHost:
             raise SandboxError("the sandbox host is closed; open another")
         async with self._lock:
             if self._scratch is None:
-                self._scratch = await asyncio.to_thread(_make_scratch)
+                self._scratch = await asyncio.to_thread(make_scratch)
             if self._zygote is not None and not self._zygote.alive:
                 self._zygote.close()
                 self._zygote = None
@@ -225,25 +218,3 @@ def _existing(path: Path) -> Path:
         raise SandboxError(
             f"a sandbox cannot start from {path}: {os.strerror(error.errno or errno.ENOENT)}"
         ) from error
-
-
-def _make_scratch() -> Path:
-    """Make the private folder for snapshots, and remove those whose owners were killed."""
-    above = Path(tempfile.gettempdir()).resolve()
-    for folder in above.glob("mangabey-*"):
-        if is_orphan(folder.name) and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
-            _remove(folder)
-    sweep_control_groups()
-    scratch = above / new_name()
-    scratch.mkdir(mode=0o700)
-    (scratch / "layers").mkdir()
-    return scratch
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder of layers, also where a guest has made its folders unreadable."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for path, _, _ in os.walk(folder):
-            os.chmod(path, 0o700)
-        shutil.rmtree(folder, ignore_errors=True)

@@ -73,6 +73,7 @@ def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Cont
                 "none" if shape.plain else str(GUEST),
             ],
             entrypoint=["env"],
+            detach=True,  # else the supervisor's stdin would end with the first stream
             init=True,
             stdin_open=True,
             user=user,

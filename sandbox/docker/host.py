@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sandbox.base import Limits, Root, SandboxError, SandboxUnavailableError, Snapshot
+from sandbox.base import Limits, Root, SandboxError, Snapshot
 from sandbox.docker import containers, delta
 from sandbox.docker.box import DockerSandbox
 from sandbox.docker.command import guest_run
@@ -19,13 +19,12 @@ from sandbox.docker.images import environment_of, find_image
 from sandbox.docker.spares import Spares
 from sandbox.docker.sweep import sweep
 from sandbox.docker.tree import put_tree
-from sandbox.docker.vessel import Engine, NotSealedError, Vessel, launch
+from sandbox.docker.vessel import THREADS, Engine, NotSealedError, Vessel, connect, launch
 from sandbox.owners import new_name
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_THREADS = 16
 _STARTS = 8
 """Containers that are started at one time: more only wait for each other in the engine."""
 
@@ -164,7 +163,7 @@ class DockerHost:
             raise SandboxError("the sandbox host is closed; open another")
         async with self._lock:
             if self._engine is None:
-                engine = Engine(await asyncio.to_thread(_connect), _THREADS)
+                engine = Engine(await asyncio.to_thread(connect), THREADS)
                 await engine.ask(sweep, engine.client)
                 self._engine = engine
             return self._engine
@@ -209,19 +208,6 @@ class DockerHost:
             await asyncio.shield(vessel.remove())
         self._images.append(made)
         return _Template(made, vessel.shape.plain, roots)
-
-
-def _connect() -> DockerClient:
-    import docker
-    from docker.errors import DockerException
-
-    try:
-        return docker.from_env(timeout=120, max_pool_size=2 * _THREADS)
-    except DockerException as error:
-        raise SandboxUnavailableError(
-            f"no Docker engine answers ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
-            "--sandbox daemonless"
-        ) from error
 
 
 def _drop(engine: DockerClient, images: list[str]) -> None:

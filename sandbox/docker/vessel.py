@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from sandbox.base import SandboxError, SandboxGoneError
+from sandbox.base import SandboxError, SandboxGoneError, SandboxUnavailableError
 from sandbox.docker import containers
 from sandbox.docker.containers import Shape
 from sandbox.docker.line import Line, LineBrokenError
@@ -23,6 +23,10 @@ T = TypeVar("T")
 
 _PATIENCE = 60.0
 """Seconds from the start of a container to its supervisor's greeting."""
+
+
+THREADS = 16
+"""Questions to the engine at one time."""
 
 
 class NotSealedError(SandboxError):
@@ -45,6 +49,24 @@ class Engine:
         """Let the threads and connections go."""
         self._pool.shutdown(wait=False)
         self.client.close()
+
+
+def connect(timeout: float = 120.0) -> DockerClient:
+    """Connect to the engine that DOCKER_HOST names, or to the usual socket.
+
+    Raises:
+        SandboxUnavailableError: none answers.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        return docker.from_env(timeout=int(timeout), max_pool_size=2 * THREADS)
+    except DockerException as error:
+        raise SandboxUnavailableError(
+            f"no Docker engine answers ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
+            "--sandbox daemonless"
+        ) from error
 
 
 @dataclass

@@ -55,6 +55,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def needs_docker() -> None:
+    """Skip a test where there is no Docker."""
+    if docker_missing():
+        pytest.skip(docker_missing())
+
+
+@pytest.fixture
 async def host(kind: str) -> AsyncIterator[SandboxHost]:
     opened = open_host(kind)
     try:
