@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import random
+import re
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ BUILT = "mangabey.built"
 _TRIES = 5
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[str], None]
@@ -164,8 +166,7 @@ def build_image(
             fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, network_mode=network
         )
     except BuildError as error:
-        lines = [str(one.get("stream", one.get("error", ""))).strip() for one in error.build_log]
-        last = next((line for line in reversed(lines) if line), str(error))
+        last = _last_words([str(one.get("stream", "")) for one in error.build_log]) or str(error)
         raise ImageError(f"the image on {base} cannot be built: {last[:300]}") from error
     except (DockerException, OSError) as error:
         raise ImageError(f"the image on {base} cannot be built: {brief(error)}") from error
@@ -234,6 +235,13 @@ def _parted(name: str) -> tuple[str, str]:
     return (repository, tag) if colon and "/" not in tag else (name, "latest")
 
 
+def _last_words(log: Sequence[str]) -> str:
+    """Return the last line that a failed command printed, the engine's own lines left out."""
+    lines = [_COLOUR.sub("", text).strip() for text in log]
+    own = ("--", "Removing intermediate", "Step ")
+    return next((line for line in reversed(lines) if line and not line.startswith(own)), "")
+
+
 def _final(reason: str) -> bool:
     """Whether trying again cannot help."""
     signs = (
@@ -260,7 +268,7 @@ def _content_key(base: str, commands: Sequence[str], files: Mapping[str, bytes])
 
 
 def _context(base: str, commands: Sequence[str], files: Mapping[str, bytes], key: str) -> io.BytesIO:
-    lines = [f"FROM {base}", f'LABEL {BUILT}="{key}"']
+    lines = [f"FROM {base}"]
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
 
@@ -276,6 +284,7 @@ def _context(base: str, commands: Sequence[str], files: Mapping[str, bytes], key
             add(f"command{number}", command.encode())
             lines.append(f'COPY ["command{number}", "/tmp/command"]')
             lines.append('RUN ["/bin/sh", "-e", "/tmp/command"]')
+        lines.append(f'LABEL {BUILT}="{key}"')  # last: what fails before is not taken for built
         add("Dockerfile", "\n".join(lines).encode() + b"\n")
     packed.seek(0)
     return packed

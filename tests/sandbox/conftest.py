@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import warnings
 from collections.abc import AsyncIterator
 
@@ -16,11 +17,16 @@ from sandbox.hosts import open_host
 
 @functools.cache
 def docker_missing() -> str:
-    """Return why there is no Docker to test with; empty when there is."""
+    """Return why there is no Docker to test with; empty when there is.
+
+    Where MANGABEY_TEST_DOCKER is set it must be there, and a test that needs it fails.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a refused socket to the collector
         missing = _look_for_docker()
         gc.collect()
+    if missing and os.environ.get("MANGABEY_TEST_DOCKER"):
+        pytest.fail(f"Docker must be tested here, but {missing}")
     return missing
 
 
