@@ -1,6 +1,10 @@
 """How long sandboxes take: start, commands, snapshot, fork, thirty-two at once.
 
     python -m benchmarks.sandbox [--kinds daemonless,docker] [--rounds 50] [--image IMAGE] [--json FILE]
+                                 [--mini PYTHON] [--rex PYTHON --rex-image IMAGE]
+
+Beside Docker: the engine's own command line, mini-swe-agent and SWE-ReX, the last two where the Python of a
+virtual environment that has them is named.
 
 The prepared repository has 100 MB in 1000 files. `floor` is the same command started on the host without any
 sandbox. Figures on a busy machine say little: the load is printed beside them.
@@ -33,7 +37,7 @@ FILES, FILE_SIZE = 1000, 100_000
 async def measure(kind: str, root: Root, rounds: int) -> Figures:
     """Return median and 95th percentile, in milliseconds, of each operation."""
     host = open_host(kind)
-    few = rounds if kind == "daemonless" else max(3, rounds // 10)
+    few = rounds if kind == "daemonless" else max(5, rounds // 5)
     try:
         await (await host.start(root)).close()
         prepared = await host.start(root)
@@ -41,14 +45,21 @@ async def measure(kind: str, root: Root, rounds: int) -> Figures:
         frozen = await prepared.snapshot()
         fork = await prepared.fork()
         found = {
-            "start from an image or a tree, to the first answer": await _boxes(host, root, few),
+            "start, one after the other, to the first answer": await _boxes(host, root, few),
+            "start, a second after the last, to the first answer": await _boxes(host, root, few, rest=1.0),
             "start from a snapshot": await _boxes(host, frozen, few),
-            "command ['true']": await _timed(few, lambda: fork.exec(["true"])),
-            "command 'echo x' (by a shell)": await _timed(few, lambda: fork.exec("echo x")),
+            "command ['true']": await _timed(rounds, lambda: fork.exec(["true"])),
+            "command 'echo x' (by a shell)": await _timed(rounds, lambda: fork.exec("echo x")),
             "command that prints 10 MB": await _timed(3, lambda: fork.exec("yes | head -c 10000000")),
             "read a file of 1 MB": await _timed(few, lambda: fork.read("part")),
             "snapshot after a change": await _timed(max(3, few // 5), lambda: _changed_snapshot(fork)),
-            "fork after a change": await _boxes_by(max(3, few // 5), lambda: _changed_fork(fork)),
+            "fork after a change, one after the other": await _boxes_by(
+                max(3, few // 2), lambda: _changed_fork(fork)
+            ),
+            "fork after a change, a second after the last": await _boxes_by(
+                max(3, few // 2), lambda: _changed_fork(fork), rest=1.0
+            ),
+            "restore": await _timed(max(3, few // 2), lambda: fork.restore(frozen), rest=0.5),
             "diff": await _timed(3, fork.diff),
             "32 starts at once": await _timed(1, lambda: _many(host, frozen)),
         }
@@ -70,18 +81,22 @@ async def floor(rounds: int) -> Figures:
     }
 
 
-async def _timed(rounds: int, action: Callable[[], Awaitable[object]]) -> dict[str, float]:
+async def _timed(rounds: int, action: Callable[[], Awaitable[object]], rest: float = 0.0) -> dict[str, float]:
     times = []
     for _ in range(rounds):
+        await asyncio.sleep(rest)
         began = time.perf_counter()
         await action()
         times.append((time.perf_counter() - began) * 1000)
     return _summary(times)
 
 
-async def _boxes_by(rounds: int, make: Callable[[], Awaitable[Sandbox]]) -> dict[str, float]:
+async def _boxes_by(
+    rounds: int, make: Callable[[], Awaitable[Sandbox]], rest: float = 0.0
+) -> dict[str, float]:
     times = []
     for _ in range(rounds):
+        await asyncio.sleep(rest)
         began = time.perf_counter()
         box = await make()
         await box.exec(["true"])
@@ -90,8 +105,30 @@ async def _boxes_by(rounds: int, make: Callable[[], Awaitable[Sandbox]]) -> dict
     return _summary(times)
 
 
-async def _boxes(host: SandboxHost, origin: object, rounds: int) -> dict[str, float]:
-    return await _boxes_by(rounds, lambda: host.start(origin))  # type: ignore[arg-type]
+async def _boxes(host: SandboxHost, origin: object, rounds: int, rest: float = 0.0) -> dict[str, float]:
+    return await _boxes_by(rounds, lambda: host.start(origin), rest)  # type: ignore[arg-type]
+
+
+def peers(options: argparse.Namespace) -> dict[str, Figures]:
+    """Return what is measured of others, by their names."""
+    from benchmarks.peers import docker_command_line, mini_swe_agent, swe_rex
+
+    found = {}
+    if "docker" in options.kinds:
+        found["docker CLI"] = docker_command_line(options.image, options.rounds)
+    if options.mini:
+        found["mini-swe-agent"] = mini_swe_agent(options.mini, options.image, options.rounds)
+    if options.rex:
+        found["SWE-ReX"] = swe_rex(options.rex, options.rex_image, options.rounds)
+    names = {
+        "start": "start, a second after the last, to the first answer",
+        "command": "command ['true']",
+        "session": "command 'echo x' (by a shell)",
+    }
+    return {
+        peer: {names[what]: _summary(times) for what, times in figures.items()}
+        for peer, figures in found.items()
+    }
 
 
 async def _changed_snapshot(box: Sandbox) -> None:
@@ -141,6 +178,9 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=50)
     options.add_argument("--image", default="mangabey/base:bookworm", help="for docker")
     options.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    options.add_argument("--mini", help="a Python that has mini-swe-agent")
+    options.add_argument("--rex", help="a Python that has SWE-ReX")
+    options.add_argument("--rex-image", help="an image that has swerex-remote")
     chosen = options.parse_args()
     about = machine()
     found = {"floor": asyncio.run(floor(chosen.rounds))}
@@ -151,6 +191,7 @@ def main() -> int:
                 found[kind] = asyncio.run(measure(kind, root, chosen.rounds))
             except SandboxError as error:
                 print(f"{kind}: {error}", file=sys.stderr)
+    found |= peers(chosen)
     table = Table(
         "operation", *found, title=f"sandbox times, ms: median (95th percentile); load {about['load']}"
     )

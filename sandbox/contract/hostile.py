@@ -15,7 +15,7 @@ from sandbox.base import SandboxError, SandboxFileError, Status
 
 REFUSED = {
     "read the password file": "cat /etc/shadow",
-    "read root's home": "ls /root/.ssh || cat /root/.bashrc || touch /root/x",
+    "read root's home": "ls /root/.ssh || touch /root/x",
     "the root of process 1": "ls /proc/1/root/ && cat /proc/1/root/etc/shadow",
     "the environment of others": "cat /proc/[0-9]*/environ | tr '\\0' '\\n' | grep SECRET",
     "sysrq": "echo h > /proc/sysrq-trigger",
