@@ -79,7 +79,10 @@ def _script(python: str, script: str, image: str, rounds: int) -> dict[str, list
     done = subprocess.run(
         [python, "-c", script, image, str(rounds)], stdout=subprocess.PIPE, text=True, timeout=600, check=True
     )
-    found: dict[str, list[float]] = json.loads(done.stdout.strip().splitlines()[-1])
+    figures = [
+        line for line in done.stdout.splitlines() if line.startswith('{"start"')
+    ]  # beside its own lines
+    found: dict[str, list[float]] = json.loads(figures[-1])
     return found
 
 
