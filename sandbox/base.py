@@ -121,7 +121,6 @@ class Root:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
-    system: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
