@@ -224,8 +224,8 @@ class Sandbox(Protocol):
         """Bring all files back to a snapshot of this sandbox's host; what runs inside is ended.
 
         Raises:
-            SandboxError: the snapshot is another host's, or the files did not come back as they were: then
-                this sandbox is closed, for no state of it could be trusted.
+            SandboxError: the snapshot is another host's, or the files did not come back as they were; then
+                this sandbox keeps the files it had.
         """
 
     async def alive(self) -> bool:

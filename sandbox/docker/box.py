@@ -107,7 +107,7 @@ class DockerSandbox(CommandVerbs):
         self._check_open()
         if user not in {AGENT, ROOT} or (user == ROOT and self._vessel.shape.plain):
             raise SandboxError(f"this sandbox has no user {user!r}")
-        whole = to_environment(self.root, AGENT_HOME, env, await self._host.image_environment(self.root))
+        whole = to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root))
         async with self._turn:
             self._check_open()
             self._frozen = None

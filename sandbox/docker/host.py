@@ -116,7 +116,7 @@ class DockerHost:
         """Return a snapshot that is an image, whatever has changed."""
         return self._keep(root, await self._commit(vessel))
 
-    async def image_environment(self, root: Root) -> Mapping[str, str]:
+    def image_environment(self, root: Root) -> Mapping[str, str]:
         """Return the environment that a root's image asks for."""
         assert root.image is not None
         return self._environments.get(root.image, {})

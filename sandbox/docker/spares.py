@@ -23,7 +23,8 @@ class Spares:
     def __init__(self, make: Callable[[Shape], Awaitable[Vessel]]) -> None:
         self._make = make
         self._ready: OrderedDict[Shape, list[Vessel]] = OrderedDict()
-        self._making: dict[asyncio.Task[None], Shape] = {}
+        self._making: dict[asyncio.Task[None], Shape | None] = {}
+        """What goes on in the background: the shape that is made, None for a spare that is removed."""
         self._closed = False
 
     async def take(self, shape: Shape) -> Vessel | None:
@@ -34,7 +35,7 @@ class Spares:
         while spares and vessel is None:
             vessel = spares.pop(0)
             if vessel.line.broken:  # ended from outside meanwhile
-                await vessel.remove()
+                await _drop(vessel)
                 vessel = None
         self._refill(shape)
         return vessel
@@ -51,12 +52,12 @@ class Spares:
         while not self._closed and len(self._ready) > _SHAPES:
             _, old = self._ready.popitem(last=False)
             for vessel in old:
-                self._watch(asyncio.create_task(vessel.remove()), shape)
+                self._watch(asyncio.create_task(_drop(vessel)), None)
         missing = READY - len(self._ready[shape]) - list(self._making.values()).count(shape)
         for _ in range(0 if self._closed else missing):
             self._watch(asyncio.create_task(self._add(shape)), shape)
 
-    def _watch(self, task: asyncio.Task[None], shape: Shape) -> None:
+    def _watch(self, task: asyncio.Task[None], shape: Shape | None) -> None:
         self._making[task] = shape
         task.add_done_callback(lambda done: self._making.pop(done, None))
 
@@ -67,3 +68,8 @@ class Spares:
                 await asyncio.shield(vessel.remove())
             else:
                 self._ready[shape].append(vessel)
+
+
+async def _drop(vessel: Vessel) -> None:
+    with suppress(SandboxError):  # the next start's sweep takes what stays behind
+        await vessel.remove()
