@@ -101,7 +101,7 @@ def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Cont
             cpu_period=period,
             cpu_quota=-1 if limits.cpus is None else max(1000, int(limits.cpus * period)),
         )
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         raise SandboxError(f"the container could not be made: {brief(error)}") from error
 
 
@@ -137,7 +137,7 @@ def start(container: Container) -> None:
 
     try:
         container.start()
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         raise SandboxError(f"the container could not be started: {brief(error)}") from error
 
 

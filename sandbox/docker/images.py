@@ -81,7 +81,7 @@ def find_image(
             return str(engine.images.get(known).id)
         except ImageNotFound:
             continue
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             raise ImageError(f"the image {image} cannot be looked up: {brief(error)}") from error
     return pull(engine, name, registry, tell)
 

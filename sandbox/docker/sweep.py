@@ -35,21 +35,21 @@ def sweep(engine: DockerClient) -> Swept:
     try:
         left = engine.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
         kept = engine.images.list(filters={"label": OWNER})
-    except DockerException:
+    except (DockerException, OSError):
         return Swept()
     for container in left:
         if abandoned(container.labels):
             try:
                 container.remove(force=True, v=True)
                 gone += 1
-            except DockerException:
+            except (DockerException, OSError):
                 continue
     for image in kept:
         if abandoned(image.labels):
             try:
                 engine.images.remove(str(image.id), force=True)
                 images += 1
-            except DockerException:
+            except (DockerException, OSError):
                 continue
     return Swept(gone, images)
 
