@@ -105,16 +105,13 @@ async def _try_sandbox(name: str) -> str:
 
 
 def _docker() -> str:
-    import docker
-    from docker.errors import DockerException
+    from sandbox.docker.vessel import connect
 
-    from sandbox.base import SandboxUnavailableError
-
+    client = connect(timeout=10)
     try:
-        version = docker.from_env(timeout=10).version()["Version"]
-    except DockerException as error:
-        raise SandboxUnavailableError(f"no engine answers ({' '.join(str(error).split())[:80]})") from error
-    return f"engine {version}"
+        return f"engine {client.version()['Version']}"
+    finally:
+        client.close()
 
 
 def _extra(name: str, module: str, what: str) -> Finding:

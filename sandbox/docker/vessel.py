@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -60,13 +62,23 @@ def connect(timeout: float = 120.0) -> DockerClient:
     import docker
     from docker.errors import DockerException
 
+    address = os.environ.get("DOCKER_HOST") or None
     try:
+        _knock(docker.utils.parse_host(address))
         return docker.from_env(timeout=int(timeout), max_pool_size=2 * THREADS)
-    except DockerException as error:
+    except (DockerException, OSError) as error:
         raise SandboxUnavailableError(
-            f"no Docker engine answers ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
+            f"no Docker engine answers at {address or 'the usual socket'} ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
             "--sandbox daemonless"
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError when nobody listens at a local socket; the SDK would leave its end of it open."""
+    scheme, _, path = address.partition("://")
+    if scheme == "http+unix":
+        with socket.socket(socket.AF_UNIX) as ours:
+            ours.connect(path)
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-import warnings
 
 import pytest
 
@@ -30,9 +29,7 @@ def test_it_removes_what_is_dead_and_nothing_else(tmp_path, monkeypatch, capsys)
     assert [folder.exists() for folder in (dead, alive, other)] == [False, True, True]
     assert run(["clean"]) == 0
     assert capsys.readouterr().out.startswith("removed 0 scratch folders")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # the SDK leaves a refused socket to the collector
-        gc.collect()
+    gc.collect()  # a socket that is left open fails the test here
 
 
 @pytest.mark.parametrize("budget", ["-1", "much"])
