@@ -68,8 +68,8 @@ def connect(timeout: float = 120.0) -> DockerClient:
         return docker.from_env(timeout=int(timeout), max_pool_size=2 * THREADS)
     except (DockerException, OSError) as error:
         raise SandboxUnavailableError(
-            f"no Docker engine answers at {address or 'the usual socket'} ({containers.brief(error)}); start one, set DOCKER_HOST, or use "
-            "--sandbox daemonless"
+            f"no Docker engine answers at {address or 'the usual socket'} ({containers.brief(error)}); "
+            "start one, set DOCKER_HOST, or use --sandbox daemonless"
         ) from error
 
 
