@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agent.models.repair.issue import IssueClues
 
 MOST_CHECKED = 40
-"""Edits that pass and are checked against existing tests before the search goes on."""
+"""Edits that pass and are checked against existing tests in one round."""
 CHECKED_AT_ONCE = 8
 """Edits of those that one call checks."""
 
@@ -62,13 +62,15 @@ def search(problem: Problem, rng: random.Random, limits: Limits | None = None) -
     clean: list[ranking.Passed] = []
     more = Queue(edits)
     while not clean:
-        yield from _try(problem, kept, more, found, limits)
         new = [entry for entry in found.passed if entry.edit not in checked]
+        if not new:
+            yield from _try(problem, kept, more, found, limits)
+            new = [entry for entry in found.passed if entry.edit not in checked]
         if not new:
             yield _give_up(_summary(found))
             return
         candidates = ranking.trusted(new, strengths, texts, literals)[:MOST_CHECKED]
-        checked.update(entry.edit for entry in new)
+        checked.update(entry.edit for entry in candidates)
         checks = yield from _telling_tests(clues, candidates, python_files)
         clean = yield from _check(problem, kept, candidates, checks, limits)
     for candidate in _choice(clean, rng, problem.temperature):

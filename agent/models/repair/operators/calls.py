@@ -84,8 +84,20 @@ def called(node: ast.Call) -> str:
             return ""
 
 
-_WRAPPERS = ("str({})", "list({})", "tuple({})", "int({})", "repr({})", "sorted({})", "set({})", "bool({})")
+_WRAPPERS = (
+    "str({})",
+    "list({})",
+    "tuple({})",
+    "int({})",
+    "repr({})",
+    "sorted({})",
+    "set({})",
+    "bool({})",
+    "map(int, {})",
+)
 _METHODS = ("strip()", "lower()", "rstrip()", "lstrip()", "copy()")
+_METHODS_WITH = ("strip({})", "rstrip({})", "lstrip({})", "removesuffix({})", "removeprefix({})")
+_MOST_ARGUMENTS = 4
 
 
 def call_added(site: Site) -> Iterator[Edit]:
@@ -101,10 +113,16 @@ def call_added(site: Site) -> Iterator[Edit]:
         for wrapper in _WRAPPERS:
             if not text.startswith(wrapper[:-3]):
                 yield from site.swap(node, wrapper.format(text), "call added", 0.12)
-        for method in _METHODS:
+        for method in (*_METHODS, *_with_parameters(site, text)):
             yield from site.swap(node, f"{site.operand(node, 16)}.{method}", "call added", 0.1)
         if isinstance(site.source.parents.get(node), ast.For | ast.comprehension):
             yield from site.swap(node, f"{text} or ()", "nothing to loop over", 0.15)
+
+
+def _with_parameters(site: Site, value: str) -> list[str]:
+    """Return calls that take away from a text what a parameter says."""
+    names = [name for name in site.parameters if name != value][:_MOST_ARGUMENTS]
+    return [method.format(name) for name in names for method in _METHODS_WITH]
 
 
 def _is_value(site: Site, node: ast.expr) -> bool:

@@ -256,11 +256,30 @@ def _conditions(site: Site) -> Iterator[tuple[str, float]]:
         for form in ("{}", "not {}", "{} is not None", "{} is None"):
             if fresh(form.format(name)):
                 yield form.format(name), base * bonus * (1.0 if "None" not in form else 0.7)
+    for text in _kinds(site):
+        if fresh(text):
+            yield text, 0.3
     for sibling in site.siblings[:12]:
         for test in tested(sibling):
             text = sibling.text(test)
             if len(text) < 50 and "\n" not in text and site.visible(test) and fresh(text):
                 yield text, 0.12
+
+
+_METHODS_OF = {
+    "dict": {"get", "items", "keys", "values", "setdefault"},
+    "list": {"append", "extend", "insert", "sort"},
+    "str": {"lower", "upper", "strip", "split", "startswith", "endswith", "replace", "encode"},
+}
+
+
+def _kinds(site: Site) -> Iterator[str]:
+    """Yield tests whether a variable lacks the type whose methods are called on it."""
+    for node in site.expressions:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            for kind, methods in _METHODS_OF.items():
+                if node.attr in methods and node.value.id in site.variables:
+                    yield f"not isinstance({node.value.id}, {kind})"
 
 
 OPERATORS = (comparisons, truth, conjuncts, strengthened)

@@ -79,21 +79,27 @@ def _countable(site: Site, node: ast.expr) -> bool:
     return isinstance(parent, ast.Call) and node in parent.args[1:]
 
 
+_LEAST = {"+": 11, "-": 11, "**": 15}
+"""How strongly the left side of an operator must hold together; 12 of all others."""
+
+
 def arithmetic(site: Site) -> Iterator[Edit]:
     """Exchange an arithmetic operator, its sides, or leave one side out."""
     signs = {
-        "+": "-",
-        "-": "+",
-        "*": "//",
-        "/": "//",
-        "//": "/",
-        "%": "//",
-        "|": "&",
-        "&": "|",
-        "<<": ">>",
-        ">>": "<<",
+        "+": ("-", "*"),
+        "-": ("+", "/"),
+        "*": ("//", "+", "/", "**"),
+        "/": ("//", "*"),
+        "//": ("/", "%"),
+        "%": ("//", "/"),
+        "**": ("*",),
+        "|": ("&",),
+        "&": ("|",),
+        "<<": (">>",),
+        ">>": ("<<",),
     }
     names = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}
+    names |= {ast.Pow: "**"}
     bits = {ast.BitOr: "|", ast.BitAnd: "&", ast.LShift: "<<", ast.RShift: ">>"}
     for node in site.expressions:
         if not isinstance(node, ast.BinOp):
@@ -102,7 +108,10 @@ def arithmetic(site: Site) -> Iterator[Edit]:
         if sign is None or (sign == "%" and isinstance(node.left, ast.Constant | ast.JoinedStr)):
             continue
         left, right = site.operand(node.left, 12), site.operand(node.right, 13)
-        yield from site.swap(node, f"{left} {signs[sign]} {right}", "arithmetic", 0.2)
+        for place, other in enumerate(signs[sign]):
+            least = _LEAST.get(other, 12)
+            both = f"{site.operand(node.left, least)} {other} {site.operand(node.right, least + 1)}"
+            yield from site.swap(node, both, "arithmetic", 0.1 if place else 0.2)
         yield from site.swap(node, f"{right} {sign} {left}", "operands swapped", 0.12)
         for side in (node.left, node.right):
             yield from site.swap(node, site.text(side), "operand left out", 0.15)
@@ -111,7 +120,9 @@ def arithmetic(site: Site) -> Iterator[Edit]:
             update = {**names, **bits}.get(type(statement.op), "")
             target, value = site.text(statement.target), site.text(statement.value)
             if update in signs:
-                yield from site.edit([(span, f"{target} {signs[update]}= {value}")], "arithmetic", 0.15)
+                for place, other in enumerate(signs[update]):
+                    prior = 0.08 if place else 0.15
+                    yield from site.edit([(span, f"{target} {other}= {value}")], "arithmetic", prior)
             yield from site.edit([(span, f"{target} = {value}")], "assignment for update", 0.1)
 
 

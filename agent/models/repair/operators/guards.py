@@ -28,7 +28,9 @@ def fallbacks(site: Site) -> Iterator[Edit]:
             continue
         if isinstance(parent, ast.Call) and node is parent.func:
             continue
-        if isinstance(parent, ast.Attribute) and not isinstance(node, ast.Name | ast.Attribute):
+        if isinstance(parent, ast.Attribute) and (
+            not isinstance(node, ast.Name | ast.Attribute) or _is_changed(site, parent)
+        ):
             continue
         text = site.operand(node, 4)
         weight = 1.0 if isinstance(parent, ast.Assign | ast.Return) else 0.6
@@ -44,6 +46,12 @@ def fallbacks(site: Site) -> Iterator[Edit]:
         for other in site.attributes[:10]:
             if other != text:
                 yield from site.swap(node, f"{text} or {other}", "fallback", 0.1 * weight)
+
+
+def _is_changed(site: Site, method: ast.Attribute) -> bool:
+    """Whether a method is called for what it does to its object, which must be the one that stays."""
+    call = site.source.parents.get(method)
+    return isinstance(call, ast.Call) and isinstance(site.source.parents.get(call), ast.Expr)
 
 
 def conditional_values(site: Site) -> Iterator[Edit]:
@@ -131,6 +139,19 @@ def inserted(
     yield from site.edit([((start, start), lines)], operator, prior)
 
 
+_CONVERSIONS = (
+    "str({})",
+    "int({})",
+    "list({})",
+    "tuple({})",
+    "dict({})",
+    "{}.strip()",
+    "{}.lower()",
+    "{}.strip().lower()",
+    "iter({})",
+)
+
+
 def defaults(site: Site) -> Iterator[Edit]:
     """Give a parameter that is None or empty a value before it is used."""
     if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef) or not site.body:
@@ -141,10 +162,30 @@ def defaults(site: Site) -> Iterator[Edit]:
             if value != name:
                 new = f"{name} = {value}"
                 yield from inserted(site, site.body[0], f"if {name} is None:", new, "default for None", 0.12)
-        for call in ("str({})", "list({})", "tuple({})", "{}.strip()", "iter({})"):
+        for call in _CONVERSIONS:
             yield from inserted(
                 site, site.body[0], f"{name} = {call.format(name)}", "", "parameter converted", 0.12
             )
 
 
-OPERATORS = (fallbacks, conditional_values, early_exits, defaults)
+def own_defaults(site: Site) -> Iterator[Edit]:
+    """Make a new empty container at each call instead of one that all calls share."""
+    if not isinstance(site.node, ast.FunctionDef | ast.AsyncFunctionDef) or not site.body:
+        return
+    arguments = site.node.args
+    places = [*arguments.posonlyargs, *arguments.args]
+    given = list(zip(places[len(places) - len(arguments.defaults) :], arguments.defaults, strict=True))
+    given += [
+        (place, value)
+        for place, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if value
+    ]
+    for place, value in given:
+        if isinstance(value, ast.List | ast.Dict | ast.Set | ast.Call):
+            name, line = place.arg, site.body[0].lineno
+            start = site.source.line_span(line, line)[0]
+            own = f"{site.source.indent(line)}{name} = {site.text(value)} if {name} is None else {name}\n"
+            yield from site.edit([(value, "None"), ((start, start), own)], "default of its own", 0.35)
+
+
+OPERATORS = (fallbacks, conditional_values, early_exits, defaults, own_defaults)
