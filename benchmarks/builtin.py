@@ -36,9 +36,10 @@ from runs.journal import Journal
 from runs.judging import JournalCells
 from runs.pool import gather_candidates
 from runs.progress import Progress
-from runs.recipe import Recipe, default_home
+from runs.recipe import Recipe
 from runs.sampling import recorded
 from runs.solve import solve
+from sandbox.home import default_home
 from selection.candidate import Candidate
 from selection.clusters import cluster, touched
 from selection.matrix import run_matrix

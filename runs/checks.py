@@ -60,7 +60,7 @@ def _programs() -> list[Finding]:
 
 
 def _space() -> Finding:
-    from runs.recipe import default_home
+    from sandbox.home import default_home
 
     home = default_home()
     there = next(folder for folder in (home, *home.parents) if folder.exists())

@@ -20,13 +20,13 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from envs.git import GitError
     from envs.task import TaskError
     from runs.journal import JournalError
-    from sandbox.base import SandboxError
+    from sandbox.base import SandboxError, UnknownSandboxError
     from selection.pool import PoolError
 
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    if isinstance(error, UsageError | TaskError | UnknownModelError | PoolError):
+    if isinstance(error, UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):
         return _line(error), FAILED

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.base import Limits
@@ -36,7 +33,7 @@ class Recipe(BaseModel):
     sandbox: str = "auto"
     """`auto`, `daemonless`, `docker`, the name of an installed plug-in, or `module:Class`."""
     image: str | None = None
-    """Docker image for tasks that name none; their own environment is mounted into it."""
+    """Image for tasks that name none: a Docker image, or a path of one (daemonless)."""
     memory_mb: int = Field(default=2048, ge=64)
     """Memory of one sandbox."""
     test_seconds: float = Field(default=120.0, gt=0)
@@ -47,12 +44,3 @@ class Recipe(BaseModel):
     def limits(self) -> Limits:
         """Return the limits of each sandbox."""
         return Limits(memory=self.memory_mb << 20, seconds=self.test_seconds, output=LISTINGS)
-
-
-def default_home() -> Path:
-    """Return the folder of caches: `$MANGABEY_HOME`, else the user's cache folder."""
-    if home := os.environ.get("MANGABEY_HOME"):
-        return Path(home).absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("mangabey")

@@ -19,6 +19,7 @@ from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
 from runs.report import Report, read_report
 from runs.sampling import draw
+from sandbox.hosts import check_name
 from selection.pool import read_candidates
 
 
@@ -28,10 +29,12 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path]:
     Raises:
         TaskError: there is no such task, repository or package.
         UnknownModelError: the model has no backend.
+        UnknownSandboxError: there is no such sandbox.
         PoolError: a file of candidates cannot be read.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
     load_model(job.recipe.model)
+    check_name(job.recipe.sandbox)
     read_candidates(job.candidates)
     task, repository = await job.find()
     for notice in task.extra.get("notices", ()):
@@ -70,7 +73,7 @@ async def _solve_timed(job: Job, task: Task, repository: Path, journal: Journal,
 
 async def _solve(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
     await _record_task(task, journal)
-    async with BaseRoom(task, repository, job.recipe, job.home) as room:
+    async with BaseRoom(task, repository, job.recipe, job.home, journal.folder.parent.name) as room:
         decision = recorded_decision(journal) or await _decide(job, task, room, journal, listen)
         listen(StageBegan("select", decision.reason))
         if task.grading is not None and job.recipe.grade:

@@ -11,8 +11,9 @@ from envs.sources import task_ids
 from envs.task import TaskError
 from envs.validate import validate
 from runs.base_room import BaseRoom
-from runs.recipe import Recipe, default_home
+from runs.recipe import Recipe
 from sandbox.base import SandboxError
+from sandbox.home import default_home
 
 
 class Soundness(Value):

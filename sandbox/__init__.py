@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SandboxUnavailableError,
         Snapshot,
         Status,
+        UnknownSandboxError,
     )
     from sandbox.forks import forked
     from sandbox.hosts import open_host
@@ -40,6 +41,7 @@ __all__ = [
     "SandboxUnavailableError",
     "Snapshot",
     "Status",
+    "UnknownSandboxError",
     "forked",
     "open_host",
 ]

@@ -1,4 +1,7 @@
-"""The daemonless sandbox where the kernel allows it, Docker where not; decided at the first start."""
+"""The daemonless sandbox where the kernel allows it, Docker where not; decided at the first start.
+
+An image that is no file here can only be Docker's.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,21 @@ class AutoHost:
 
     async def close(self) -> None:
         """Close every sandbox still open and drop every snapshot."""
-        if self._chosen is not None:
-            await self._chosen.close()
+        async with self._lock:
+            if self._chosen is not None:
+                await self._chosen.close()
 
     async def _choose(self, origin: Root | Snapshot, limits: Limits, *, network: bool) -> Sandbox:
         from sandbox.daemonless.host import DaemonlessHost
+        from sandbox.daemonless.images import is_local
 
+        root = origin if isinstance(origin, Root) else origin.root
+        if root.image and not is_local(root.image):
+            from sandbox.docker.host import DockerHost
+
+            self._chosen = DockerHost(self._marks)
+            self.name = self._chosen.name
+            return await self._chosen.start(origin, limits, network=network)
         daemonless = DaemonlessHost()
         try:
             box: Sandbox = await daemonless.start(origin, limits, network=network)
@@ -49,9 +61,12 @@ class AutoHost:
             except SandboxError as error:
                 await docker.close()
                 raise SandboxUnavailableError(f"{refusal}; and Docker: {error}") from error
+            except BaseException:
+                await asyncio.shield(docker.close())
+                raise
             self._chosen = docker
         except BaseException:
-            await daemonless.close()
+            await asyncio.shield(daemonless.close())
             raise
         else:
             self._chosen = daemonless

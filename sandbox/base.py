@@ -23,6 +23,10 @@ class SandboxUnavailableError(SandboxError, OSError):
     """This machine cannot make such a sandbox; the message says what to enable or to use instead."""
 
 
+class UnknownSandboxError(SandboxError, LookupError):
+    """There is no sandbox of such a name; the message lists the known ones."""
+
+
 class SandboxGoneError(SandboxError, ConnectionError):
     """The sandbox died or was closed; nothing more can be run in it."""
 
@@ -110,8 +114,8 @@ class Root:
 
     `tree` is a host folder that appears, copy-on-write, at `workdir`. `mounts` are read-only host folders
     by their path inside. `git_dir` is a bare repository holding the base commit: `diff` is taken against it
-    and nothing inside the sandbox can change it. `image` is a Docker image; the daemonless sandbox
-    uses the host's own /usr instead.
+    and nothing inside the sandbox can change it. `image` is a Docker image's name; for the daemonless sandbox
+    a folder, a `docker save` archive or an OCI layout, None for the host's own /usr.
     """
 
     tree: Path

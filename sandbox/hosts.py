@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sandbox.base import SandboxError, SandboxHost
+from sandbox.base import SandboxError, SandboxHost, UnknownSandboxError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 KNOWN = ("auto", "daemonless", "docker")
 GROUP = "mangabey.sandboxes"
@@ -23,8 +26,10 @@ def open_host(name: str = "auto", marks: Mapping[str, str] | None = None) -> San
         marks: labels of what is made, such as the run and the issue, where the kind has any.
 
     Raises:
-        SandboxError: no such name, and the message lists the known ones; or it cannot be imported.
+        UnknownSandboxError: no such name.
+        SandboxError: it cannot be imported or opened.
     """
+    check_name(name)
     if name == "daemonless":
         from sandbox.daemonless.host import DaemonlessHost
 
@@ -39,19 +44,28 @@ def open_host(name: str = "auto", marks: Mapping[str, str] | None = None) -> San
         return AutoHost(marks)
     if ":" in name:
         return _made(name, lambda: _imported(name))
-    return _plugged(name)
+    return _made(name, _offered()[name].load)
 
 
-def _plugged(name: str) -> SandboxHost:
-    from importlib.metadata import entry_points
+def check_name(name: str) -> None:
+    """Refuse a name that no sandbox has; nothing is opened, and of `module:Class` nothing imported.
 
-    offered = {point.name: point for point in entry_points(group=GROUP)}
-    if name in offered:
-        return _made(name, offered[name].load)
+    Raises:
+        UnknownSandboxError: no such name.
+    """
+    offered = _offered()
+    if name in KNOWN or name in offered or ":" in name:
+        return
     known = [*KNOWN, *sorted(offered), "module:Class"]
     near = difflib.get_close_matches(name, known, 1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise SandboxError(f"there is no sandbox {name!r}{hint} Known: {', '.join(known)}")
+    raise UnknownSandboxError(f"there is no sandbox {name!r}{hint} (known: {', '.join(known)})")
+
+
+def _offered() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def _imported(name: str) -> Any:

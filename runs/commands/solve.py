@@ -66,7 +66,7 @@ def solve(
     ] = 120.0,
     image: Annotated[
         str | None,
-        typer.Option(help="Docker image to run in, with --sandbox docker."),
+        typer.Option(help="Docker image to run in; for the daemonless sandbox a folder or archive of one."),
     ] = None,
     candidates: Annotated[
         list[Path] | None,
@@ -95,9 +95,10 @@ def solve(
     from runs.folder import new_folder, read_order, write_order
     from runs.job import Job
     from runs.progress import Noticed
-    from runs.recipe import Recipe, default_home
+    from runs.recipe import Recipe
     from runs.solve import find
     from runs.solve import solve as run_solve
+    from sandbox.home import default_home
 
     home = default_home()
     display = choose(as_json=as_json)

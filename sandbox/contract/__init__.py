@@ -11,7 +11,8 @@ A package that offers a sandbox of its own takes them into a test file and says 
         yield opened
         await opened.close()
 
-`pytest-asyncio` runs them in its `auto` mode. MANGABEY_TEST_IMAGE names the image of sandboxes that need one.
+`pytest-asyncio` runs them in its `auto` mode. MANGABEY_TEST_IMAGE names the image that they start
+from; for a sandbox that needs none, define the fixture `image` to return None.
 """
 
 import pytest

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ LIMITS = Limits(memory=512 << 20, processes=64, disk=48 << 20, output=100_000, s
 
 
 @pytest.fixture(scope="session")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Root:
     """A repository with one commit, as a sandbox takes it, and a mount."""
     folder = tmp_path_factory.mktemp("repository")
     tree = folder / "tree"
@@ -51,8 +52,19 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
         base_commit=git("rev-parse", "HEAD"),
         mounts={"/opt/inputs": inputs, "/root/kept/inputs": inputs},
         env={"FROM_ROOT": "yes"},
-        image=IMAGE,
     )
+
+
+@pytest.fixture
+def image() -> str | None:
+    """The image that sandboxes start from; a test file of one that needs none returns None."""
+    return IMAGE
+
+
+@pytest.fixture
+def root(repository: Root, image: str | None) -> Root:
+    """What sandboxes start from."""
+    return replace(repository, image=image)
 
 
 @pytest.fixture

@@ -48,20 +48,25 @@ class DaemonlessSandbox(CommandVerbs):
         self._plan = plan
         self._frozen: tuple[str, ...] | None = tuple(plan.layers)
         """The layers that hold the present state; None once a command has run since."""
+        self._commands = 0
+        """Starts and ends of commands so far."""
+        self._turn = asyncio.Lock()
         self._closed = False
 
     async def snapshot(self) -> Snapshot:
         """Freeze the present state of all files; see `Sandbox.snapshot`."""
-        self._check_open()
-        layers = self._frozen
-        if layers is None:
-            layer = self._host.new_layer()
-            layers = self._frozen = (layer,) if self._plan.copying else (*self._plan.layers, layer)
-            report = await self._channel.ask("snapshot", layer=layer)
-            if report.kind != "done":
-                self._frozen = None
-                raise SandboxError(f"the files cannot be copied: {report.message or report.kind}")
-        return self._host.keep(self.root, layers)
+        async with self._turn:
+            self._check_open()
+            layers = self._frozen
+            if layers is None:
+                layer, commands = self._host.new_layer(), self._commands
+                layers = (layer,) if self._plan.copying else (*self._plan.layers, layer)
+                report = await self._channel.ask("snapshot", layer=layer)
+                if report.kind != "done":
+                    raise SandboxError(f"the files cannot be copied: {report.message or report.kind}")
+                if commands == self._commands:
+                    self._frozen = layers
+            return self._host.keep(self.root, layers)
 
     async def fork(self) -> DaemonlessSandbox:
         """Start another sandbox from the present state; see `Sandbox.fork`."""
@@ -72,25 +77,26 @@ class DaemonlessSandbox(CommandVerbs):
 
         The room is left for a new one on the snapshot's own layers, which no guest can write.
         """
-        self._check_open()
-        fresh = await self._host.start(snapshot, self.limits, network=self._plan.network)
-        old = (self._channel, self._group)
-        self.root, self._plan, self._frozen = fresh.root, fresh._plan, fresh._frozen
-        self._channel, self._group = fresh._channel, fresh._group
-        self._host.forget(fresh)
-        await asyncio.shield(_leave(*old))
+        async with self._turn:
+            self._check_open()
+            fresh = await self._host.start(snapshot, self.limits, network=self._plan.network)
+            if self._closed:
+                await asyncio.shield(fresh.close())
+                self._check_open()
+            old = (self._channel, self._group)
+            self.root, self._plan, self._frozen = fresh.root, fresh._plan, fresh._frozen
+            self._channel, self._group = fresh._channel, fresh._group
+            self._host.forget(fresh)
+            await asyncio.shield(_leave(*old))
 
     async def alive(self) -> bool:
         """Whether a command could be run now; see `Sandbox.alive`."""
         if self._closed or not self._channel.alive:
             return False
-        frozen = self._frozen
         try:
-            return (await self.run(["true"], seconds=_OVERTIME, output=64)).ok
+            return (await self._run(["true"], seconds=_OVERTIME, output=64)).ok
         except SandboxError:
             return False
-        finally:
-            self._frozen = frozen
 
     async def close(self) -> None:
         """End all processes and forget all files; closing twice is harmless."""
@@ -118,11 +124,28 @@ class DaemonlessSandbox(CommandVerbs):
                 f"a daemonless sandbox has no user {user!r}, only {AGENT!r}; use --sandbox docker"
             )
         self._frozen = None
+        self._commands += 1
+        try:
+            return await self._run(argv, seconds=seconds, output=output, stdin=stdin, env=env, cwd=cwd)
+        finally:
+            self._frozen = None
+            self._commands += 1
+
+    async def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        seconds: float,
+        output: int,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> ExecResult:
         kills = self._group.out_of_memory_kills() if self._group else 0
         began = time.monotonic()
         command = Command(
             argv=list(argv),
-            env=to_environment(self.root, AGENT_HOME, env),
+            env=to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root)),
             cwd=absolute(self.root, cwd),
         )
         kept = Output(output)

@@ -1,4 +1,4 @@
-"""The guest's /etc: a few private files, and the host's loader cache and time zone."""
+"""The guest's /etc: a few private files, and the host's loader cache and time zone, or the image's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def write(folder: str, host: str, plan: Plan) -> None:
     """Fill `folder`; `host` is where the host's own /etc can be read."""
     for name, text in _private(plan).items():
         _put(f"{folder}/{name}", text.encode())
-    for name in _COPIED + (_COPIED_WITH_NETWORK if plan.network else ()):
+    copied = (() if plan.image else _COPIED) + (_COPIED_WITH_NETWORK if plan.network else ())
+    for name in copied:
         data = _read(f"{host}/{name}")
         if data is not None:
             _put(f"{folder}/{name}", data)

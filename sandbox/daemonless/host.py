@@ -10,16 +10,19 @@ import posixpath
 import resource
 import secrets
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
 from sandbox.daemonless.box import DaemonlessSandbox
 from sandbox.daemonless.cgroups import ROOM_FOR_WARDEN, ControlGroup, make_control_group
 from sandbox.daemonless.channel import Channel
+from sandbox.daemonless.images import UnpackedImage, unpacked
 from sandbox.daemonless.nursery import Zygote
 from sandbox.daemonless.plan import Plan, Report
 from sandbox.daemonless.refusals import explain
 from sandbox.daemonless.scratch import make_scratch, remove_scratch
+from sandbox.home import default_home
 from sandbox.inside import GIT_DIR
 
 _GUEST_AS_ROOT = 64177
@@ -32,7 +35,10 @@ _log = logging.getLogger(__name__)
 
 
 class DaemonlessHost:
-    """Makes sandboxes of Linux namespaces; needs no daemon and no program but the host's own /usr."""
+    """Makes sandboxes of Linux namespaces; needs no daemon and no program but the host's own /usr.
+
+    A root may name an image in a file or folder, whose programs are then used instead of the host's.
+    """
 
     name = "daemonless"
 
@@ -41,6 +47,7 @@ class DaemonlessHost:
         self._zygote: Zygote | None = None
         self._scratch: Path | None = None
         self._snapshots: dict[str, tuple[str, ...]] = {}
+        self._images: dict[str, UnpackedImage] = {}
         self._open: set[DaemonlessSandbox] = set()
         self._copying = False
         self._closed = False
@@ -53,9 +60,10 @@ class DaemonlessHost:
         zygote, scratch = await self._ready()
         root = origin if isinstance(origin, Root) else origin.root
         layers = () if isinstance(origin, Root) else self._layers(origin)
+        image = await self._image(root)
         group = make_control_group(limits)
         try:
-            plan = _plan(root, layers, limits, group, scratch, network=network, copying=self._copying)
+            plan = _plan(root, image, layers, limits, group, scratch, network=network, copying=self._copying)
             channel, plan = await self._build(zygote, plan)
         except BaseException:
             if group is not None:
@@ -63,6 +71,9 @@ class DaemonlessHost:
             raise
         box = DaemonlessSandbox(self, root, limits, channel, group, plan)
         self._open.add(box)
+        if self._closed:
+            await asyncio.shield(box.close())
+            raise SandboxError("the sandbox host was closed while a sandbox started; open another")
         return box
 
     async def close(self) -> None:
@@ -76,6 +87,10 @@ class DaemonlessHost:
             await asyncio.to_thread(zygote.close)
         if scratch is not None:
             await asyncio.to_thread(remove_scratch, scratch)
+
+    def image_environment(self, root: Root) -> Mapping[str, str]:
+        """Return the environment that a root's image asks for."""
+        return self._images[root.image].environment if root.image else {}
 
     def new_layer(self) -> str:
         """Return the name of a layer that does not exist yet."""
@@ -96,6 +111,15 @@ class DaemonlessHost:
             raise SandboxError("the snapshot belongs to another sandbox host; start from its root instead")
         return self._snapshots[snapshot.token]
 
+    async def _image(self, root: Root) -> UnpackedImage:
+        if root.image is None:
+            return UnpackedImage(())
+        async with self._lock:
+            if root.image not in self._images:
+                store = default_home() / "layers"
+                self._images[root.image] = await asyncio.to_thread(unpacked, root.image, store)
+            return self._images[root.image]
+
     async def _ready(self) -> tuple[Zygote, Path]:
         if self._closed:
             raise SandboxError("the sandbox host is closed; open another")
@@ -111,7 +135,7 @@ class DaemonlessHost:
 
     async def _build(self, zygote: Zygote, plan: Plan) -> tuple[Channel, Plan]:
         channel, report = await _build(zygote, plan)
-        if _overlay_refused(report, plan):
+        if _overlay_refused(report, plan) and not plan.image:
             self._fall_back(report)
             plan = plan._replace(copying=True)
             channel, report = await _build(zygote, plan)
@@ -148,6 +172,7 @@ def _overlay_refused(report: Report, plan: Plan) -> bool:
 
 def _plan(
     root: Root,
+    image: UnpackedImage,
     layers: tuple[str, ...],
     limits: Limits,
     group: ControlGroup | None,
@@ -163,6 +188,7 @@ def _plan(
     mounts.append((GIT_DIR, str(_existing(root.git_dir))))
     return Plan(
         scratch=str(scratch),
+        image=[str(folder) for folder in image.layers],
         tree=str(tree),
         workdir=_inside(root.workdir),
         layers=list(layers),

@@ -16,6 +16,8 @@ class Plan(NamedTuple):
 
     scratch: str
     """The host object's private folder; its `layers` holds snapshots."""
+    image: list[str]
+    """Folders of the root file system, the lowest first; empty for the host's own /usr."""
     tree: str
     workdir: str
     layers: list[str]

@@ -3,9 +3,10 @@
     /        a tmpfs of the size the guest may write; nothing of the host is mounted below it but
     /proc    the host's, for the warden itself
     /layers  the host object's snapshots
-    /skel    what appears as the guest's read-only root: symlinks, /etc, mount points
+    /skel    what appears as the guest's read-only root: symlinks, /etc, mount points; over an image's folders
+             where the plan names some
     /root    the guest's root, into which each command's init pivots:
-               /usr and the plan's mounts   read-only copies of host mounts
+               /usr and the plan's mounts   read-only copies of host mounts (/usr: without an image)
                /tmp /var/tmp /home/agent    one overlay over a skeleton ("own")
                workdir                      an overlay over the tree ("work")
                /dev                         a handful of device files
@@ -53,13 +54,17 @@ def build(plan: Plan, idmap: int | None) -> None:
     )
     _step("mounting a tmpfs", lambda: _enter_tmpfs(plan))
     _step("making the skeleton", lambda: _skeleton(plan))
-    _step("mounting the root", lambda: _bind("/skel", ROOT, _PLAIN))
+    if plan.image:
+        _step("mounting an overlay", lambda: _image(plan))
+    else:
+        _step("mounting the root", lambda: _bind("/skel", ROOT, _PLAIN))
     if plan.copying:
         _step("copying the tree", lambda: _copies(plan))
     else:
         _step("mounting an overlay", lambda: _overlays(plan, idmap))
     _step("mounting the writable folders", lambda: _own_folders(plan))
-    _step("mounting /usr", _system)
+    if not plan.image:
+        _step("mounting /usr", _system)
     _step("mounting /dev", _devices)
     for inside, host in plan.mounts:
         _step(
@@ -109,7 +114,7 @@ def _enter_tmpfs(plan: Plan) -> None:
 def _skeleton(plan: Plan) -> None:
     for name in ("dev", "etc", "home", "opt", "proc", "run", "sys", "usr", "var", "dev/pts"):
         os.mkdir(f"/skel/{name}", 0o755)
-    for name in _SYSTEM:
+    for name in () if plan.image else _SYSTEM:
         host = f"/old/{name}"
         if os.path.islink(host):
             os.symlink(os.readlink(host), f"/skel/{name}")
@@ -119,6 +124,25 @@ def _skeleton(plan: Plan) -> None:
         os.symlink(target, f"/skel/dev/{link}")
     os.symlink("pts/ptmx", "/skel/dev/ptmx")
     etc.write("/skel/etc", "/old/etc", plan)
+
+
+def _image(plan: Plan) -> None:
+    """Mount the image's folders, which nothing can write to, with the skeleton over them."""
+    lowers = []
+    for number, folder in enumerate(reversed(plan.image)):
+        layer = syscalls.clone_mount(f"/old{folder}", recursive=False)
+        syscalls.restrict_mount(layer, _SEALED, recursive=False)
+        os.mkdir(f"/lower/{number}")
+        _attach(layer, f"/lower/{number}")
+        lowers.append(f"/lower/{number}")
+    os.mkdir("/scrap/root", 0o700)
+    options = f"lowerdir={':'.join(lowers)},upperdir=/skel,workdir=/scrap/root"
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
+    syscalls.mount("overlay", ROOT, "overlay", flags, options + _overlay_options(plan))
+
+
+def _overlay_options(plan: Plan) -> str:
+    return ",userxattr" if plan.user_namespace else ",redirect_dir=nofollow,metacopy=off"
 
 
 def _overlays(plan: Plan, idmap: int | None) -> None:
@@ -136,7 +160,7 @@ def _overlays(plan: Plan, idmap: int | None) -> None:
         os.mkdir(f"/scrap/{part}", 0o700)
         lowers = [f"{LAYERS}/{layer}/{part}" for layer in reversed(plan.layers)] + [lowest[part]]
         options = f"lowerdir={':'.join(lowers)},upperdir={upper(part)},workdir=/scrap/{part}"
-        options += ",userxattr" if plan.user_namespace else ",redirect_dir=nofollow,metacopy=off"
+        options += _overlay_options(plan)
         target_fd = _target(target, folder=True)
         syscalls.mount(
             "overlay",

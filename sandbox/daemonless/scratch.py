@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox.daemonless.cgroups import sweep_control_groups
@@ -24,9 +25,12 @@ def sweep_scratch() -> int:
     """Remove folders and control groups whose owners were killed; return how many folders."""
     removed = 0
     for folder in Path(tempfile.gettempdir()).resolve().glob("mangabey-*"):
-        if is_orphan(folder.name) and not folder.is_symlink() and folder.stat().st_uid == os.geteuid():
-            remove_scratch(folder)
-            removed += 1
+        if not is_orphan(folder.name) or folder.is_symlink():
+            continue
+        with suppress(FileNotFoundError):  # another process may sweep at the same time
+            if folder.stat().st_uid == os.geteuid():
+                remove_scratch(folder)
+                removed += 1
     sweep_control_groups()
     return removed
 
@@ -36,5 +40,6 @@ def remove_scratch(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         for path, _, _ in os.walk(folder):
-            os.chmod(path, 0o700)
+            with suppress(FileNotFoundError):
+                os.chmod(path, 0o700)
         shutil.rmtree(folder, ignore_errors=True)

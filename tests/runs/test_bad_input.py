@@ -39,6 +39,7 @@ def one_line(done, code):
         (["solve", "--resume", "x", "--samples", "9"], 2, "leave out --samples"),
         (["solve", "--task", "pypi/funcy__2.0-1", "--candidates", "no.diff"], 2, "no.diff"),
         (["solve", "--task", "pypi/funcy__2.0-1", "--python", "python3"], 2, "--python goes with --repo"),
+        (["solve", "--repo", ".", "--issue", "x", "--sandbox", "dockr"], 2, "did you mean docker?"),
     ],
 )
 def test_wrong_use(mangabey, arguments, code, said):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sandbox.base import SandboxHost
-from sandbox.contract.fixtures import IMAGE, box, outside, root  # noqa: F401
+from sandbox.contract.fixtures import IMAGE, box, outside, repository, root  # noqa: F401
 from sandbox.hosts import open_host
 
 
@@ -58,6 +58,12 @@ def kind(request: pytest.FixtureRequest) -> str:
     if request.param == "docker" and docker_missing():
         pytest.skip(docker_missing())
     return request.param
+
+
+@pytest.fixture
+def image(kind: str) -> str | None:
+    """The image a kind starts from."""
+    return IMAGE if kind == "docker" else None
 
 
 @pytest.fixture

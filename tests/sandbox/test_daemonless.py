@@ -21,6 +21,11 @@ HOME = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
+def kind():
+    return "daemonless"
+
+
+@pytest.fixture
 async def box(daemonless, root):
     return await daemonless.start(root, Limits(memory=512 << 20, processes=64, disk=48 << 20))
 

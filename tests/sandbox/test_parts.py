@@ -157,7 +157,7 @@ def test_an_unknown_machine_has_no_filter():
 
 
 def _any_plan(user_namespace: bool) -> Plan:
-    return Plan("/s", "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, False, [], [])
+    return Plan("/s", [], "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, False, [], [])
 
 
 def test_a_refusal_says_what_to_enable_or_to_use_instead():
@@ -177,7 +177,7 @@ def test_a_refusal_says_what_to_enable_or_to_use_instead():
 def test_unknown_hosts_name_the_nearest():
     with pytest.raises(SandboxError, match=r"did you mean daemonless\?.*auto, daemonless, docker"):
         open_host("deamonles")
-    with pytest.raises(SandboxError, match="Known: auto, daemonless, docker"):
+    with pytest.raises(SandboxError, match="known: auto, daemonless, docker"):
         open_host("x")
 
 

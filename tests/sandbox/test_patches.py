@@ -166,8 +166,8 @@ async def test_a_patch_does_not_write_through_a_symlink(box):
     assert (await box.exec("ls /tmp/away")).text == ""
 
 
-async def test_a_diff_that_is_too_large_is_an_error(daemonless, root):
-    box = await daemonless.start(root)
+async def test_a_diff_that_is_too_large_is_an_error(daemonless, repository):
+    box = await daemonless.start(repository)
     await box.exec("head -c 40000000 /dev/urandom > large")
     with pytest.raises(SandboxError, match="32 MiB"):
         await box.diff()
@@ -208,12 +208,12 @@ for name, (what, data) in json.load(sys.stdin).items():
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=st.dictionaries(_NAMES, _WHAT, max_size=6))
-async def test_any_diff_applies_to_the_base_and_gives_itself(root, changes):
+async def test_any_diff_applies_to_the_base_and_gives_itself(repository, changes):
     from sandbox.hosts import open_host
 
     host = open_host("daemonless")
     try:
-        one, other = await host.start(root), await host.start(root)
+        one, other = await host.start(repository), await host.start(repository)
         done = await one.exec(["python3", "-c", _APPLY], stdin=json.dumps(changes).encode())
         assert done.ok, done.text
         patch = await one.diff()
