@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,12 @@ from typing import Self
 
 from envs.task import Task
 from runs.recipe import Recipe
-from sandbox.base import Root, Sandbox, SandboxError, SandboxHost
+from sandbox.base import Limits, Root, Sandbox, SandboxError, SandboxHost
+from sandbox.sizing import fitted, this_machine
+
+_AT_ONCE = 2
+"""Sandboxes of one trajectory at one time: its own, and a fork in which something is tried."""
+_log = logging.getLogger(__name__)
 
 
 class BaseRoom:
@@ -20,9 +26,10 @@ class BaseRoom:
     sandbox.
     """
 
-    def __init__(self, task: Task, repository: Path, recipe: Recipe, home: Path) -> None:
+    def __init__(self, task: Task, repository: Path, recipe: Recipe, home: Path, run: str = "") -> None:
         self.task = task
-        self.limits = recipe.limits()
+        self.limits = _limits(recipe)
+        self._run = run
         self._repository = repository
         self._recipe = recipe
         self._home = home
@@ -61,7 +68,7 @@ class BaseRoom:
         async with self._lock:
             if self._host is not None:
                 return self._host
-            marks = {"mangabey.issue": self.task.instance_id}
+            marks = {"mangabey.issue": self.task.instance_id, "mangabey.run": self._run}
             host = await asyncio.to_thread(open_host, self._recipe.sandbox, marks)
             self._host = host
             return host
@@ -81,6 +88,19 @@ class BaseRoom:
                 await _require_pytest(base)
                 self._base = base
             return self._base
+
+
+def _limits(recipe: Recipe) -> Limits:
+    """Return the recipe's limits, narrowed where as many sandboxes would take more than the machine has."""
+    asked = recipe.limits()
+    limits = fitted(asked, _AT_ONCE * recipe.parallel, this_machine())
+    if limits.memory < asked.memory:
+        _log.warning(
+            "each sandbox may use %d MiB of memory: up to %d share what is free; lower --parallel for more",
+            limits.memory >> 20,
+            _AT_ONCE * recipe.parallel,
+        )
+    return limits
 
 
 async def _require_pytest(base: Sandbox) -> None:
