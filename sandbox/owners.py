@@ -31,8 +31,9 @@ def _started(pid: int) -> str:
 
 
 def boot() -> str:
-    """Return what tells this machine, since it was started, from every other."""
+    """Return what tells the processes that can be looked up here from all others: boot and namespace."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot_id}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""

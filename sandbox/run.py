@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -40,9 +41,25 @@ def to_argv(command: str | Sequence[str]) -> list[str]:
     argv = [SHELL, "-c", command] if isinstance(command, str) else list(command)
     if not argv or not argv[0]:
         raise SandboxError("there is no command to run; give a shell text or a list that names a program")
-    if any("\0" in word for word in argv):
-        raise SandboxError("an argument holds a NUL character, which no program can be given; remove it")
+    for word in argv:
+        check_word(word)
     return argv
+
+
+def check_word(word: str) -> None:
+    """Refuse a text that no program can be given.
+
+    Raises:
+        SandboxError: it holds NUL, or half of a character.
+    """
+    if "\0" in word:
+        raise SandboxError("an argument holds a NUL character, which no program can be given; remove it")
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError as error:
+        raise SandboxError(
+            f"an argument holds half of a character, {word[error.start]!r}; remove it"
+        ) from error
 
 
 def to_environment(
@@ -54,6 +71,7 @@ def to_environment(
     for name, value in whole.items():
         if not name or "=" in name or "\0" in name + value:
             raise SandboxError(f"{name!r} cannot be an environment variable")
+        check_word(name + value)
     return whole
 
 

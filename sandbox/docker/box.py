@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneError, Snapshot
-from sandbox.docker.command import Command
+from sandbox.docker.command import Command, guest_run
 from sandbox.docker.delta import CannotCarryError
 from sandbox.docker.line import LineBrokenError
 from sandbox.docker.vessel import Vessel
@@ -45,6 +45,7 @@ class DockerSandbox(CommandVerbs):
         """Freeze the present state of all files; see `Sandbox.snapshot`."""
         self._check_open()
         async with self._turn:
+            self._check_open()
             if self._frozen is None:
                 self._frozen = await self._host.freeze(self._vessel, self.root)
             return self._frozen
@@ -65,8 +66,15 @@ class DockerSandbox(CommandVerbs):
         The sandbox moves to another container, whose files have been compared with the snapshot's.
         """
         self._check_open()
+        await self._host.tracked(self._restore(snapshot))
+
+    async def _restore(self, snapshot: Snapshot) -> None:
         async with self._turn:
+            self._check_open()
             fresh = await self._host.vessel_of(snapshot, self.limits, network=self._network)
+            if self._closed:
+                await asyncio.shield(fresh.remove())
+                self._check_open()
             old, self._vessel, self.root, self._frozen = self._vessel, fresh, snapshot.root, snapshot
             self._host.discard(old)
 
@@ -74,13 +82,14 @@ class DockerSandbox(CommandVerbs):
         """Whether a command could be run now; see `Sandbox.alive`."""
         if self._closed:
             return False
-        frozen = self._frozen
         try:
-            return (await self.run(["true"], seconds=_ALIVE, output=64)).ok
-        except SandboxError:
+            async with self._turn:
+                self._check_open()
+                if self._vessel.line.broken:
+                    await self._vessel.reconnect()
+                return (await guest_run(self._vessel)(["true"], seconds=_ALIVE, output=64)).ok
+        except (SandboxError, LineBrokenError):
             return False
-        finally:
-            self._frozen = frozen
 
     async def close(self) -> None:
         """End all processes and forget all files; closing twice is harmless."""
@@ -110,6 +119,9 @@ class DockerSandbox(CommandVerbs):
         whole = to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root))
         async with self._turn:
             self._check_open()
+            if self._vessel.is_spent():
+                await self._vessel.remove()
+                raise SandboxGoneError("the sandbox wrote far more than it may and was ended; start another")
             self._frozen = None
             self._vessel.by_root = self._vessel.by_root or user == ROOT
             if self._vessel.line.broken:

@@ -7,12 +7,13 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from sandbox.base import ExecResult, SandboxError, SandboxGoneError, Status
 from sandbox.docker import containers
 from sandbox.docker.line import Answer, LineBrokenError
 from sandbox.docker.order import NO_FOLDER, NO_PROGRAM, run_order, said
-from sandbox.docker.vessel import Vessel
+from sandbox.docker.vessel import LOOK_EVERY, Vessel
 from sandbox.output import Output
 from sandbox.run import AGENT, PATH, Run
 
@@ -21,8 +22,9 @@ _GRACE = 1.0
 _ENDING = 15.0
 """Seconds in which the kernel must have ended everything."""
 _LONGEST = 1e6
-_DISK_EVERY = 1.0
-"""Seconds between looks at what a running command has written."""
+_NOT_STARTED = 127
+_ENDING_SIGNALS = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 24, 25, 31})
+"""Signals that end programs. A shell tells them as 128 + number; codes beside them are a program's own."""
 
 
 class Command:
@@ -39,6 +41,11 @@ class Command:
         stdin: bytes,
         output: int,
     ) -> None:
+        limits = vessel.shape.limits
+        if len(stdin) > min(limits.disk, limits.memory // 2):
+            raise SandboxError(
+                "the input is larger than what the sandbox may hold; give it more disk or memory"
+            )
         self._vessel = vessel
         self._kept = Output(output)
         self._cwd = cwd
@@ -58,7 +65,7 @@ class Command:
         try:
             answer = await self._watched(min(max(seconds, 0.0), _LONGEST))
         except LineBrokenError:
-            await self._after_break()
+            await self._vessel.reconnect()
             raise SandboxError(
                 "the connection to the container broke while a command ran in it; the command was ended"
             ) from None
@@ -67,9 +74,10 @@ class Command:
             raise
         data, omitted = self._kept.take()
         spent = time.monotonic() - began
-        if data == said(self._token, NO_FOLDER):
+        self._vessel.look_soon()
+        if answer.code == _NOT_STARTED and data == said(self._token, NO_FOLDER) and await self._no_folder():
             raise SandboxError(f"the command could not be started: {self._cwd}: there is no such folder")
-        if data == said(self._token, NO_PROGRAM):
+        if answer.code == _NOT_STARTED and data == said(self._token, NO_PROGRAM):
             return ExecResult(Status.NOT_FOUND, 127, b"", 0, spent)
         return ExecResult(self._status(answer, kills), _code(answer.code), data, omitted, spent)
 
@@ -78,7 +86,7 @@ class Command:
             return self._ended_for
         if answer.kills > kills and answer.code:
             return Status.OUT_OF_MEMORY
-        return Status.KILLED if answer.code > 128 else Status.EXITED
+        return Status.KILLED if answer.code - 128 in _ENDING_SIGNALS else Status.EXITED
 
     async def _watched(self, seconds: float) -> Answer:
         vessel = self._vessel
@@ -108,7 +116,8 @@ class Command:
         await self._vessel.line.send(b"term \n")
         done, _ = await asyncio.wait([answering], timeout=_GRACE)
         if done:
-            return answering.result()
+            await self._kill()  # the asking may have reached what waits for the next order
+            return replace(answering.result(), left=0)
         answering.cancel()
         await asyncio.gather(answering, return_exceptions=True)
         return await self._kill()
@@ -122,6 +131,7 @@ class Command:
                     await asyncio.sleep(0.01)
                     answer = await self._kill_once()
         except TimeoutError:
+            await self._vessel.line.close()  # whatever it still answers is nobody's output
             found = await self._vessel.engine.ask(containers.state, self._vessel.container)
             raise SandboxGoneError(
                 f"the container is {found} and its processes cannot be ended; start another sandbox"
@@ -149,20 +159,22 @@ class Command:
         with suppress(SandboxError, LineBrokenError):
             await self._kill()
 
-    async def _after_break(self) -> None:
-        await self._vessel.reconnect()
-        with suppress(LineBrokenError):
-            await self._kill()
+    async def _no_folder(self) -> bool:
+        """Whether the command's folder is missing; the guest itself could have said so."""
+        look = ["/bin/sh", "-c", 'cd -- "$1"', "sh", self._cwd]
+        return not (await guest_run(self._vessel)(look, seconds=_ENDING, output=64)).ok
 
     async def _disk_used_up(self) -> None:
-        """Return when the container has written more than it may, and is still writing."""
-        vessel, last = self._vessel, 0
+        """Return when the container has written more than it may, and what it has written does not shrink."""
+        vessel, limit, last = self._vessel, self._vessel.shape.limits.disk, 0
+        if vessel.written <= limit:
+            await asyncio.sleep(LOOK_EVERY)
         while True:
-            await asyncio.sleep(_DISK_EVERY)
-            used = await vessel.engine.ask(containers.written, vessel.engine.client, vessel.container)
-            if used > vessel.shape.limits.disk and used > last > 0:
+            await vessel.look()
+            if vessel.written > limit and vessel.written >= last > 0:
                 return
-            last = used or last
+            last = vessel.written
+            await asyncio.sleep(LOOK_EVERY)
 
 
 def guest_run(vessel: Vessel) -> Run:
@@ -187,4 +199,4 @@ def guest_run(vessel: Vessel) -> Run:
 
 def _code(code: int) -> int:
     """Return a shell's exit code as the contract wants it: minus the number of the signal that ended it."""
-    return 128 - code if code > 128 else code
+    return 128 - code if code - 128 in _ENDING_SIGNALS else code

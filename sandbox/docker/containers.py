@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
 import socket
 import ssl
 import time
@@ -12,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sandbox.base import Limits, Root, SandboxError, SandboxGoneError
+from sandbox.docker.order import SPOOL
+from sandbox.docker.scripts import script_of
 from sandbox.inside import GIT_DIR
 from sandbox.owners import boot
 
@@ -23,9 +23,13 @@ GUEST = 1000
 OWNER, BOOT, EXPIRES = "mangabey.owner", "mangabey.boot", "mangabey.expires"
 _LIFETIME = 7 * 24 * 3600
 """Seconds after which a container or image of ours may be swept by any machine; far beyond every budget."""
-_SUPERVISOR_CAPABILITIES = ("KILL", "SETGID", "SETPCAP", "SETUID")
+_SUPERVISOR_CAPABILITIES = ("CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID")
 _OWN_PROCESSES = 8
-_SPOOL = "/run/mangabey"
+_LONGEST_COMPLAINT = 160
+_REMOVALS = 3
+"""Some engines refuse to remove a container that is about to end by itself."""
+_FILES = 16384
+"""Open files of one process; an engine's own choice may be more than it is allowed itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Cont
 
     limits, root = shape.limits, shape.root
     user = f"{GUEST}:{GUEST}" if shape.plain else "0:0"
+    owner = f",uid={GUEST}" if shape.plain else ""  # Podman knows no owner here
     inputs = {**root.mounts, GIT_DIR: root.git_dir}
     period = 100_000
     try:
@@ -68,7 +73,7 @@ def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Cont
                 "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
                 "/bin/sh",
                 "-c",
-                supervisor(),
+                script_of("supervisor"),
                 "supervisor",
                 "none" if shape.plain else str(GUEST),
             ],
@@ -88,9 +93,10 @@ def create(engine: DockerClient, shape: Shape, marks: Mapping[str, str]) -> Cont
             pids_limit=limits.processes + _OWN_PROCESSES,
             ulimits=[
                 Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="nofile", soft=_FILES, hard=_FILES),
                 Ulimit(name="fsize", soft=limits.disk, hard=limits.disk),
             ],
-            tmpfs={_SPOOL: f"mode=0755,uid={GUEST if shape.plain else 0},nosuid,nodev,noexec"},
+            tmpfs={SPOOL: f"mode=0755,nosuid,nodev,noexec{owner}"},
             labels=dict(marks),
             log_config=LogConfig(type=LogConfig.types.NONE),
             healthcheck={"test": ["NONE"]},
@@ -149,13 +155,19 @@ def remove(container: Container) -> None:
     """
     from docker.errors import DockerException, NotFound
 
-    try:
-        container.remove(force=True, v=True)
-    except NotFound:
-        return
-    except (DockerException, OSError) as error:
-        if "already in progress" not in str(error):
-            raise SandboxError(f"the container stays behind: {brief(error)}") from error
+    for tries in range(1, _REMOVALS + 1):
+        try:
+            container.remove(force=True, v=True)
+        except NotFound:
+            return
+        except (DockerException, OSError) as error:
+            if "already in progress" in str(error):
+                return
+            if tries == _REMOVALS:
+                raise SandboxError(f"the container stays behind: {brief(error)}") from error
+            time.sleep(0.1 * tries)
+        else:
+            return
 
 
 def state(container: Container) -> str:
@@ -202,13 +214,10 @@ def written(engine: DockerClient, container: Container) -> int:
     return int(found[0].get("SizeRw") or 0) if found else 0
 
 
-@functools.cache
-def supervisor() -> str:
-    """Return the supervisor's program."""
-    return importlib.resources.files("sandbox.docker").joinpath("supervisor.sh").read_text()
-
-
 def brief(error: BaseException) -> str:
     """Return an engine's complaint as one short line."""
-    text = getattr(error, "explanation", None) or str(error)
-    return " ".join(str(text).split())[:160]
+    text = getattr(error, "explanation", None)
+    if not text and isinstance(error, OSError):
+        return f"the Docker engine does not answer: {error}"[:160]
+    words = " ".join(str(text or error).split())
+    return words if len(words) <= _LONGEST_COMPLAINT else f"{words[:60]} ... {words[-100:]}"

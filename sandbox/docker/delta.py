@@ -12,8 +12,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sandbox.base import ExecResult, SandboxError
+from sandbox.base import SandboxError
 from sandbox.docker.containers import GUEST
+from sandbox.docker.scripts import script_of
 from sandbox.run import Run
 
 LARGEST = 64 << 20
@@ -27,11 +28,12 @@ _WRITABLE = (
     "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print0"
     " 2> /dev/null"
 )
-_NAMES = " -mindepth 1 -maxdepth 1 -printf 'N%p\\0'"
-_CHANGED = (
-    "exec 2> /dev/null; find {roots} -xdev -cnewer " + _BORN + " -printf 'M%U %y %m %l\\n%p\\0' -type d"
-    " -exec find {{}}" + _NAMES + " \\;"
-)
+_CARRIED = frozenset("fdlp")
+"""Files, folders, links, pipes; no sockets."""
+_SPARE = 1 << 20
+"""Bytes of what may be carried that are kept for the paths."""
+_EMPTY = bytes(10240)
+"""An archive of nothing."""
 
 
 class CannotCarryError(SandboxError):
@@ -43,8 +45,8 @@ class Listing:
     """What has changed.
 
     Attributes:
-        changed: owner, kind, mode and link of each path, but of folders that are not the guest's.
-        folders: the changed folders that are not the guest's, such as /tmp.
+        changed: owner, kind, mode, size or link of each path, but of folders that are not the guest's.
+        folders: the changed folders.
         names: what is in the changed folders.
     """
 
@@ -64,76 +66,91 @@ class Delta:
 async def writable_roots(run: Run) -> tuple[str, ...]:
     """Return the uppermost places that the guest can write; empty where that cannot be found out."""
     done = await run(["/bin/sh", "-c", _WRITABLE], seconds=_SECONDS, output=_LISTING)
-    places = sorted(_texts(done))
     roots: list[str] = []
-    for place in places:
+    for place in sorted(_texts(done.output)):
         if not roots or not (place == roots[-1] or place.startswith(f"{roots[-1]}/")):
             roots.append(place)
     return tuple(roots) if not done.omitted else ()
 
 
-async def take(run: Run, roots: Sequence[str]) -> Delta:
-    """Return what the guest has changed below some places.
+async def take(run: Run, roots: Sequence[str], disk: int = LARGEST) -> Delta:
+    """Return what the guest has changed below some places; `disk` bytes are what the other may write.
 
     Raises:
         CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
-    listing = await _listing(run, roots)
-    paths = sorted(path for path, _ in listing.changed)
-    if not paths:
-        return Delta(b"", listing)
-    names = "".join(f"{path[1:]}\0" for path in paths).encode("utf-8", "surrogateescape")
-    pack = "cd / && exec tar -c -f - --no-recursion --null -T -"
-    done = await run(["/bin/sh", "-c", pack], seconds=_SECONDS, output=LARGEST, stdin=names)
-    if not done.ok or done.omitted:
+    script = ["/bin/sh", "-c", script_of("take"), "take", _BORN, str(GUEST), *roots]
+    done = await run(script, seconds=_SECONDS, output=min(LARGEST, disk) - _SPARE)
+    listing, end, archive = (b"\0" + done.output).partition(b"\0E\0")
+    if not done.ok or done.omitted or not end:
         raise CannotCarryError("the changes are too large, or cannot be read")
-    return Delta(done.output, listing)
+    found = _listing(listing)
+    if any(facts.split(" ", 2)[1] not in _CARRIED for _, facts in found.changed):
+        raise CannotCarryError("there is a file that no archive holds")
+    return Delta(archive, found)
 
 
-async def put(run: Run, roots: Sequence[str], delta: Delta) -> None:
+async def put(run: Run, delta: Delta) -> None:
     """Make a fresh container of the same image show the same changes.
 
     Raises:
         CannotCarryError: it does not.
     """
-    if delta.archive:
-        unpack = "cd / && exec tar -x -p -f - > /dev/null"
-        done = await run(["/bin/sh", "-c", unpack], seconds=_SECONDS, output=4096, stdin=delta.archive)
-        if not done.ok:
-            raise CannotCarryError(f"the files did not come back: {done.text.strip()[:200]}")
-    found = await _listing(run, roots, delta.listing.folders)
+    try:
+        found = await _put(run, delta, delta.archive)
+    except CannotCarryError:
+        await _make_way(run, delta)
+        found = await _put(run, delta, delta.archive)
     if surplus := sorted(found.names - delta.listing.names):
-        gone = "".join(f"{path}\0" for path in surplus).encode("utf-8", "surrogateescape")
-        await run(["xargs", "-0", "rm", "-rf", "--"], seconds=_SECONDS, output=4096, stdin=gone)
-        found = await _listing(run, roots, delta.listing.folders)
-    missing = delta.listing.names ^ found.names or {path for path, _ in delta.listing.changed - found.changed}
-    if missing:
+        await run(["xargs", "-0", "rm", "-rf", "--"], seconds=_SECONDS, output=4096, stdin=_joined(surplus))
+        found = await _put(run, delta, _EMPTY)
+    differs = delta.listing.names ^ found.names or {path for path, _ in delta.listing.changed - found.changed}
+    if differs:
         raise CannotCarryError(
-            f"the files did not come back as they were: {shlex.quote(min(missing))} differs"
+            f"the files did not come back as they were: {shlex.quote(min(differs))} differs"
         )
 
 
-async def _listing(run: Run, roots: Sequence[str], folders: Iterable[str] = ()) -> Listing:
-    """List what has changed below some places, and the names in some folders, changed or not."""
-    script = _CHANGED.format(roots=" ".join(map(shlex.quote, roots)))
-    if others := " ".join(map(shlex.quote, sorted(folders))):
-        script += f" && find {others}{_NAMES}"
-    done = await run(["/bin/sh", "-c", script], seconds=_SECONDS, output=_LISTING)
-    if not done.ok or done.omitted:
-        raise CannotCarryError("the changes cannot be listed")
-    changed, foreign, names = set(), set(), set()
-    for text in _texts(done):
+async def _make_way(run: Run, delta: Delta) -> None:
+    """Remove what cannot be written over: folders where something else is to be, and the other way round."""
+    folders = {path for path, facts in delta.listing.changed if facts.split(" ", 2)[1] == "d"}
+    others = {path for path, _ in delta.listing.changed} - folders
+    for test, paths in (("-type d", others), ("! -type d", folders)):
+        script = f'exec find "$@" -maxdepth 0 {test} -exec rm -rf -- {{}} +'
+        command = ["xargs", "-0", "-r", "/bin/sh", "-c", script, "sh"]
+        await run(command, seconds=_SECONDS, output=4096, stdin=_joined(sorted(paths)))
+
+
+async def _put(run: Run, delta: Delta, archive: bytes) -> Listing:
+    paths = _joined(sorted({path for path, _ in delta.listing.changed} | delta.listing.folders))
+    script = ["/bin/sh", "-c", script_of("put"), "put", str(len(archive))]
+    done = await run(script, seconds=_SECONDS, output=_LISTING, stdin=archive + paths)
+    if done.omitted or (done.exit_code and not done.output.startswith(b"0")):
+        raise CannotCarryError(f"the files did not come back: {done.text.strip()[:200]}")
+    return _listing(done.output)
+
+
+def _listing(data: bytes) -> Listing:
+    changed, folders, names = set(), set(), set()
+    for text in _texts(data):
         if text.startswith("N"):
             names.add(text[1:])
             continue
         facts, _, path = text[1:].partition("\n")
+        if text.startswith("1"):
+            names.add(path)
+            continue
         owner, kind = facts.split(" ", 2)[:2]
-        if kind == "d" and owner != str(GUEST):
-            foreign.add(path)
-        else:
+        if kind == "d":
+            folders.add(path)
+        if kind != "d" or owner == str(GUEST):
             changed.add((path, facts))
-    return Listing(frozenset(changed), frozenset(foreign), frozenset(names))
+    return Listing(frozenset(changed), frozenset(folders), frozenset(names))
 
 
-def _texts(done: ExecResult) -> list[str]:
-    return [text for text in done.output.decode("utf-8", "surrogateescape").split("\0") if text]
+def _joined(paths: Iterable[str]) -> bytes:
+    return "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+
+
+def _texts(data: bytes) -> list[str]:
+    return [text for text in data.decode("utf-8", "surrogateescape").split("\0") if text]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
 from sandbox.docker import containers, delta
@@ -24,6 +24,8 @@ from sandbox.owners import new_name
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+T = TypeVar("T")
 
 _STARTS = 8
 """Containers that are started at one time: more only wait for each other in the engine."""
@@ -69,6 +71,7 @@ class DockerHost:
         self._images: list[str] = []
         self._open: set[DockerSandbox] = set()
         self._discarding: set[asyncio.Future[None]] = set()
+        self._starting: set[asyncio.Future[Any]] = set()
         self._spares = Spares(self._launch)
         self._closed = False
 
@@ -76,12 +79,29 @@ class DockerHost:
         self, origin: Root | Snapshot, limits: Limits | None = None, *, network: bool = False
     ) -> DockerSandbox:
         """Start a sandbox; see `SandboxHost.start`. The root must name an image."""
-        limits = limits or Limits()
+        return await self.tracked(self._start(origin, limits or Limits(), network=network))
+
+    async def _start(self, origin: Root | Snapshot, limits: Limits, *, network: bool) -> DockerSandbox:
         root = origin if isinstance(origin, Root) else origin.root
         vessel = await self.vessel_of(origin, limits, network=network)
+        if self._closed:
+            await asyncio.shield(vessel.remove())
+            raise SandboxError("the sandbox host was closed while a sandbox started; open another")
         box = DockerSandbox(self, vessel, root, limits, network=network)
         self._open.add(box)
         return box
+
+    async def tracked(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do what starts containers, such that closing the host waits for it; cancelled, it is undone."""
+        task = asyncio.ensure_future(work)
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.shield(asyncio.gather(task, return_exceptions=True))
+            raise
 
     async def vessel_of(self, origin: Root | Snapshot, limits: Limits, *, network: bool) -> Vessel:
         """Return a running container with the files of a root or snapshot, a spare where there is one.
@@ -97,7 +117,7 @@ class DockerHost:
         vessel = await self._spares.take(shape) or await self._launch(shape)
         try:
             if frozen.delta is not None:
-                await delta.put(guest_run(vessel), template.roots, frozen.delta)
+                await delta.put(guest_run(vessel), frozen.delta)
         except BaseException:
             await asyncio.shield(vessel.remove())
             raise
@@ -107,9 +127,13 @@ class DockerHost:
         """Return a snapshot of a container in which nothing runs: its changes, or an image of many."""
         template = await self._template(root)
         frozen = None
-        if template.roots and not vessel.by_root:
+        known = vessel.shape.image == template.image and not vessel.by_root
+        if template.roots and known:
             with suppress(delta.CannotCarryError):
-                frozen = _Frozen(vessel.shape.image, await delta.take(guest_run(vessel), template.roots))
+                frozen = _Frozen(
+                    vessel.shape.image,
+                    await delta.take(guest_run(vessel), template.roots, vessel.shape.limits.disk),
+                )
         return self._keep(root, frozen or await self._commit(vessel))
 
     async def freeze_whole(self, vessel: Vessel, root: Root) -> Snapshot:
@@ -125,6 +149,9 @@ class DockerHost:
         """Close every sandbox still open and drop every snapshot."""
         self._closed = True
         await self._spares.close()
+        await asyncio.gather(
+            *self._starting, *(making for _, making in self._templates), return_exceptions=True
+        )
         await asyncio.gather(
             *(box.close() for box in list(self._open)), *self._discarding, return_exceptions=True
         )
@@ -182,7 +209,9 @@ class DockerHost:
         self._templates.append(entry)
         try:
             return await asyncio.shield(making)
-        except SandboxError:
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
             if entry in self._templates:
                 self._templates.remove(entry)  # the next start tries again
             raise
@@ -216,5 +245,5 @@ def _drop(engine: DockerClient, images: list[str]) -> None:
     for image in reversed(images):
         try:
             engine.images.remove(image, force=True)
-        except DockerException:
-            continue  # in use elsewhere; the next start's sweep takes it
+        except (DockerException, OSError):
+            continue  # in use elsewhere, or no engine any more; the next start's sweep takes it

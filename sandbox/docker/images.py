@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 PREFIX, PLATFORM = "MANGABEY_REGISTRY", "MANGABEY_PLATFORM"
 """Environment variables: a registry or mirror before every image's name, and the platform to ask for."""
-BUILT = "mangabey.built"
+_BUILT_NAME = "mangabey/built"
+"""What has been built is known by its tag; labels pass on to whatever is made of it."""
 _TRIES = 5
 _FIRST_WAIT = 1.0
 _LONGEST_WAIT = 60.0
@@ -93,6 +94,7 @@ def pull(engine: DockerClient, name: str, registry: Registry, tell: Tell = _log.
         ImageError: there is no such image, its registry refuses, or five tries have failed.
     """
     from docker.errors import APIError, DockerException, ImageNotFound
+    from urllib3.exceptions import HTTPError
 
     wait = _FIRST_WAIT
     for tries in range(1, _TRIES + 1):
@@ -105,7 +107,7 @@ def pull(engine: DockerClient, name: str, registry: Registry, tell: Tell = _log.
             reason = brief(error)
             if _final(reason) or tries == _TRIES:
                 raise ImageError(f"the image {name} cannot be pulled: {reason}") from error
-        except (DockerException, OSError) as error:
+        except (DockerException, HTTPError, OSError) as error:
             reason = brief(error)
             if tries == _TRIES:
                 raise ImageError(f"the image {name} cannot be pulled: {reason}") from error
@@ -152,15 +154,18 @@ def build_image(
     Raises:
         ImageError: a command fails; the message is its last line of output.
     """
-    from docker.errors import BuildError, DockerException
+    from docker.errors import BuildError, DockerException, ImageNotFound
 
     files = files or {}
     found = find_image(engine, base)
     key = _content_key(found, commands, files)
-    tag = f"mangabey/built:{key}"
-    for known in engine.images.list(filters={"label": f"{BUILT}={key}"}):
-        return str(known.id)
-    context = _context(base, commands, files, key)
+    tag = f"{_BUILT_NAME}:{key}"
+    try:
+        return str(engine.images.get(tag).id)
+    except ImageNotFound:
+        context = _context(found, commands, files)
+    except (DockerException, OSError) as error:
+        raise ImageError(f"the image on {base} cannot be looked up: {brief(error)}") from error
     try:
         image, log = engine.images.build(
             fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, network_mode=network
@@ -188,7 +193,7 @@ def make_room(engine: DockerClient, budget: int, keep: Sequence[str] = (), tell:
     """
     from docker.errors import DockerException
 
-    built = sorted(engine.images.list(filters={"label": BUILT}), key=lambda one: str(one.attrs["Created"]))
+    built = sorted(engine.images.list(name=_BUILT_NAME), key=lambda one: str(one.attrs["Created"]))
     total = sum(int(one.attrs["Size"]) for one in built)
     freed = 0
     for image in built:
@@ -198,7 +203,7 @@ def make_room(engine: DockerClient, budget: int, keep: Sequence[str] = (), tell:
             continue
         try:
             engine.images.remove(str(image.id), force=False)
-        except DockerException as error:
+        except (DockerException, OSError) as error:
             tell(f"{image.short_id} stays: {brief(error)}")
             continue
         freed += int(image.attrs["Size"])
@@ -267,7 +272,7 @@ def _content_key(base: str, commands: Sequence[str], files: Mapping[str, bytes])
     return digest.hexdigest()[:24]
 
 
-def _context(base: str, commands: Sequence[str], files: Mapping[str, bytes], key: str) -> io.BytesIO:
+def _context(base: str, commands: Sequence[str], files: Mapping[str, bytes]) -> io.BytesIO:
     lines = [f"FROM {base}"]
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -284,7 +289,6 @@ def _context(base: str, commands: Sequence[str], files: Mapping[str, bytes], key
             add(f"command{number}", command.encode())
             lines.append(f'COPY ["command{number}", "/tmp/command"]')
             lines.append('RUN ["/bin/sh", "-e", "/tmp/command"]')
-        lines.append(f'LABEL {BUILT}="{key}"')  # last: what fails before is not taken for built
         add("Dockerfile", "\n".join(lines).encode() + b"\n")
     packed.seek(0)
     return packed

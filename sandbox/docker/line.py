@@ -13,6 +13,8 @@ from dataclasses import dataclass
 _HEADER = 8
 """Bytes before each piece of the engine's stream: which channel, three unused, four of length."""
 _PIECE = 1 << 16
+_SENDING = 60.0
+"""Seconds in which an order must be taken; a container that has ended may never take it."""
 _ANSWER = 256
 """No answer of the supervisor is longer."""
 
@@ -59,9 +61,10 @@ class Line:
             LineBrokenError: the stream has ended.
         """
         try:
-            self._writer.write(order)
-            await self._writer.drain()
-        except OSError as error:
+            async with asyncio.timeout(_SENDING):
+                self._writer.write(order)
+                await self._writer.drain()
+        except OSError as error:  # TimeoutError is one
             raise LineBrokenError("the stream to the container has ended") from error
 
     async def greeting(self) -> str:
@@ -79,7 +82,10 @@ class Line:
             LineBrokenError: the stream ended before.
         """
         words = await self._words(f"{nonce} ".encode(), feed)
-        code, kills, left = (int(word) for word in words)
+        try:
+            code, kills, left = (int(word) for word in words)
+        except ValueError as error:
+            raise LineBrokenError("the supervisor answers nonsense") from error
         return Answer(code, kills, left)
 
     async def close(self) -> None:

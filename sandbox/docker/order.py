@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from sandbox.base import SandboxError
+from sandbox.run import check_word
 
 _SHORT = 8_000
 """Bytes of a script that go into the line, which the supervisor reads byte by byte."""
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
+SPOOL = "/run/mangabey"
+"""The supervisor's own folder, in memory."""
+_LINE_BREAK = "__n"
 NO_FOLDER, NO_PROGRAM = "cd", "missing"
 
 
@@ -39,7 +42,7 @@ def run_order(
     Raises:
         SandboxError: a word cannot be given to a program.
     """
-    text = _script(token, argv, env, cwd)
+    text = _script(token, argv, env, cwd, f"{SPOOL}/stdin" if stdin else "/dev/null")
     head = f"run {nonce} {user} {len(stdin)}".encode()
     if len(text) <= _SHORT:
         return head + b" 0 " + text + b"\n" + stdin
@@ -51,12 +54,15 @@ def said(token: str, word: str) -> bytes:
     return f"{token} {word}".encode()
 
 
-def _script(token: str, argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
-    plain = {name: value for name, value in env.items() if _IDENTIFIER.fullmatch(name)}
+def _script(token: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, source: str) -> bytes:
+    plain = {
+        name: value for name, value in env.items() if _IDENTIFIER.fullmatch(name) and name != _LINE_BREAK
+    }
     odd = [f"{name}={value}" for name, value in env.items() if name not in plain]
     program = ["env", *odd, *argv] if odd else list(argv)
     lines = [
-        b"n=${IFS#??}",
+        b"exec < " + source.encode(),
+        _LINE_BREAK.encode() + b"=${IFS#??}",
         b"{ echo 900 > /proc/self/oom_score_adj; } 2> /dev/null",
         b"cd -- " + _quote(cwd) + b" 2> /dev/null || " + _give_up(token, NO_FOLDER),
         *(b"export " + name.encode() + b"=" + _quote(value) for name, value in plain.items()),
@@ -71,8 +77,7 @@ def _give_up(token: str, word: str) -> bytes:
 
 
 def _quote(word: str) -> bytes:
-    """Quote a word for a POSIX shell in which `n` holds a line break, on one line."""
-    if "\0" in word:
-        raise SandboxError("an argument holds a NUL character, which no program can be given; remove it")
-    text = word.encode("utf-8", "surrogateescape")
-    return b"'" + text.replace(b"'", b"'\\''").replace(b"\n", b"'\"$n\"'") + b"'"
+    """Quote a word for a POSIX shell that has a line break in a variable, on one line."""
+    check_word(word)
+    text = word.encode("utf-8", "surrogateescape").replace(b"'", b"'\\''")
+    return b"'" + text.replace(b"\n", b"'\"$" + _LINE_BREAK.encode() + b"\"'") + b"'"

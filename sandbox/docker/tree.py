@@ -5,7 +5,7 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from sandbox.base import Root, SandboxError
 from sandbox.docker.containers import GUEST, brief
@@ -26,12 +26,12 @@ def put_tree(container: Container, root: Root) -> None:
     from docker.errors import DockerException
 
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-        with tarfile.open(fileobj=spool, mode="w") as archive:
-            for folder in sorted({str(up) for inside in root.mounts for up in PurePosixPath(inside).parents}):
-                if folder != "/":
-                    archive.addfile(_folder(folder))
-            archive.addfile(_owned(_folder(AGENT_HOME)))
-            archive.add(str(root.tree), root.workdir.lstrip("/"), filter=_owned)
+        try:
+            _pack(root, spool)
+        except OSError as error:
+            raise SandboxError(
+                f"a sandbox cannot start from {root.tree}: {error.strerror or error}"
+            ) from error
         spool.seek(0)
         try:
             container.put_archive("/", spool)
@@ -39,6 +39,15 @@ def put_tree(container: Container, root: Root) -> None:
             raise SandboxError(
                 f"the repository cannot be copied into the container: {brief(error)}"
             ) from error
+
+
+def _pack(root: Root, spool: IO[bytes]) -> None:
+    with tarfile.open(fileobj=spool, mode="w") as archive:
+        for folder in sorted({str(up) for inside in root.mounts for up in PurePosixPath(inside).parents}):
+            if folder != "/":
+                archive.addfile(_folder(folder))
+        archive.addfile(_owned(_folder(AGENT_HOME)))
+        archive.add(str(root.tree), root.workdir.lstrip("/"), filter=_owned)
 
 
 def _folder(path: str) -> tarfile.TarInfo:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,6 +29,13 @@ _PATIENCE = 60.0
 """Seconds from the start of a container to its supervisor's greeting."""
 
 
+LOOK_EVERY = 1.0
+"""Seconds between looks at what a container has written."""
+_OVERFULL = 2
+_CHANCES = 3
+"""A container that has written so many times what it may is ended, unless so many commands make room."""
+_SILENCE = 15.0
+"""Seconds in which a supervisor that is attached to anew must have ended everything and said so."""
 THREADS = 16
 """Questions to the engine at one time."""
 
@@ -61,10 +70,11 @@ def connect(timeout: float = 120.0) -> DockerClient:
     """
     import docker
     from docker.errors import DockerException
+    from docker.utils.utils import parse_host
 
     address = os.environ.get("DOCKER_HOST") or None
     try:
-        _knock(docker.utils.parse_host(address))
+        _knock(str(parse_host(address)))
         return docker.from_env(timeout=int(timeout), max_pool_size=2 * THREADS)
     except (DockerException, OSError) as error:
         raise SandboxUnavailableError(
@@ -94,9 +104,30 @@ class Vessel:
     by_root: bool = False
     """Whether a command of its root has run, which may have changed anything."""
     removed: bool = False
+    written: int = 0
+    """Bytes it had written when it was last looked at."""
+    _overfull: int = 0
+    _looked: float = 0.0
+    _looking: asyncio.Task[None] | None = None
+
+    def is_spent(self) -> bool:
+        """Whether so much has been written, a command at a time, that it must end; asked before each."""
+        self._overfull = self._overfull + 1 if self.written > _OVERFULL * self.shape.limits.disk else 0
+        return self._overfull > _CHANCES
+
+    async def look(self) -> None:
+        """Look how much it has written."""
+        found = await self.engine.ask(containers.written, self.engine.client, self.container)
+        self.written, self._looked = found or self.written, time.monotonic()
+
+    def look_soon(self) -> None:
+        """Look how much it has written, in the background, where that is not known of late."""
+        idle = self._looking is None or self._looking.done()
+        if idle and not self.removed and time.monotonic() - self._looked > LOOK_EVERY:
+            self._looking = asyncio.create_task(self.look())
 
     async def reconnect(self) -> None:
-        """Attach anew after the line broke.
+        """Attach anew after the line broke, and end whatever still runs there.
 
         Raises:
             SandboxGoneError: the container does not run any more.
@@ -109,10 +140,20 @@ class Vessel:
         if self.removed:
             await self.line.close()
             raise SandboxGoneError("the container is removed; start another sandbox")
+        nonce = secrets.token_hex(16)
+        try:
+            async with asyncio.timeout(_SILENCE):
+                await self.line.send(f"kill {nonce}\n".encode())
+                await self.line.answer(nonce, lambda _: None)
+        except (LineBrokenError, TimeoutError) as error:
+            await self.line.close()
+            raise SandboxGoneError("the container does not answer; start another sandbox") from error
 
     async def remove(self) -> None:
         """End the container and forget its files."""
         self.removed = True
+        if self._looking is not None:
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self.line.close()
         await self.engine.ask(containers.remove, self.container)
 

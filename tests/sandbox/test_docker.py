@@ -258,3 +258,129 @@ def busybox(tmp_path_factory):
     yield "mangabey/test-busybox:1"
     client.images.remove("mangabey/test-busybox:1", force=True)
     client.close()
+
+
+async def test_input_that_is_larger_than_the_disk_is_refused_and_gives_no_orders(host, root, monkeypatch):
+    monkeypatch.setattr("sandbox.docker.command._ENDING", 1.0)
+    monkeypatch.setattr("sandbox.docker.vessel._SILENCE", 1.0)
+    box = await host.start(root, replace(LIMITS, disk=16 << 20))
+    with pytest.raises(SandboxError, match="larger"):
+        await box.write("/tmp/f", bytes(17 << 20))
+    assert (await box.exec(["true"])).ok
+    order = b"run 00 agent %d 0 true\n" % (17 << 20) + bytes(17 << 20) + b"\nrun 0 root 0 0 id > /pwned\n"
+    await box._vessel.line.send(order)
+    with pytest.raises(SandboxGoneError):
+        await box.exec(["true"], timeout=1)
+    assert not await box.alive()
+
+
+async def test_links_that_wait_for_a_fork_lose_nothing(box):
+    links = "for i in $(seq 1 2000); do ln -s /dev/null /dev/shm/.listing.$i; done"
+    assert (await box.exec(f"{links}; echo changed > readme.txt")).ok
+    fork = await box.fork()
+    assert (await fork.exec("cat readme.txt")).text == "changed\n"
+
+
+async def test_what_root_opens_to_the_guest_is_kept(box):
+    assert (await box.exec("mkdir -m 777 /data", user="root")).ok
+    fork = await box.fork()
+    assert (await fork.exec("echo kept > /data/x")).ok
+    frozen = await fork.snapshot()
+    assert (await (await fork.fork()).exec("cat /data/x")).text == "kept\n"
+    await fork.restore(frozen)
+    assert (await fork.exec("cat /data/x")).text == "kept\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "rm -r pkg; echo file > pkg",
+        "rm readme.txt; mkdir readme.txt; echo x > readme.txt/x",
+        "touch -d 2099-01-01 readme.txt",
+        "ln -s $'two\\nlines' odd",
+        "python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('/tmp/s')\"",
+        "mkfifo pipe; chmod 000 latin.txt; echo $'new\\nline' > $'a\\nb'",
+    ],
+)
+async def test_odd_changes_come_back(box, change):
+    assert (await box.exec(change)).ok
+    frozen = await box.snapshot()
+    seen = "find . -path ./.git -prune -o -printf '%p %y %m %l\\n' | sort"
+    before = (await box.exec(seen)).text
+    assert (await box.exec("rm -rf pkg readme.txt odd pipe")).ok
+    await box.restore(frozen)
+    assert (await box.exec(seen)).text == before
+
+
+async def test_what_a_command_does_to_its_output_does_not_outlive_it(box):
+    block = "import os, fcntl; fcntl.fcntl(1, fcntl.F_SETFL, os.O_NONBLOCK)"
+    filled = await box.exec(
+        ["python3", "-c", f"{block}\ntry:\n while 1: os.write(1, b'x' * 65536)\nexcept OSError: 0"]
+    )
+    assert filled.ok
+    assert len((await box.exec("head -c 3000000 /dev/zero | cat", output=1 << 22)).output) == 3000000
+    assert (await box.exec("echo out > /dev/stdout; echo err > /dev/stderr")).text == "out\nerr\n"
+
+
+async def test_answers_that_come_too_late_are_nobodys_output(box, engine, monkeypatch):
+    monkeypatch.setattr("sandbox.docker.command._ENDING", 1.0)
+    container = engine.containers.get(box.container)
+    container.pause()
+    with pytest.raises(SandboxGoneError):
+        await box.exec(["true"], timeout=0.5)
+    container.unpause()
+    assert (await box.exec(["echo", "new"])).output == b"new\n"
+
+
+async def test_codes_and_words_that_look_like_others(box):
+    assert [(await box.exec(["sh", "-c", f"exit {code}"])).exit_code for code in (127, 129, 200, 255)] == [
+        127,
+        129,
+        200,
+        255,
+    ]
+    killed = await box.exec("kill -SEGV $$")
+    assert (killed.status, killed.exit_code) == (Status.KILLED, -11)
+    token = "t=$(sed -n \"s/.*printf %s '\\([0-9a-f]*\\) cd'.*/\\1/p\" /run/mangabey/script)"
+    forged = f'{token}; printf %s "$t cd"; exit 127'
+    assert (await box.exec(forged)).exit_code == 127
+    assert (await box.exec(["printf", "%s", "a\nb"], env={"n": "X", "__n": "Y"})).output == b"a\nb"
+    with pytest.raises(SandboxError, match="half of a character"):
+        await box.exec("echo \ud800")
+
+
+async def test_closing_while_something_starts_leaves_nothing(root, engine):
+    host = DockerHost()
+    starting = asyncio.create_task(host.start(root, LIMITS))
+    await asyncio.sleep(0.2)
+    starting.cancel()
+    await host.close()
+    await asyncio.gather(starting, return_exceptions=True)
+    other = DockerHost()
+    box = await other.start(root, LIMITS)
+    frozen = await box.snapshot()
+    restoring = asyncio.create_task(box.restore(frozen))
+    await asyncio.sleep(0)
+    await other.close()
+    await asyncio.gather(restoring, return_exceptions=True)
+    owners = {host._marks[containers.OWNER], other._marks[containers.OWNER]}
+    left = engine.containers.list(all=True, filters={"label": containers.OWNER})
+    assert [one for one in left if one.labels[containers.OWNER] in owners] == []
+
+
+async def test_many_commands_that_write_too_much_end_it(host, root):
+    box = await host.start(root, replace(LIMITS, disk=16 << 20))
+
+    async def fill() -> None:
+        for number in range(200):
+            await box.exec(f"head -c 12000000 /dev/zero > f{number}; sleep 0.1")
+
+    with pytest.raises(SandboxGoneError, match="far more"):
+        await fill()
+    assert not await box.alive()
+
+
+async def test_a_missing_tree_is_said_each_time(host, root, tmp_path):
+    for _ in range(2):
+        with pytest.raises(SandboxError, match="cannot start from"):
+            await host.start(replace(root, tree=tmp_path / "missing"), LIMITS)

@@ -141,7 +141,7 @@ def test_room_is_made_from_the_oldest_on(engine, small):
     size = engine.images.get(small).attrs["Size"]
     told: list[str] = []
     assert make_room(engine, 10**15, tell=told.append) == 0
-    others = [one.id for one in engine.images.list(filters={"label": images.BUILT})]
+    others = [one.id for one in engine.images.list(name="mangabey/built")]
     assert make_room(engine, 0, keep=[one for one in others if one != newer], tell=told.append) >= size // 2
-    left = [one.id for one in engine.images.list(filters={"label": images.BUILT})]
+    left = [one.id for one in engine.images.list(name="mangabey/built")]
     assert (small in left, newer in left) == (True, False)
