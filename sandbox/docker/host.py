@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _STARTS = 8
 """Containers that are started at one time: more only wait for each other in the engine."""
@@ -227,7 +229,8 @@ class DockerHost:
         shape = Shape(image, root, Limits(), network=False)
         try:
             vessel = await self._launch(shape)
-        except NotSealedError:
+        except NotSealedError as unsealed:
+            _log.warning("%s: what runs in it can end its own sandbox and answer in its name", unsealed)
             vessel = await self._launch(replace(shape, plain=True))
         try:
             await engine.ask(put_tree, vessel.container, root)

@@ -6,9 +6,10 @@ import functools
 import gc
 import os
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from docker import DockerClient
 
 from sandbox.base import SandboxHost
 from sandbox.contract.fixtures import IMAGE, box, outside, repository, root  # noqa: F401
@@ -71,6 +72,16 @@ def needs_docker() -> None:
     """Skip a test where there is no Docker."""
     if docker_missing():
         pytest.skip(docker_missing())
+
+
+@pytest.fixture
+def engine(needs_docker: None) -> Iterator[DockerClient]:
+    """The Docker engine that is tested with."""
+    import docker
+
+    client = docker.from_env(timeout=60)
+    yield client
+    client.close()
 
 
 @pytest.fixture

@@ -37,13 +37,6 @@ def _needs_docker(needs_docker):
     """Skip where there is none."""
 
 
-@pytest.fixture
-def engine():
-    client = docker.from_env(timeout=60)
-    yield client
-    client.close()
-
-
 async def test_a_broken_stream_is_mended(box):
     await box.exec("echo kept > kept")
     await box._vessel.line.close()
@@ -212,10 +205,11 @@ def test_only_what_is_ours_and_dead_is_swept():
     assert not abandoned({"another": "label"})
 
 
-async def test_an_image_with_nothing_but_a_posix_shell(root, engine, busybox):
+async def test_an_image_with_nothing_but_a_posix_shell(root, engine, busybox, caplog):
     host = DockerHost()
     try:
         box = await host.start(replace(root, image=busybox, mounts={}), Limits())
+        assert "has no setpriv" in caplog.text
         shown = await box.exec(["/bin/sh", "-c", "id -u; pwd; cat readme.txt; exit 3"])
         assert (shown.exit_code, shown.text.splitlines()[:2]) == (3, ["1000", "/testbed"])
         await box.write("new", b"x" * 100_000)

@@ -8,13 +8,14 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 
-import docker
 import pytest
 
 from sandbox.base import ImageError
 from sandbox.contract.fixtures import IMAGE
 from sandbox.docker import images
+from sandbox.docker.host import DockerHost
 from sandbox.docker.images import Registry, build_image, digest_of, find_image, make_room
 
 pytestmark = pytest.mark.docker
@@ -23,16 +24,14 @@ _PASSWORDS = "user:$2b$05$Qh/0gJshSEzMFREfkco1hOyWlLIDKROkg3jxZOHweGk3aqqkthDc2\
 _AUTH = "auth:\n  htpasswd:\n    realm: tests\n    path: {folder}/passwords\n"
 
 
+@pytest.fixture
+def kind():
+    return "docker"
+
+
 @pytest.fixture(autouse=True)
 def _needs_docker(needs_docker):
     """Skip where there is none."""
-
-
-@pytest.fixture
-def engine():
-    client = docker.from_env(timeout=60)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -145,3 +144,16 @@ def test_room_is_made_from_the_oldest_on(engine, small):
     assert make_room(engine, 0, keep=[one for one in others if one != newer], tell=told.append) >= size // 2
     left = [one.id for one in engine.images.list(name="mangabey/built")]
     assert (small in left, newer in left) == (True, False)
+
+
+async def test_what_was_made_of_a_built_image_is_not_taken_for_it(engine, root):
+    built = build_image(engine, IMAGE, ["echo clean > /clean"])
+    host = DockerHost()
+    try:
+        box = await host.start(replace(root, image=built))
+        assert (await box.exec("echo infected > /clean", user="root")).ok
+        await box.snapshot()
+        assert build_image(engine, IMAGE, ["echo clean > /clean"]) == built
+    finally:
+        await host.close()
+        engine.images.remove(built, force=True)

@@ -209,6 +209,37 @@ async def test_what_is_no_image_is_said(image, complaint, host, root, tmp_path, 
     assert not list(tmp_path.glob("home/layers/*"))
 
 
+@pytest.mark.parametrize("digest", ["/", "/etc", "", "sha256:../../x", "sha256:" + "0" * 63])
+def test_a_digest_names_no_other_folder(digest, tmp_path):
+    config = json.dumps({"rootfs": {"diff_ids": [digest]}}).encode()
+    manifest = json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]).encode()
+    members = (("config.json", config), ("manifest.json", manifest), ("layer.tar", _layer()))
+    (tmp_path / "image.tar").write_bytes(_layer(*members))
+    with pytest.raises(ImageError, match="damaged"):
+        unpacked(str(tmp_path / "image.tar"), tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[]", "[{}]", "{}", "3", "[[]]", '[{"Config": "x", "Layers": []}]', "{"]
+)
+def test_a_damaged_archive_is_said(manifest, tmp_path):
+    (tmp_path / "image.tar").write_bytes(_layer(("manifest.json", manifest.encode())))
+    with pytest.raises(ImageError):
+        unpacked(str(tmp_path / "image.tar"), tmp_path / "store")
+
+
+def test_an_index_that_leads_to_itself_is_said(tmp_path):
+    layout = tmp_path / "layout"
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    entry = json.dumps({"manifests": [{"digest": "sha256:self"}]})
+    (blobs / "self").write_text(entry)
+    (layout / "index.json").write_text(entry)
+    (layout / "oci-layout").write_text("{}")
+    with pytest.raises(ImageError, match="damaged"):
+        unpacked(str(layout), tmp_path / "store")
+
+
 @pytest.mark.parametrize(
     "members",
     [
