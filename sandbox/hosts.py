@@ -53,8 +53,7 @@ def check_name(name: str) -> None:
     Raises:
         UnknownSandboxError: no such name.
     """
-    offered = _offered()
-    if name in KNOWN or name in offered or ":" in name:
+    if name in KNOWN or ":" in name or name in (offered := _offered()):
         return
     known = [*KNOWN, *sorted(offered), "module:Class"]
     near = difflib.get_close_matches(name, known, 1, cutoff=0.4)

@@ -116,7 +116,7 @@ def solve(
             seconds=seconds,
             dollars=dollars,
             sandbox=sandbox,
-            image=image,
+            image=_absolute_image(image),
             memory_mb=memory_mb,
             test_seconds=test_seconds,
             grade=grade,
@@ -193,6 +193,13 @@ def _absolute_model(name: str) -> str:
     if colon and path.endswith(".py"):
         return f"{Path(path).absolute()}:{attribute}"
     return name
+
+
+def _absolute_image(name: str | None) -> str | None:
+    """Return an image's name, absolute where it is a path, so that a run can be resumed from anywhere."""
+    from sandbox.daemonless.images import is_local
+
+    return str(Path(name).absolute()) if name and is_local(name) else name
 
 
 def _require_alone(context: typer.Context) -> None:

@@ -94,7 +94,7 @@ class DaemonlessSandbox(CommandVerbs):
         if self._closed or not self._channel.alive:
             return False
         try:
-            return (await self._run(["true"], seconds=_OVERTIME, output=64)).ok
+            return (await self._run(self._command(["true"]), _OVERTIME, b"", 64)).ok
         except SandboxError:
             return False
 
@@ -126,28 +126,20 @@ class DaemonlessSandbox(CommandVerbs):
         self._frozen = None
         self._commands += 1
         try:
-            return await self._run(argv, seconds=seconds, output=output, stdin=stdin, env=env, cwd=cwd)
+            return await self._run(self._command(argv, env, cwd), seconds, stdin, output)
         finally:
             self._frozen = None
             self._commands += 1
 
-    async def _run(
-        self,
-        argv: Sequence[str],
-        *,
-        seconds: float,
-        output: int,
-        stdin: bytes = b"",
-        env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
-    ) -> ExecResult:
+    def _command(
+        self, argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None
+    ) -> Command:
+        whole = to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root))
+        return Command(argv=list(argv), env=whole, cwd=absolute(self.root, cwd))
+
+    async def _run(self, command: Command, seconds: float, stdin: bytes, output: int) -> ExecResult:
         kills = self._group.out_of_memory_kills() if self._group else 0
         began = time.monotonic()
-        command = Command(
-            argv=list(argv),
-            env=to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root)),
-            cwd=absolute(self.root, cwd),
-        )
         kept = Output(output)
         report = await self._watched(command, min(max(seconds, 0.0), _LONGEST), stdin, kept)
         if report.kind == "failed":

@@ -135,6 +135,8 @@ def _image(plan: Plan) -> None:
         os.mkdir(f"/lower/{number}")
         _attach(layer, f"/lower/{number}")
         lowers.append(f"/lower/{number}")
+    for inside, _ in plan.mounts:  # an image may keep folders on the way to itself, such as /root
+        os.makedirs(os.path.dirname(f"/skel{inside}"), exist_ok=True)
     os.mkdir("/scrap/root", 0o700)
     options = f"lowerdir={':'.join(lowers)},upperdir=/skel,workdir=/scrap/root"
     flags = syscalls.MS_NOSUID | syscalls.MS_NODEV

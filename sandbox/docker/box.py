@@ -63,7 +63,8 @@ class DockerSandbox(CommandVerbs):
     async def restore(self, snapshot: Snapshot) -> None:
         """Bring all files back to a snapshot; see `Sandbox.restore`.
 
-        The sandbox moves to another container, whose files have been compared with the snapshot's.
+        The sandbox moves to another container, whose files have been compared with the snapshot's by name,
+        kind, mode and size.
         """
         self._check_open()
         await self._host.tracked(self._restore(snapshot))

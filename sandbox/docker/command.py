@@ -41,8 +41,7 @@ class Command:
         stdin: bytes,
         output: int,
     ) -> None:
-        limits = vessel.shape.limits
-        if len(stdin) > min(limits.disk, limits.memory // 2):
+        if len(stdin) > vessel.shape.most_input:
             raise SandboxError(
                 "the input is larger than what the sandbox may hold; give it more disk or memory"
             )

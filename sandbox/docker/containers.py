@@ -42,6 +42,11 @@ class Shape:
     network: bool
     plain: bool = False
 
+    @property
+    def most_input(self) -> int:
+        """Bytes that one command can be given: they are a file in memory first."""
+        return min(self.limits.disk, self.limits.memory // 2)
+
     def __hash__(self) -> int:
         return hash((self.image, self.limits, self.network, self.plain))
 

@@ -3,7 +3,7 @@
 A fork that made an image of every change would pay the engine for a layer, which some engines find by
 comparing all files. Most changes are a handful of files: commands of the guest's own find them, by the time
 of their last change, which no guest can set, and pack and unpack them. Afterwards both containers must show
-the same.
+the same names, kinds, modes and sizes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Listing:
     """What has changed.
 
     Attributes:
-        changed: owner, kind, mode, size or link of each path, but of folders that are not the guest's.
+        changed: owner, kind, mode and size of each path (no size of folders), but of folders not the guest's.
         folders: the changed folders.
         names: what is in the changed folders.
     """
@@ -73,14 +73,14 @@ async def writable_roots(run: Run) -> tuple[str, ...]:
     return tuple(roots) if not done.omitted else ()
 
 
-async def take(run: Run, roots: Sequence[str], disk: int = LARGEST) -> Delta:
-    """Return what the guest has changed below some places; `disk` bytes are what the other may write.
+async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
+    """Return what the guest has changed below some places; a container takes `room` bytes at a time.
 
     Raises:
         CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
     script = ["/bin/sh", "-c", script_of("take"), "take", _BORN, str(GUEST), *roots]
-    done = await run(script, seconds=_SECONDS, output=min(LARGEST, disk) - _SPARE)
+    done = await run(script, seconds=_SECONDS, output=max(0, min(LARGEST, room) - _SPARE))
     listing, end, archive = (b"\0" + done.output).partition(b"\0E\0")
     if not done.ok or done.omitted or not end:
         raise CannotCarryError("the changes are too large, or cannot be read")
@@ -126,7 +126,7 @@ async def _put(run: Run, delta: Delta, archive: bytes) -> Listing:
     script = ["/bin/sh", "-c", script_of("put"), "put", str(len(archive))]
     done = await run(script, seconds=_SECONDS, output=_LISTING, stdin=archive + paths)
     if done.omitted or (done.exit_code and not done.output.startswith(b"0")):
-        raise CannotCarryError(f"the files did not come back: {done.text.strip()[:200]}")
+        raise CannotCarryError("the files did not come back: they cannot be unpacked there")
     return _listing(done.output)
 
 

@@ -134,7 +134,7 @@ class DockerHost:
             with suppress(delta.CannotCarryError):
                 frozen = _Frozen(
                     vessel.shape.image,
-                    await delta.take(guest_run(vessel), template.roots, vessel.shape.limits.disk),
+                    await delta.take(guest_run(vessel), template.roots, vessel.shape.most_input),
                 )
         return self._keep(root, frozen or await self._commit(vessel))
 
@@ -211,9 +211,7 @@ class DockerHost:
         self._templates.append(entry)
         try:
             return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
+        except Exception:  # of whatever kind: it is the caller's, and the failed making is nobody's
             if entry in self._templates:
                 self._templates.remove(entry)  # the next start tries again
             raise

@@ -37,7 +37,7 @@ else
 fi
 given=0
 
-# each command opens the output for itself: what it sets on its own end does not outlive it
+# each guest that is started ahead opens the output for itself: what it sets on its own end does not outlive it
 if [ $mode = sealed ] && chown "$guest" /proc/self/fd/1; then
   renew='exec > /proc/self/fd/1 2>&1;'
 else

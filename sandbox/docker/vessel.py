@@ -27,13 +27,12 @@ T = TypeVar("T")
 
 _PATIENCE = 60.0
 """Seconds from the start of a container to its supervisor's greeting."""
-
-
 LOOK_EVERY = 1.0
 """Seconds between looks at what a container has written."""
 _OVERFULL = 2
+"""A container that has written so many times what it may must end."""
 _CHANCES = 3
-"""A container that has written so many times what it may is ended, unless so many commands make room."""
+"""Commands that may make room before it does."""
 _SILENCE = 15.0
 """Seconds in which a supervisor that is attached to anew must have ended everything and said so."""
 THREADS = 16

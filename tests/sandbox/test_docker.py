@@ -140,7 +140,10 @@ async def test_the_labels_and_limits_of_a_container(root, engine):
         assert all(not mount["RW"] for mount in found.attrs["Mounts"] if mount["Type"] == "bind")
     finally:
         await host.close()
-    assert engine.containers.list(all=True, filters={"label": "mangabey.issue=an-issue"}) == []
+    assert (
+        engine.containers.list(all=True, ignore_removed=True, filters={"label": "mangabey.issue=an-issue"})
+        == []
+    )
     assert engine.images.list(filters={"label": "mangabey.issue=an-issue"}) == []
 
 
@@ -185,13 +188,13 @@ async def test_what_a_killed_process_leaves_is_swept_at_the_next_start(root, eng
     out, _ = await process.communicate()
     assert (out, process.returncode) == (b"ready\n", -signal.SIGKILL)
     mine = {"label": f"mangabey.issue={issue}"}
-    assert engine.containers.list(all=True, filters=mine)
+    assert engine.containers.list(all=True, ignore_removed=True, filters=mine)
     host = DockerHost()
     try:
         await host.start(root, LIMITS)
     finally:
         await host.close()
-    assert engine.containers.list(all=True, filters=mine) == []
+    assert engine.containers.list(all=True, ignore_removed=True, filters=mine) == []
     assert engine.images.list(filters=mine) == []
 
 
@@ -358,7 +361,7 @@ async def test_closing_while_something_starts_leaves_nothing(root, engine):
     await other.close()
     await asyncio.gather(restoring, return_exceptions=True)
     owners = {host._marks[containers.OWNER], other._marks[containers.OWNER]}
-    left = engine.containers.list(all=True, filters={"label": containers.OWNER})
+    left = engine.containers.list(all=True, ignore_removed=True, filters={"label": containers.OWNER})
     assert [one for one in left if one.labels[containers.OWNER] in owners] == []
 
 
@@ -378,3 +381,12 @@ async def test_a_missing_tree_is_said_each_time(host, root, tmp_path):
     for _ in range(2):
         with pytest.raises(SandboxError, match="cannot start from"):
             await host.start(replace(root, tree=tmp_path / "missing"), LIMITS)
+
+
+async def test_more_than_a_small_memory_takes_at_a_time_is_forked_all_the_same(host, root):
+    box = await host.start(root, replace(LIMITS, memory=96 << 20, disk=512 << 20))
+    assert (await box.exec("head -c 60000000 /dev/urandom > large")).ok
+    fork = await box.fork()
+    shown = [(await one.exec("sha256sum large")).text for one in (box, fork)]
+    assert shown[0] == shown[1]
+    assert shown[0].endswith("  large\n")
