@@ -115,7 +115,8 @@ class Root:
     `tree` is a host folder that appears, copy-on-write, at `workdir`. `mounts` are read-only host folders
     by their path inside. `git_dir` is a bare repository holding the base commit: `diff` is taken against it
     and nothing inside the sandbox can change it. `image` is a Docker image's name; for the daemonless sandbox
-    a folder, a `docker save` archive or an OCI layout, None for the host's own /usr.
+    a folder, a `docker save` archive or an OCI layout, None for the host's own /usr. `user` is who owns
+    the tree and runs commands that do not say; see `Sandbox.exec`.
     """
 
     tree: Path
@@ -125,6 +126,7 @@ class Root:
     mounts: Mapping[str, Path] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     image: str | None = None
+    user: str = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Sandbox(Protocol):
         timeout: float | None = None,  # noqa: ASYNC109 (ends the processes inside, which a cancelled task cannot)
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = "agent",
+        user: str | None = None,
         stdin: bytes = b"",
         output: int | None = None,
     ) -> ExecResult:
@@ -167,7 +169,8 @@ class Sandbox(Protocol):
             timeout: seconds; `Limits.seconds` when None.
             env: added to the sandbox's environment.
             cwd: folder inside, `workdir` when None; relative paths count from `workdir`.
-            user: `agent`, or `root` (Docker: without capabilities, for what an image keeps to its root).
+            user: `agent`, or `root` (Docker: without capabilities, for what an image keeps to its root);
+                the root's `user` when None.
             stdin: what the command can read.
             output: bytes of output that are kept; `Limits.output` when None.
 

@@ -27,7 +27,7 @@ class Run(Protocol):
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
     ) -> ExecResult:
         """Run it to its end; the other arguments are those of `Sandbox.exec`."""
 
@@ -63,10 +63,14 @@ def check_word(word: str) -> None:
 
 
 def to_environment(
-    root: Root, home: str, extra: Mapping[str, str] | None, image: Mapping[str, str] | None = None
+    root: Root,
+    home: str,
+    extra: Mapping[str, str] | None,
+    image: Mapping[str, str] | None = None,
+    user: str = AGENT,
 ) -> dict[str, str]:
     """Return the whole environment of a command: nothing of the host's."""
-    own = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": "agent", "TMPDIR": "/tmp"}  # noqa: S108
+    own = {"PATH": PATH, "HOME": home, "LANG": "C.UTF-8", "USER": user, "TMPDIR": "/tmp"}  # noqa: S108
     whole = own | dict(image or {}) | dict(root.env) | dict(extra or {})
     for name, value in whole.items():
         if not name or "=" in name or "\0" in name + value:

@@ -10,7 +10,7 @@ from sandbox.base import ExecResult, Limits, Root
 from sandbox.files import read_file, write_file
 from sandbox.gitdiff import apply_patch, working_diff
 from sandbox.inside import GIT_DIR
-from sandbox.run import AGENT, absolute, to_argv
+from sandbox.run import absolute, to_argv
 from sandbox.upload import upload
 
 
@@ -31,7 +31,7 @@ class CommandVerbs(ABC):
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
     ) -> ExecResult:
         """Run an argument list to its end; see `sandbox.run.Run`."""
 
@@ -47,7 +47,7 @@ class CommandVerbs(ABC):
         timeout: float | None = None,  # noqa: ASYNC109
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
         stdin: bytes = b"",
         output: int | None = None,
     ) -> ExecResult:

@@ -115,10 +115,11 @@ class DaemonlessSandbox(CommandVerbs):
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
     ) -> ExecResult:
         """Run an argument list to its end; there is one user, the agent."""
         self._check_open()
+        user = user or self.root.user
         if user != AGENT:
             raise SandboxError(
                 f"a daemonless sandbox has no user {user!r}, only {AGENT!r}; use --sandbox docker"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sandbox.docker.host import DockerHost
 
 _ALIVE = 10.0
+_HOMES = {AGENT: AGENT_HOME, ROOT: "/root"}
 
 
 class DockerSandbox(CommandVerbs):
@@ -111,13 +112,15 @@ class DockerSandbox(CommandVerbs):
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
     ) -> ExecResult:
         """Run an argument list to its end."""
         self._check_open()
+        user = user or (AGENT if self._vessel.shape.plain else self.root.user)
         if user not in {AGENT, ROOT} or (user == ROOT and self._vessel.shape.plain):
             raise SandboxError(f"this sandbox has no user {user!r}")
-        whole = to_environment(self.root, AGENT_HOME, env, self._host.image_environment(self.root))
+        image, home = self._host.image_environment(self.root), _HOMES[user]
+        whole = to_environment(self.root, home, env, image, user)
         async with self._turn:
             self._check_open()
             if self._vessel.is_spent():

@@ -187,10 +187,12 @@ def guest_run(vessel: Vessel) -> Run:
         stdin: bytes = b"",
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
-        user: str = AGENT,
+        user: str | None = None,
     ) -> ExecResult:
         whole = {"PATH": PATH, "LC_ALL": "C", **(env or {})}
-        command = Command(vessel, argv, env=whole, cwd=cwd or "/", user=user, stdin=stdin, output=output)
+        command = Command(
+            vessel, argv, env=whole, cwd=cwd or "/", user=user or AGENT, stdin=stdin, output=output
+        )
         return await command.finish(seconds)
 
     return run

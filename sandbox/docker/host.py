@@ -22,6 +22,7 @@ from sandbox.docker.sweep import sweep
 from sandbox.docker.tree import put_tree
 from sandbox.docker.vessel import THREADS, Engine, NotSealedError, Vessel, connect, launch
 from sandbox.owners import new_name
+from sandbox.run import ROOT
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -231,7 +232,9 @@ class DockerHost:
             _log.warning("%s: what runs in it can end its own sandbox and answer in its name", unsealed)
             vessel = await self._launch(replace(shape, plain=True))
         try:
-            await engine.ask(put_tree, vessel.container, root)
+            await engine.ask(
+                put_tree, vessel.container, root, as_root=root.user == ROOT and not vessel.shape.plain
+            )
             roots = await delta.writable_roots(guest_run(vessel))
             made = await engine.ask(containers.commit, vessel.container, self._marks)
         finally:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX, PLATFORM = "MANGABEY_REGISTRY", "MANGABEY_PLATFORM"
 """Environment variables: a registry or mirror before every image's name, and the platform to ask for."""
-_BUILT_NAME = "mangabey/built"
+BUILT_NAME = "mangabey/built"
 """What has been built is known by its tag; labels pass on to whatever is made of it."""
 _TRIES = 5
 _FIRST_WAIT = 1.0
@@ -73,18 +73,26 @@ def find_image(
     Raises:
         ImageError: it is not there and cannot be pulled.
     """
+    registry = registry or Registry.from_environment()
+    return look_up(engine, image, registry) or pull(engine, registry.full_name(image), registry, tell)
+
+
+def look_up(engine: DockerClient, image: str, registry: Registry) -> str | None:
+    """Return the id of an image that is there, by its name or that at a registry; None where it is not.
+
+    Raises:
+        ImageError: the engine does not say.
+    """
     from docker.errors import DockerException, ImageNotFound
 
-    registry = registry or Registry.from_environment()
-    name = registry.full_name(image)
-    for known in dict.fromkeys((image, name)):
+    for known in dict.fromkeys((image, registry.full_name(image))):
         try:
             return str(engine.images.get(known).id)
         except ImageNotFound:
             continue
         except (DockerException, OSError) as error:
             raise ImageError(f"the image {image} cannot be looked up: {brief(error)}") from error
-    return pull(engine, name, registry, tell)
+    return None
 
 
 def pull(engine: DockerClient, name: str, registry: Registry, tell: Tell = _log.info) -> str:
@@ -158,8 +166,8 @@ def build_image(
 
     files = files or {}
     found = find_image(engine, base)
-    key = _content_key(found, commands, files)
-    tag = f"{_BUILT_NAME}:{key}"
+    key = content_key(found, commands, files)
+    tag = f"{BUILT_NAME}:{key}"
     try:
         return str(engine.images.get(tag).id)
     except ImageNotFound:
@@ -193,7 +201,7 @@ def make_room(engine: DockerClient, budget: int, keep: Sequence[str] = (), tell:
     """
     from docker.errors import DockerException
 
-    built = sorted(engine.images.list(name=_BUILT_NAME), key=lambda one: str(one.attrs["Created"]))
+    built = sorted(engine.images.list(name=BUILT_NAME), key=lambda one: str(one.attrs["Created"]))
     total = sum(int(one.attrs["Size"]) for one in built)
     freed = 0
     for image in built:
@@ -263,7 +271,8 @@ def _final(reason: str) -> bool:
     return any(sign in reason.lower() for sign in signs)
 
 
-def _content_key(base: str, commands: Sequence[str], files: Mapping[str, bytes]) -> str:
+def content_key(base: str, commands: Sequence[str], files: Mapping[str, bytes]) -> str:
+    """Return a short name for what commands and files make of a base."""
     digest = hashlib.sha256(base.encode())
     for command in commands:
         digest.update(b"\0" + command.encode())

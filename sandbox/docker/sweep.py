@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker import DockerClient
+    from docker.models.images import Image
+
+_LISTINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,9 @@ def sweep(engine: DockerClient) -> Swept:
     gone = images = 0
     try:
         left = engine.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-        kept = engine.images.list(filters={"label": OWNER})
     except (DockerException, OSError):
         return Swept()
+    kept = _images(engine)
     for container in left:
         if abandoned(container.labels):
             try:
@@ -52,6 +55,18 @@ def sweep(engine: DockerClient) -> Swept:
             except (DockerException, OSError):
                 continue
     return Swept(gone, images)
+
+
+def _images(engine: DockerClient) -> list[Image]:
+    """Return the images with our label; an image that others remove meanwhile fails the whole listing."""
+    from docker.errors import DockerException
+
+    for _ in range(_LISTINGS):
+        try:
+            return engine.images.list(filters={"label": OWNER})
+        except (DockerException, OSError):
+            continue
+    return []
 
 
 def abandoned(labels: Mapping[str, str]) -> bool:

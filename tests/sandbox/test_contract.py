@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.contract import *  # noqa: F403
 from sandbox.contract.fixtures import IMAGE
-from tests.sandbox.conftest import docker_missing
+from tests.conftest import docker_missing
 
 
 @pytest.fixture(

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -17,11 +12,9 @@ from sandbox.contract.fixtures import IMAGE
 from sandbox.docker import images
 from sandbox.docker.host import DockerHost
 from sandbox.docker.images import Registry, build_image, digest_of, find_image, make_room
+from tests.conftest import push
 
 pytestmark = pytest.mark.docker
-
-_PASSWORDS = "user:$2b$05$Qh/0gJshSEzMFREfkco1hOyWlLIDKROkg3jxZOHweGk3aqqkthDc2\n"  # of "secret"
-_AUTH = "auth:\n  htpasswd:\n    realm: tests\n    path: {folder}/passwords\n"
 
 
 @pytest.fixture
@@ -35,51 +28,11 @@ def _needs_docker(needs_docker):
 
 
 @pytest.fixture
-def registry(tmp_path, request):
-    """A registry on this machine; with the parameter "closed" it asks for a password."""
-    if shutil.which("docker-registry") is None:
-        pytest.skip("docker-registry is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    (tmp_path / "passwords").write_text(_PASSWORDS)
-    closed = getattr(request, "param", "") == "closed"
-    (tmp_path / "config.yml").write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/data\n"
-        f"http:\n  addr: {address}\n" + (_AUTH.format(folder=tmp_path) if closed else "")
-    )
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", tmp_path / "config.yml"], stdout=log, stderr=log
-        )
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            break
-        except OSError:
-            time.sleep(0.05)
-        else:
-            break
-    yield address
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
 def small(engine):
     """A small image of our own that no registry holds yet."""
     made = build_image(engine, IMAGE, ["echo small > /small"])
     yield made
     engine.images.remove(made, force=True)
-
-
-def push(engine, image: str, name: str, **login: str) -> None:
-    engine.images.get(image).tag(name)
-    told = engine.api.push(name, stream=True, decode=True, auth_config=login or None)
-    assert not [line for line in told if "error" in line]
-    engine.images.remove(name)
 
 
 def test_pulling_by_tag_by_digest_and_through_a_prefix(engine, registry, small):
