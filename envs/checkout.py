@@ -46,7 +46,7 @@ def read_checkout(path: Path, home: Path) -> Checkout:
     top = Path(str(repository.working_tree_dir))
     try:
         head = repository.head.commit.hexsha
-        notices = _notices(top)
+        notices = notices_of(top)
         changed = _changed(repository)
         untracked, left_out = _untracked(repository, top)
         if left_out:
@@ -83,7 +83,8 @@ def _open(path: Path) -> Repo:
     return repository
 
 
-def _notices(top: Path) -> list[str]:
+def notices_of(top: Path) -> list[str]:
+    """Return what a user should know about the files of a checkout."""
     notices = []
     if (top / ".gitmodules").is_file():
         notices.append("submodules are left empty")

@@ -25,6 +25,8 @@ _HERMETIC = {
     "LC_ALL": "C",
 }
 
+_KEPT = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"})
+
 _OPTIONS = (
     "safe.directory=*",
     "core.hooksPath=/dev/null",
@@ -51,8 +53,8 @@ class GitError(RuntimeError):
 def git(folder: Path, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
     """Run git in a folder and return what it prints.
 
-    The user's and the system's configuration, hooks, templates and environment have no influence; commits
-    carry a fixed identity and date, so that equal trees give equal commits.
+    The user's and the system's configuration, hooks, templates and environment have no influence, but for
+    proxies and certificates; commits carry a fixed identity and date, so that equal trees give equal commits.
 
     Raises:
         GitError: it failed, or git is not installed.
@@ -62,7 +64,7 @@ def git(folder: Path, *arguments: str, stdin: bytes = b"", env: dict[str, str] |
         done = subprocess.run(
             ["git", *options, *arguments],
             cwd=folder,
-            env=_environment(env or {}),
+            env=_environment({"GIT_CEILING_DIRECTORIES": str(folder.absolute().parent), **(env or {})}),
             input=stdin,
             capture_output=True,
         )
@@ -87,7 +89,8 @@ def commit_tree(folder: Path, message: str) -> str:
 
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
-    outer = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    ours = os.environ.items()
+    outer = {name: value for name, value in ours if not name.startswith("GIT_") or name in _KEPT}
     return outer | _IDENTITY | _HERMETIC | extra
 
 

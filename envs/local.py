@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from envs.checkout import read_checkout
+from envs.checkout import Checkout, read_checkout
 from envs.declared import declared_requirements
 from envs.git import git
 from envs.task import Environment, Task, TaskError
@@ -44,20 +44,52 @@ def _load(path: Path, issue_text: str, home: Path, python: Path | None) -> tuple
     if not issue_text.strip():
         raise TaskError("the issue is empty; write what happens and what should happen")
     checkout = read_checkout(path, home.resolve())
-    notices = list(checkout.notices)
-    environment = _environment(path, python, notices)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name).strip("-.") or "repository"
     digest = hashlib.sha256(issue_text.encode("utf-8", "surrogateescape")).hexdigest()
-    task = Task(
+    task = task_of(
+        checkout,
+        path,
+        python,
         instance_id=f"{name}__{checkout.base_commit[:8]}-{digest[:6]}",
         repo=f"local/{name}",
-        base_commit=checkout.base_commit,
         problem_statement=issue_text,
-        environment=environment,
-        test_runner=_test_runner(path, environment),
-        extra={"notices": tuple(notices)},
     )
     return task, checkout.repository
+
+
+def task_of(
+    checkout: Checkout,
+    folder: Path,
+    python: Path | None,
+    *,
+    instance_id: str,
+    repo: str,
+    problem_statement: str,
+) -> Task:
+    """Return the task of a base commit; where its tests run is decided by the files of its checkout.
+
+    Args:
+        checkout: the base commit, and the notices so far.
+        folder: the top folder of a checkout of it.
+        python: an interpreter or a virtual environment that can run the tests.
+        instance_id: the task's name.
+        repo: the repository's name.
+        problem_statement: the issue.
+
+    Raises:
+        TaskError: the interpreter has no pytest.
+    """
+    notices = list(checkout.notices)
+    environment = _environment(folder, python, notices)
+    return Task(
+        instance_id=instance_id,
+        repo=repo,
+        base_commit=checkout.base_commit,
+        problem_statement=problem_statement,
+        environment=environment,
+        test_runner=_test_runner(folder, environment),
+        extra={"notices": tuple(notices)},
+    )
 
 
 def _environment(path: Path, python: Path | None, notices: list[str]) -> Environment:

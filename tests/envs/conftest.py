@@ -3,10 +3,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import socket
+import struct
 import sys
 import tarfile
-from dataclasses import replace
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,10 +74,9 @@ def sdist(folder: Path, version: str, files: dict[str, str]) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.fixture
-def manifest(tmp_path, monkeypatch) -> Path:
-    """A suite of one task, whose two releases pip finds in a folder; there is no index."""
-    index = tmp_path / "index"
+def write_suite(folder: Path) -> Path:
+    """Write a suite of one task, whose two releases lie in the folder `index` beside it."""
+    index = folder / "index"
     index.mkdir()
     buggy = sdist(index, "1.0", {"tiny.py": BUGGY, "tests/test_tiny.py": OLD_TESTS})
     fixed = sdist(index, "1.1", {"tiny.py": BUGGY.replace("//", "/"), "tests/test_tiny.py": NEW_TESTS})
@@ -95,10 +101,17 @@ def manifest(tmp_path, monkeypatch) -> Path:
         "extra_requirements": [],
         "python": "",
     }
-    path = tmp_path / "suite.jsonl"
+    path = folder / "suite.jsonl"
     path.write_text(json.dumps(row) + "\n")
+    return path
+
+
+@pytest.fixture
+def manifest(tmp_path, monkeypatch) -> Path:
+    """A suite of one task, whose two releases pip finds in a folder; there is no index."""
+    path = write_suite(tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
     return path
 
 
@@ -144,3 +157,93 @@ def commit(folder: Path, files: dict[str, str | bytes], message: str = "change")
 @pytest.fixture(name="commit")
 def commit_function():
     return commit
+
+
+@dataclass
+class Api:
+    """An HTTP server that answers each path with what is set for it, the last one again and again.
+
+    An answer is a status, headers and a body; the body is made JSON unless it is bytes. None resets the
+    connection.
+    """
+
+    address: str = ""
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+    def set(self, path: str, *answers: Any) -> None:
+        self.answers[path] = list(answers)
+
+    def issue(self, number: int = 7, repo: str = "o/r", **fields: Any) -> None:
+        url = f"https://github.com/{repo}/issues/{number}"
+        answer = {"title": "It fails", "body": "Badly.", "html_url": url, "user": {"login": "ann"}} | fields
+        self.set(f"/repos/{repo}/issues/{number}", (200, {}, answer))
+
+    def next_answer(self, path: str, token: str | None) -> Any:
+        self.asked.append((path, token))
+        waiting = self.answers.get(path) or [(404, {}, {"message": "Not Found"})]
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve in a thread; yield the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(name="serving")
+def serving_function():
+    return serving
+
+
+@pytest.fixture
+def make_api():
+    """Return a function that opens an HTTP server with set answers."""
+    with ExitStack() as stack:
+
+        def make() -> Api:
+            api = Api()
+
+            class Handler(BaseHTTPRequestHandler):
+                def do_GET(self):
+                    answer = api.next_answer(self.path, self.headers["Authorization"])
+                    if answer is None:
+                        self.connection.setsockopt(
+                            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                        )
+                        self.connection.close()
+                        self.wfile = io.BytesIO()
+                        return
+                    status, headers, body = answer
+                    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                    self.send_response(status)
+                    for name, value in ({"Content-Length": str(len(data))} | headers).items():
+                        self.send_header(name, value)
+                    self.end_headers()
+                    self.wfile.write(data)
+
+                def log_message(self, *arguments):
+                    pass
+
+            api.address = stack.enter_context(serving(Handler))
+            return api
+
+        yield make
+
+
+@pytest.fixture
+def api(make_api, monkeypatch) -> Api:
+    """The REST API that MANGABEY_GITHUB_API names; there is no token, and no proxy before it."""
+    api = make_api()
+    for name in ("GITHUB_TOKEN", "MANGABEY_GITHUB", "MANGABEY_MIRRORS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MANGABEY_GITHUB_API", api.address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return api
