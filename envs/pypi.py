@@ -7,7 +7,7 @@ import difflib
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from envs.cache import build_once, content_key
@@ -59,7 +59,22 @@ class PypiSuite:
             raise TaskError(f"there is no task pypi/{instance_id}; {hint}`mangabey tasks list` lists all")
         return rows[instance_id]
 
-    async def load(self, instance_id: str, home: Path) -> tuple[Task, Path]:
+    def describe(self, instance_id: str) -> Mapping[str, str]:
+        """Return what may be shown of a task; see `Source.describe`."""
+        row = self.row(instance_id)
+        return {
+            "package": f"{row.package} {row.buggy_version}",
+            "tier": str(row.tier),
+            "python": row.python,
+            "issue": row.problem_statement,
+        }
+
+    def image_of(self, instance_id: str) -> str | None:
+        """Return None: a task needs no image; see `envs.sources.images`."""
+        self.row(instance_id)
+        return None
+
+    async def load(self, instance_id: str, home: Path) -> tuple[Task, Path | None]:
         """Return a task and the git repository that holds its base commit, built at the first call.
 
         Args:

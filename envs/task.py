@@ -36,12 +36,34 @@ class Sealed(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """How an instance's image is made where none is published.
+
+    `base` is the image below, empty for the one that has the environment's Python. `setup` runs as root and
+    with the network, once for all instances that share it. In the repository and without network,
+    `pre_install` runs once, and `install` after it and again after a patch that is graded.
+    """
+
+    base: str = ""
+    setup: tuple[str, ...] = ()
+    pre_install: tuple[str, ...] = ()
+    install: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> str:
+        """The commands that prepare and install the repository."""
+        return "\n".join((*self.pre_install, *self.install))
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """Where a task's code runs.
 
     Either a ready interpreter (`python` is a path), or one made for the task: a virtual environment of
     version `python` with exactly `requirements`. `env` is set for every command; `setup` runs once, in a
-    sandbox, before the base is frozen.
+    sandbox, before the base is frozen. A task without a repository of its own runs in `image`, which holds it
+    at `workdir`, or in one that `build` makes. `hidden` are paths in an image that no agent may see,
+    relative ones in `workdir`; `grades_as` is who runs the official tests, `root` in images made for that.
     """
 
     python: str = ""
@@ -50,6 +72,9 @@ class Environment:
     workdir: str = "/testbed"
     setup: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    build: Build | None = None
+    hidden: tuple[str, ...] = ()
+    grades_as: str = "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +98,11 @@ class Grading:
     """What decides whether a task is resolved; never enters a sandbox that an agent has used.
 
     `test_patch` and `gold_patch` are unified diffs; `fail_to_pass` and `pass_to_pass` are test ids as the
-    test command reports them; `test_files` are the files the test patch touches.
+    test command reports them; `test_files` are the files the test patch touches. `log_parser` is `junit` for
+    pytest's report by its exit code, `r2e` for R2E-Gym's rule, else the name of one of the `swebench`
+    package's. `eval_script`, where a data set brings one, is run instead of `test_command`. `bug_patch` makes
+    the bug in a repository that lacks it (SWE-smith). `known_failures` fail with the fix too and are set
+    aside by name. `expected` are R2E-Gym's outcomes by test.
     """
 
     test_patch: str
@@ -83,6 +112,12 @@ class Grading:
     test_files: tuple[str, ...] = ()
     gold_patch: str = ""
     log_parser: str = "junit"
+    eval_script: str = ""
+    eval_type: str = "pass_and_fail"
+    version: str = ""
+    bug_patch: str = ""
+    known_failures: tuple[str, ...] = ()
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

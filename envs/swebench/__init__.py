@@ -1,0 +1,1 @@
+"""The SWE-bench family: rows, images, commands, and verdicts by the `swebench` package."""
