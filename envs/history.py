@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from envs.git import GitError, git
 from envs.task import TaskError
 
-_BRANCH = "refs/heads/main"
+BRANCH = "refs/heads/main"
+"""The only ref of a sealed repository."""
 _TRACES = (
     "FETCH_HEAD",
     "ORIG_HEAD",
@@ -27,7 +30,23 @@ _TRACES = (
 )
 
 
-def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What the check of a sealed repository has found; it goes into the journal.
+
+    `commits` and `objects` are all that can be read in it, and `newest` is the date of the newest commit, in
+    ISO 8601: each is the base or reached from it. `leaks` counts the commits beyond it in
+    the repository of the image it came from; None where there was none.
+    """
+
+    base_commit: str
+    commits: int
+    objects: int
+    newest: str
+    leaks: int | None = None
+
+
+def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) -> Seal:
     """Make a bare repository and a working tree that hold a commit and its ancestors.
 
     Symlinks are made and never followed; no filter, hook or configuration of the source has an influence.
@@ -47,11 +66,13 @@ def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) 
         raise TaskError(f"the repository {repository} does not hold the commit {base_commit}") from error
     try:
         copy_history(repository, base_commit, git_dir)
-        _checkout(base_commit, git_dir, tree)
+        tree.mkdir()
+        lend_history(git_dir, base_commit, tree)
+        git(tree, "checkout", "--quiet", "--force", "main")
     except GitError as error:
         raise TaskError(f"the commit {base_commit[:12]} of {repository} cannot be copied: {error}") from error
-    for store in (git_dir, tree / ".git"):
-        check_sealed(store, base_commit)
+    check_sealed(tree / ".git", base_commit)
+    return check_sealed(git_dir, base_commit)
 
 
 def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
@@ -73,10 +94,10 @@ def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
     }
     git(repository, "pack-objects", *options, stdin=f"{base_commit}\n".encode(), env=stores)
     _keep_shallow(repository, base_commit, git_dir)
-    git(git_dir, "update-ref", _BRANCH, base_commit)
+    git(git_dir, "update-ref", BRANCH, base_commit)
 
 
-def check_sealed(git_dir: Path, base_commit: str) -> None:
+def check_sealed(git_dir: Path, base_commit: str) -> Seal:
     """Prove that a repository holds a commit, what it reaches, and nothing else.
 
     Every stored object, loose or packed, is compared with what the commit reaches; so are all refs, logs,
@@ -92,13 +113,34 @@ def check_sealed(git_dir: Path, base_commit: str) -> None:
         if name not in reached:
             raise _not_sealed(git_dir, f"it holds the {kind} {name[:12]}, which the base does not reach")
     for ref in git(git_dir, "for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines():
-        if ref != f"{_BRANCH} {base_commit}":
+        if ref != f"{BRANCH} {base_commit}":
             raise _not_sealed(git_dir, f"it has the ref {ref}")
     for trace in _TRACES:
         if (git_dir / trace).exists():
             raise _not_sealed(git_dir, f"it has {trace}")
     if b"\nremote." in b"\n" + git(git_dir, "config", "--local", "--list", "--name-only"):
         raise _not_sealed(git_dir, "it has a remote")
+    dates = git(git_dir, "log", "--format=%ct", base_commit).decode().split()
+    newest = datetime.fromtimestamp(max(map(int, dates)), UTC).isoformat()
+    return Seal(base_commit, len(dates), len(stored.splitlines()), newest)
+
+
+def lend_history(git_dir: Path, commit: str, tree: Path) -> None:
+    """Give a folder a `.git` with all objects of a bare repository, whose branch is at a commit.
+
+    Packs are linked and take no space. The index is empty.
+
+    Raises:
+        GitError: it cannot be made.
+    """
+    kind = git(git_dir, "rev-parse", "--show-object-format").decode().strip()
+    git(tree, "init", "--quiet", f"--object-format={kind}")
+    packs = tree / ".git" / "objects" / "pack"
+    shutil.rmtree(packs, ignore_errors=True)
+    shutil.copytree(git_dir / "objects" / "pack", packs, copy_function=os.link)
+    if (git_dir / "shallow").is_file():
+        shutil.copyfile(git_dir / "shallow", tree / ".git" / "shallow")
+    git(tree, "update-ref", BRANCH, commit)
 
 
 def _keep_shallow(repository: Path, base_commit: str, git_dir: Path) -> None:
@@ -114,19 +156,6 @@ def _keep_shallow(repository: Path, base_commit: str, git_dir: Path) -> None:
 def _path_in_git(repository: Path, name: str) -> Path:
     path = os.fsdecode(git(repository, "rev-parse", "--git-path", name).removesuffix(b"\n"))
     return (repository / path).resolve()
-
-
-def _checkout(base_commit: str, git_dir: Path, tree: Path) -> None:
-    kind = git(git_dir, "rev-parse", "--show-object-format").decode().strip()
-    tree.mkdir()
-    git(tree, "init", "--quiet", f"--object-format={kind}")
-    packs = tree / ".git" / "objects" / "pack"
-    shutil.rmtree(packs, ignore_errors=True)
-    shutil.copytree(git_dir / "objects" / "pack", packs, copy_function=os.link)
-    if (git_dir / "shallow").is_file():
-        shutil.copyfile(git_dir / "shallow", tree / ".git" / "shallow")
-    git(tree, "update-ref", _BRANCH, base_commit)
-    git(tree, "checkout", "--quiet", "--force", "main")
 
 
 def _not_sealed(git_dir: Path, why: str) -> TaskError:

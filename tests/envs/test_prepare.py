@@ -41,8 +41,11 @@ def task_of(folder: Path, environment: Environment) -> Task:
 async def test_a_built_environment_works_where_it_is_mounted(wheel, make_repository, tmp_path, host):
     folder = make_repository({"a.py": ""})
     task = task_of(folder, Environment(requirements=("small==1",), env={"EXTRA": "1"}))
-    root = await prepare(task, folder, tmp_path / "home")
-    assert root == await prepare(task, folder, tmp_path / "home")
+    prepared = await prepare(task, folder, tmp_path / "home")
+    assert prepared == await prepare(task, folder, tmp_path / "home")
+    root = prepared.root
+    assert prepared.grading == root
+    assert (prepared.seal.base_commit, prepared.seal.commits, prepared.edits) == (task.base_commit, 1, "")
     room = await prepared_base(task, root, host, Limits())
     done = await room.exec(
         "small && python -c 'import sys; print(sys.prefix)' && echo $EXTRA && git status --short"
@@ -58,7 +61,7 @@ async def test_a_built_environment_works_where_it_is_mounted(wheel, make_reposit
 async def test_setup_runs_once_before_the_base_is_frozen(make_repository, tmp_path, host):
     folder = make_repository({"a.py": ""})
     good = task_of(folder, Environment(python=sys.executable, setup=("echo made > made", "test -f made")))
-    root = await prepare(good, folder, tmp_path / "home")
+    root = (await prepare(good, folder, tmp_path / "home")).root
     room = await prepared_base(good, root, host, Limits())
     assert await room.read("made") == b"made\n"
     bad = task_of(folder, Environment(python=sys.executable, setup=("echo 'no such thing' && false",)))
