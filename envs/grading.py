@@ -2,114 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
-import enum
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import replace
 
-from envs.outcomes import Outcome, TestRun
-from envs.patches import split
-from envs.prepare import prepared_base
-from envs.restore import restore_tests
+from envs.grade import Grade, GradeStatus
+from envs.judging import TEST_SECONDS, OfficialRun, official_run
+from envs.outcomes import Outcome
+from envs.prepare import Prepared
 from envs.task import Grading, Task, TaskError
-from envs.testrun import outcome_of, run_tests
-from sandbox.base import Limits, PatchError, Root, Sandbox, SandboxError, SandboxHost, Status
+from sandbox.base import Limits, SandboxError, SandboxGoneError, SandboxHost
 
-TEST_SECONDS = 1800.0
-"""Time for one run of the official tests."""
+__all__ = ["Grade", "GradeStatus", "grade"]
 
 _OUTPUT_TAIL = 8000
-
-
-class GradeStatus(enum.StrEnum):
-    """What grading found."""
-
-    RESOLVED = "resolved"
-    """Every test that must pass passed."""
-    UNRESOLVED = "unresolved"
-    EMPTY_PATCH = "empty_patch"
-    PATCH_DOES_NOT_APPLY = "patch_does_not_apply"
-    TIMED_OUT = "timed_out"
-    INFRASTRUCTURE = "infrastructure"
-    """The sandbox failed: no statement about the patch."""
-    FLAKY = "flaky"
-    """Reruns disagreed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grade:
-    """The result of grading one patch: which tests did what, by which command.
-
-    `fail_to_pass` and `pass_to_pass` give each official test's outcome; of several runs, those of the last.
-    `output` is the end of what the test command printed. `message` says what went wrong, where it did.
-    """
-
-    instance_id: str
-    status: GradeStatus
-    fail_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
-    pass_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
-    command: str = ""
-    output: str = ""
-    seconds: float = 0.0
-    runs: int = 0
-    message: str = ""
-
-    @property
-    def resolved(self) -> bool:
-        """Whether every test that must pass passed."""
-        return self.status is GradeStatus.RESOLVED
-
-    @property
-    def summary(self) -> str:
-        """One line for people."""
-        if not self.fail_to_pass:
-            return self.message
-        counts = (
-            f"{_passes(tests)} of {len(tests)} {name}"
-            for name, tests in (("FAIL_TO_PASS", self.fail_to_pass), ("PASS_TO_PASS", self.pass_to_pass))
-        )
-        return ", ".join([*counts, *([self.message] if self.message else [])])
-
-
-@dataclass(frozen=True, slots=True)
-class OfficialRun:
-    """One run of the official tests; `run` is None where the patch or the tests could not be put in place."""
-
-    fail_to_pass: Mapping[str, Outcome]
-    pass_to_pass: Mapping[str, Outcome]
-    run: TestRun | None = None
-    patch_applied: bool = True
-    message: str = ""
-
-    @property
-    def status(self) -> GradeStatus:
-        """What this run alone says."""
-        if not self.patch_applied:
-            return GradeStatus.PATCH_DOES_NOT_APPLY
-        if self.run is not None and self.run.status is Status.TIMED_OUT:
-            return GradeStatus.TIMED_OUT
-        passed = all(
-            one is Outcome.PASSED for one in (*self.fail_to_pass.values(), *self.pass_to_pass.values())
-        )
-        return GradeStatus.RESOLVED if passed and self.fail_to_pass else GradeStatus.UNRESOLVED
+_SILENT = "tests of ours are missing from the run's report, which are in that of the reference fix"
 
 
 async def grade(
-    task: Task, root: Root, host: SandboxHost, patch: str, *, limits: Limits | None = None, reruns: int = 1
+    task: Task,
+    prepared: Prepared,
+    host: SandboxHost,
+    patch: str,
+    *,
+    limits: Limits | None = None,
+    reruns: int = 1,
+    seconds: float = TEST_SECONDS,
 ) -> Grade:
     """Grade a patch with the task's hidden tests.
 
     The patch is applied to a fresh sandbox, what it did to tests and to their configuration is undone, the
-    official tests are added, and the official command runs. An empty patch is not run.
+    official tests are added, and the official command runs. An empty patch is not run. A surprising failure
+    (all of FAIL_TO_PASS pass and some of PASS_TO_PASS do not) is looked at again: two further runs, and the
+    majority counts. Where no test ran, or tests of ours that must be in the report are not, the reference fix
+    is graded too, and shows whether that is the patch's doing.
 
     Args:
         task: the task, with its sealed part.
-        root: what its sandboxes start from.
+        prepared: what its sandboxes start from.
         host: makes the sandboxes; a fresh one for each run.
         patch: unified diff against the base commit.
         limits: what each sandbox may use.
-        reruns: how often to run; a patch on which the runs disagree is `flaky`.
+        reruns: how often to run; a patch on which several runs disagree is `flaky`.
+        seconds: time for one run of the tests.
 
     Raises:
         TaskError: the task has no hidden tests, or its setup fails.
@@ -119,101 +53,94 @@ async def grade(
     grading = task.grading.unseal()
     if not patch.strip():
         return Grade(task.instance_id, GradeStatus.EMPTY_PATCH, message="the patch changes nothing")
+
+    async def once(diff: str) -> OfficialRun:
+        return await _unless_it_ends_itself(task, grading, prepared, host, diff, limits, seconds)
+
     try:
-        done = [await official_run(task, grading, root, host, patch, limits) for _ in range(max(1, reruns))]
+        done = [await once(patch) for _ in range(max(1, reruns))]
+        if reruns <= 1 and _surprising(done[0], grading):
+            done += [await once(patch) for _ in range(2)]
+        doubtful = [one for one in done if one.unbelieved or _nothing_ran(one)]
+        if doubtful:
+            control = await once(grading.gold_patch)
+            if control.unbelieved or (not grading.gold_patch and control.silent and control.ran):
+                done = [replace(one, silent=False) for one in done]
+            elif _nothing_ran(doubtful[-1]) and not (control.resolved if grading.gold_patch else control.ran):
+                return _found(task, grading, prepared, doubtful, GradeStatus.ENVIRONMENT_BROKEN)
     except SandboxError as error:
         return Grade(task.instance_id, GradeStatus.INFRASTRUCTURE, message=" ".join(str(error).split()))
-    return _grade(task.instance_id, done)
+    return _found(task, grading, prepared, done, _verdict(done, reruns))
 
 
-async def official_run(
-    task: Task, grading: Grading, root: Root, host: SandboxHost, patch: str, limits: Limits | None = None
+def _nothing_ran(run: OfficialRun) -> bool:
+    """Whether a run on which the patch was put in place shows no test at all."""
+    return not run.ran and run.patch_applied and not run.timed_out
+
+
+async def _unless_it_ends_itself(
+    task: Task,
+    grading: Grading,
+    prepared: Prepared,
+    host: SandboxHost,
+    patch: str,
+    limits: Limits | None,
+    seconds: float,
 ) -> OfficialRun:
-    """Run the official tests once, in a fresh sandbox, on the base with a patch that may be empty.
-
-    Raises:
-        TaskError: the task's setup fails.
-        SandboxError: the sandbox failed.
-    """
-    hidden = tuple(dict.fromkeys([*grading.test_files, *(part.path for part in split(grading.test_patch))]))
-    async with _room(task, root, host, limits or Limits()) as room:
+    """Run the tests; a patch whose run ends its own sandbox, twice, does not pass them."""
+    for _ in range(2):
         try:
-            await apply_leniently(room, patch)
-        except PatchError as error:
-            return _not_run(grading, patch_applied=False, message=str(error))
-        try:
-            await restore_tests(room, root.tree, hidden)
-            if grading.test_patch:
-                await room.apply_patch(grading.test_patch)
-        except PatchError as error:
-            return _not_run(grading, patch_applied=True, message=f"the official tests have no place: {error}")
-        run = await run_tests(room, grading.test_command, (), timeout=TEST_SECONDS)
-    return OfficialRun(_outcomes(run, grading.fail_to_pass), _outcomes(run, grading.pass_to_pass), run)
+            return await official_run(task, grading, prepared, host, patch, limits, seconds)
+        except SandboxGoneError as error:
+            last = error
+    if patch:
+        await official_run(
+            task, grading, prepared, host, "", limits, seconds
+        )  # raises where it is not the patch
+        missing = dict.fromkeys(grading.fail_to_pass, Outcome.MISSING)
+        return OfficialRun(missing, {}, ran=True, message="the run ended its own sandbox, twice")
+    raise last
 
 
-async def apply_leniently(sandbox: Sandbox, patch: str) -> None:
-    """Apply a patch as git does, else as `patch` does with some tolerance for lines that moved or differ.
-
-    Raises:
-        PatchError: neither can; the message is git's.
-    """
-    if not patch.strip():
-        return
-    try:
-        await sandbox.apply_patch(patch)
-    except PatchError:
-        command = [
-            "patch",
-            "-p1",
-            "--batch",
-            "--fuzz=5",
-            "--no-backup-if-mismatch",
-            "--reject-file=-",
-            "--input=-",
-        ]
-        result = await sandbox.exec(command, stdin=patch.encode("utf-8", "surrogateescape"), timeout=120)
-        if not result.ok:
-            raise
+def _surprising(run: OfficialRun, grading: Grading) -> bool:
+    passed = all(one is Outcome.PASSED for one in run.fail_to_pass.values())
+    return bool(grading.pass_to_pass and run.fail_to_pass) and run.ran and passed and not run.resolved
 
 
-@asynccontextmanager
-async def _room(task: Task, root: Root, host: SandboxHost, limits: Limits) -> AsyncIterator[Sandbox]:
-    room = await prepared_base(task, root, host, limits)
-    try:
-        yield room
-    finally:
-        await asyncio.shield(room.close())
+def _verdict(done: list[OfficialRun], reruns: int) -> GradeStatus:
+    found = Counter(one.status for one in done)
+    if len(found) > 1 and reruns > 1:
+        return GradeStatus.FLAKY
+    return found.most_common(1)[0][0]
 
 
-def _grade(instance_id: str, done: list[OfficialRun]) -> Grade:
-    last = done[-1]
-    verdicts = {one.status for one in done}
-    disagree = ", ".join(sorted(verdicts))
+def _found(
+    task: Task, grading: Grading, prepared: Prepared, done: list[OfficialRun], status: GradeStatus
+) -> Grade:
+    shown = next((one for one in reversed(done) if one.status is status), done[-1])
+    counted = Counter(one.status.value for one in done)
+    message = shown.message or (_unbelieved(shown) if shown.resolved else "")
+    if len(counted) > 1:
+        told = ", ".join(f"{count} {one}" for one, count in counted.items())
+        message = "; ".join([*([message] if message else []), f"runs disagree: {told}"])
+    aside = set(grading.known_failures)
     return Grade(
-        instance_id=instance_id,
-        status=last.status if len(verdicts) == 1 else GradeStatus.FLAKY,
-        fail_to_pass=last.fail_to_pass,
-        pass_to_pass=last.pass_to_pass,
-        command=last.run.command if last.run else "",
-        output=last.run.output[-_OUTPUT_TAIL:] if last.run else "",
-        seconds=sum(one.run.seconds for one in done if one.run),
+        instance_id=task.instance_id,
+        status=status,
+        fail_to_pass=shown.fail_to_pass,
+        pass_to_pass=shown.pass_to_pass,
+        set_aside=tuple(test for test in grading.pass_to_pass if test in aside),
+        command=shown.command,
+        output=shown.log[-_OUTPUT_TAIL:],
+        log=shown.log,
+        image=prepared.grading.image or "",
+        versions=shown.versions,
+        seconds=sum(one.seconds for one in done),
         runs=len(done),
-        message=" ".join(last.message.split()) if len(verdicts) == 1 else f"runs disagree: {disagree}",
+        message=" ".join(message.split()),
     )
 
 
-def _outcomes(run: TestRun, tests: Iterable[str]) -> Mapping[str, Outcome]:
-    return {test: outcome_of(run, test) for test in tests}
-
-
-def _not_run(grading: Grading, *, patch_applied: bool, message: str) -> OfficialRun:
-    return OfficialRun(
-        dict.fromkeys(grading.fail_to_pass, Outcome.NOT_APPLIED),
-        dict.fromkeys(grading.pass_to_pass, Outcome.NOT_APPLIED),
-        patch_applied=patch_applied,
-        message=message,
-    )
-
-
-def _passes(tests: Mapping[str, Outcome]) -> int:
-    return sum(outcome is Outcome.PASSED for outcome in tests.values())
+def _unbelieved(run: OfficialRun) -> str:
+    """Say why a run whose tests all seem to pass is not called resolved; empty where it is."""
+    return run.forged or (_SILENT if run.silent else "")

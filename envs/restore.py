@@ -12,7 +12,7 @@ import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from envs.runner_files import RUNNER_FILES, RUNNER_MODULES
 from sandbox.base import PatchError, Sandbox, SandboxError, Status
@@ -25,19 +25,24 @@ _IMPORT_ROOTS = frozenset({".", "src", "lib"})
 _SECONDS = 120.0
 
 
-async def restore_tests(sandbox: Sandbox, base: Path, test_files: Iterable[str]) -> None:
+async def restore_tests(
+    sandbox: Sandbox, base: Path, test_files: Iterable[str], spared: Iterable[str] = ()
+) -> None:
     """Put test files and the runner's configuration back to what they are in the base.
 
     Args:
         sandbox: where a patch was applied.
         base: the host's working tree of the base commit.
         test_files: files that the official tests live in.
+        spared: folders and files that are left as they are, for no patch can have been in them.
 
     Raises:
         PatchError: the patch leaves no place for them, such as a file where their folder was.
         SandboxError: the sandbox failed.
     """
-    present = {path.removeprefix("./") for path in await _runner_files(sandbox)}
+    ours = tuple(PurePosixPath(path) for path in spared)
+    listed = {path.removeprefix("./") for path in await _runner_files(sandbox)}
+    present = {path for path in listed if not any(PurePosixPath(path).is_relative_to(one) for one in ours)}
     wanted = {*_configuration(base), *(path for path in test_files if _is_there(base / path))}
     orders = {path for path in present if _configures(Path(path).name)}
     hiding = {path for path in present if _hides(path) and not _is_there(base / path)}

@@ -7,7 +7,8 @@ import pytest
 from envs.grading import GradeStatus, grade
 from envs.outcomes import Outcome
 from envs.prepare import prepare
-from envs.sources import find_task, public_row, task_ids
+from envs.sources import Choice, chosen_tasks, find_task
+from envs.sources.registry import describe_task
 from envs.task import Sealed, TaskError
 from envs.validate import validate
 from sandbox.base import SandboxUnavailableError
@@ -33,11 +34,11 @@ def added(path, text):
 
 
 async def test_a_sound_task_is_valid_and_its_fix_resolves_it(prepared, host):
-    task, root = prepared
-    validation = await validate(task, root, host)
+    task, base = prepared
+    validation = await validate(task, base, host)
     assert validation.problems == ()
     assert validation.sound
-    result = await grade(task, root, host, task.grading.unseal().gold_patch, reruns=2)
+    result = await grade(task, base, host, task.grading.unseal().gold_patch, reruns=2)
     assert result.status is GradeStatus.RESOLVED
     assert result.resolved
     assert result.runs == 2
@@ -48,10 +49,10 @@ async def test_a_sound_task_is_valid_and_its_fix_resolves_it(prepared, host):
 
 
 async def test_what_does_not_fix_it_is_unresolved(prepared, host):
-    task, root = prepared
-    assert (await grade(task, root, host, " \n")).status is GradeStatus.EMPTY_PATCH
-    assert (await grade(task, root, host, "no patch")).status is GradeStatus.PATCH_DOES_NOT_APPLY
-    result = await grade(task, root, host, PRINT)
+    task, base = prepared
+    assert (await grade(task, base, host, " \n")).status is GradeStatus.EMPTY_PATCH
+    assert (await grade(task, base, host, "no patch")).status is GradeStatus.PATCH_DOES_NOT_APPLY
+    result = await grade(task, base, host, PRINT)
     assert result.status is GradeStatus.UNRESOLVED
     assert result.fail_to_pass == {ODD: Outcome.FAILED}
 
@@ -94,43 +95,57 @@ deleted file mode 100644
     ids=["conftest", "deep", "ignored", "ini", "shadow", "package", "site", "deleted"],
 )
 async def test_cheating_changes_nothing(prepared, host, cheat):
-    task, root = prepared
-    result = await grade(task, root, host, PRINT + cheat)
+    task, base = prepared
+    result = await grade(task, base, host, PRINT + cheat)
     assert result.status is GradeStatus.UNRESOLVED
     assert result.fail_to_pass == {ODD: Outcome.FAILED}
     assert set(result.pass_to_pass.values()) == {Outcome.PASSED}
 
 
 async def test_a_patch_that_leaves_no_place_for_the_tests_is_unresolved(prepared, host):
-    task, root = prepared
-    result = await grade(task, root, host, GONE + added("tests", "now a file"))
+    task, base = prepared
+    result = await grade(task, base, host, GONE + added("tests", "now a file"))
     assert result.status is GradeStatus.UNRESOLVED
     assert result.fail_to_pass == {ODD: Outcome.NOT_APPLIED}
     assert "no place" in result.message
 
 
 async def test_a_patch_whose_context_moved_is_applied_with_tolerance(prepared, host):
-    task, root = prepared
+    task, base = prepared
     moved = (
         "--- a/tiny.py\n+++ b/tiny.py\n@@ -9,3 +9,3 @@\n def half(n):\n     # another comment\n"
         "-    return n // 2\n+    return n / 2\n"
     )
-    assert (await grade(task, root, host, moved)).status is GradeStatus.RESOLVED
+    assert (await grade(task, base, host, moved)).status is GradeStatus.RESOLVED
 
 
 async def test_an_unsound_task_is_told_by_name(prepared, host):
-    task, root = prepared
+    task, base = prepared
     grading = task.grading.unseal()
     wrong = replace(
         grading, fail_to_pass=grading.pass_to_pass[:1], pass_to_pass=(ODD, "tests/test_tiny.py::test_none")
     )
-    problems = (await validate(replace(task, grading=Sealed(wrong)), root, host)).problems
+    problems = (await validate(replace(task, grading=Sealed(wrong)), base, host)).problems
     assert problems == (
         "FAIL_TO_PASS test is passed without the fix: tests/test_tiny.py::test_even",
         f"PASS_TO_PASS test is failed without the fix: {ODD}",
-        "PASS_TO_PASS test is missing without the fix: tests/test_tiny.py::test_none",
-        "PASS_TO_PASS test is missing with the fix: tests/test_tiny.py::test_none",
     )
+
+
+async def test_tests_that_fail_with_the_fix_too_are_set_aside_by_name(prepared, host):
+    task, base = prepared
+    grading = task.grading.unseal()
+    more = replace(grading, pass_to_pass=(*grading.pass_to_pass, "tests/test_tiny.py::test_none"))
+    widened = replace(task, grading=Sealed(more))
+    found = await validate(widened, base, host)
+    assert found.sound
+    assert found.set_aside == ("tests/test_tiny.py::test_none",)
+    assert (await grade(widened, base, host, grading.gold_patch)).status is GradeStatus.UNRESOLVED
+    aside = replace(task, grading=Sealed(replace(more, known_failures=found.set_aside)))
+    graded = await grade(aside, base, host, grading.gold_patch)
+    assert graded.status is GradeStatus.RESOLVED
+    assert graded.set_aside == found.set_aside
+    assert "1 set aside" in graded.summary
 
 
 async def test_a_sandbox_that_fails_says_nothing_about_the_patch(prepared):
@@ -140,28 +155,28 @@ async def test_a_sandbox_that_fails_says_nothing_about_the_patch(prepared):
         async def start(self, origin, limits=None, *, network=False):
             raise SandboxUnavailableError("no\nroom")
 
-    task, root = prepared
-    result = await grade(task, root, NoRoom(), PRINT)
+    task, base = prepared
+    result = await grade(task, base, NoRoom(), PRINT)
     assert result.status is GradeStatus.INFRASTRUCTURE
     assert result.summary == "no room"
 
 
 async def test_a_task_without_hidden_tests_cannot_be_graded(prepared, host):
-    task, root = prepared
+    task, base = prepared
     with pytest.raises(TaskError, match="no hidden tests"):
-        await grade(replace(task, grading=None), root, host, PRINT)
+        await grade(replace(task, grading=None), base, host, PRINT)
 
 
 async def test_tasks_are_found_by_source(manifest, tmp_path):
     task, _ = await find_task("pypi/tiny__1.0-1", tmp_path / "home", manifest)
     assert task.instance_id == "tiny__1.0-1"
-    assert task_ids(manifest) == ("pypi/tiny__1.0-1",)
-    row = public_row("pypi/tiny__1.0-1", manifest)
+    assert chosen_tasks("pypi", Choice(), manifest)[1] == ["tiny__1.0-1"]
+    row = describe_task("pypi/tiny__1.0-1", manifest)
     assert "It should be 2.5" in row["issue"]
     assert "test_odd" not in str(row)
     for spec, hint in (
         ("funcy__2.0-1", "did you mean pypi/funcy__2.0-1"),
-        ("x/y", "pypi/ID"),
+        ("x/y", "there is no source 'x'"),
         ("", "pypi/ID"),
     ):
         with pytest.raises(TaskError, match=hint):

@@ -32,7 +32,7 @@ async def room(make_repository, tmp_path, host):
     folder = make_repository(FILES)
     base = git(folder, "rev-parse", "HEAD").decode().strip()
     task = Task("x", "local/x", base, "issue", Environment(python=sys.executable), RUNNER)
-    return await host.start(await prepare(task, folder, tmp_path / "home"))
+    return await host.start((await prepare(task, folder, tmp_path / "home")).root)
 
 
 async def test_each_target_has_an_outcome(room):
