@@ -32,7 +32,7 @@ setup-dev: .venv/.dev
 	@touch $@
 
 .venv/.dev: .venv/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,litellm]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,litellm,swebench]'
 	@touch $@ .venv/.core
 
 clean:  ## remove what the targets above made

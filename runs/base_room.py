@@ -7,12 +7,15 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from envs.task import Task
 from runs.recipe import Recipe
 from sandbox.base import Limits, Root, Sandbox, SandboxError, SandboxHost
 from sandbox.sizing import fitted, this_machine
+
+if TYPE_CHECKING:
+    from envs.prepare import Prepared
 
 _AT_ONCE = 2
 """Sandboxes of one trajectory at one time: its own, and a fork in which something is tried."""
@@ -26,7 +29,9 @@ class BaseRoom:
     sandbox.
     """
 
-    def __init__(self, task: Task, repository: Path, recipe: Recipe, home: Path, run: str = "") -> None:
+    def __init__(
+        self, task: Task, repository: Path | None, recipe: Recipe, home: Path, run: str = ""
+    ) -> None:
         self.task = task
         self.limits = _limits(recipe)
         self._run = run
@@ -35,7 +40,7 @@ class BaseRoom:
         self._home = home
         self._lock = asyncio.Lock()
         self._host: SandboxHost | None = None
-        self._root: Root | None = None
+        self._prepared: Prepared | None = None
         self._base: Sandbox | None = None
 
     async def __aenter__(self) -> Self:
@@ -47,7 +52,7 @@ class BaseRoom:
         if self._host is not None:
             await asyncio.shield(self._host.close())
 
-    async def root(self) -> Root:
+    async def prepared(self) -> Prepared:
         """Return what sandboxes of this task start from, preparing it at the first call.
 
         Raises:
@@ -56,10 +61,19 @@ class BaseRoom:
         from envs.prepare import prepare
 
         async with self._lock:
-            if self._root is None:
-                root = await prepare(self.task, self._repository, self._home)
-                self._root = replace(root, image=root.image or self._recipe.image)
-            return self._root
+            if self._prepared is None:
+                found = await prepare(self.task, self._repository, self._home)
+                image = self._recipe.image
+                self._prepared = replace(
+                    found,
+                    root=replace(found.root, image=found.root.image or image),
+                    grading=replace(found.grading, image=found.grading.image or image),
+                )
+            return self._prepared
+
+    async def root(self) -> Root:
+        """Return what the agents' sandboxes start from; see `prepared`."""
+        return (await self.prepared()).root
 
     async def host(self) -> SandboxHost:
         """Return the maker of sandboxes, opening it at the first call."""

@@ -11,7 +11,9 @@ import typer
 
 from runs.commands.clean import clean
 from runs.commands.doctor import doctor
+from runs.commands.evaluate import evaluate
 from runs.commands.models import models
+from runs.commands.pull import pull
 from runs.commands.solve import solve
 from runs.commands.tasks import tasks
 
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.add_typer(tasks, name="tasks")
+app.command()(evaluate)
+app.command()(pull)
 app.command()(models)
 app.command()(doctor)
 app.command()(clean)

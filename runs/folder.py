@@ -33,12 +33,12 @@ def new_folder(out: Path | None, name: str) -> Path:
     return out
 
 
-def write_order(folder: Path, job: Job, task: Task, repository: Path) -> None:
+def write_order(folder: Path, job: Job, task: Task, repository: Path | None) -> None:
     """Write `run.json`: what was asked for, what was found, and with which versions."""
     from mangabey import __version__
 
     order = job.to_json() | {
-        "found": to_json(task, repository) if job.task is None else None,
+        "found": to_json(task, repository) if repository and (job.task is None or job.is_github) else None,
         "version": __version__,
         "python_version": platform.python_version(),
         "platform": platform.platform(),
@@ -49,10 +49,10 @@ def write_order(folder: Path, job: Job, task: Task, repository: Path) -> None:
     write_text(folder / ".gitignore", "*\n")
 
 
-def read_order(folder: Path, home: Path) -> tuple[Job, tuple[Task, Path] | None]:
-    """Return the job of an existing run, and its task and repository where they were found in a checkout.
+def read_order(folder: Path, home: Path) -> tuple[Job, tuple[Task, Path | None] | None]:
+    """Return the job of an existing run, and its task and repository where a checkout or GitHub gave them.
 
-    A checkout may have changed since; the run goes on from the state it began with.
+    Either may have changed since; the run goes on from the state it began with.
 
     Raises:
         UsageError: the folder holds none.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pydantic import TypeAdapter
 
 from envs.grading import Grade, GradeStatus, grade
@@ -23,8 +25,8 @@ async def grade_winner(task: Task, room: BaseRoom, patch: str, journal: Journal)
     recorded = journal.last("grade")
     if recorded is not None:
         return GRADE.validate_python(recorded)
-    found = await grade(task, await room.root(), await room.host(), patch, limits=room.limits)
+    found = await grade(task, await room.prepared(), await room.host(), patch, limits=room.limits)
     if found.status is GradeStatus.INFRASTRUCTURE:
         raise SandboxError(f"the patch could not be graded: {found.message}; try again with --resume")
-    await journal.append("grade", GRADE.dump_python(found, mode="json"))
+    await journal.append("grade", GRADE.dump_python(replace(found, log=""), mode="json"))
     return found

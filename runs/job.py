@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from envs.task import Task
 from runs.failures import UsageError
 from runs.recipe import Recipe
 
+_ISSUE = re.compile(r"/([\w.-]+)/([\w.-]+)/\w+/(\d+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One issue's work order, complete enough to be taken up again from its `run.json`.
 
-    Either `task` names an instance (`pypi/ID`), or `repo` is a local checkout and `issue` its problem
-    statement. `python` is the interpreter or virtual environment a local repository's tests run with.
+    Either `task` names an instance (`pypi/ID`) or an issue of GitHub, or `repo` is a local checkout and
+    `issue` its problem statement. `at` is the commit, branch or tag to solve a GitHub issue at, and
+    `comments` adds its discussion. `python` is the interpreter or virtual environment a local repository's
+    tests run with.
     `candidates` are files with patches from elsewhere that join the pool.
     """
 
@@ -29,6 +34,20 @@ class Job:
     python: Path | None = None
     candidates: tuple[Path, ...] = ()
     plant_cheater: bool = False
+    at: str | None = None
+    comments: bool = False
+
+    @property
+    def is_github(self) -> bool:
+        """Whether the task is an address, of an issue of GitHub."""
+        return self.task is not None and self.task.startswith(("http://", "https://"))
+
+    @property
+    def name(self) -> str:
+        """A short name for folders."""
+        whole = (self.task or str(self.repo)).rstrip("/")
+        issue = _ISSUE.search(whole) if self.is_github else None
+        return f"{issue[1]}__{issue[2]}-{issue[3]}" if issue else whole.rsplit("/", 1)[-1]
 
     def check(self) -> None:
         """Refuse an order that does not say what to solve, before anything is written.
@@ -36,25 +55,43 @@ class Job:
         Raises:
             UsageError: it names nothing, or two things.
         """
+        if (self.at or self.comments) and not self.is_github:
+            raise UsageError("--at and --comments go with the address of a GitHub issue as --task")
+        if self.recipe.image == "build" and (self.task is None or self.is_github or _is_pypi(self.task)):
+            raise UsageError(
+                "--image build makes images for rows of a data set; name an image, or leave it out"
+            )
         if self.task is not None:
             if self.repo is not None or self.issue is not None:
                 raise UsageError("--task brings its own repository and issue; leave out --repo and --issue")
+            if self.python and not self.is_github:
+                raise UsageError("--python goes with --repo; a task brings its own environment")
             return
         if self.repo is None or self.issue is None:
-            raise UsageError("say what to solve: --task pypi/ID, or --repo PATH with --issue FILE_OR_TEXT")
+            raise UsageError(
+                "say what to solve: --task SOURCE/ID, --task ISSUE_URL, "
+                "or --repo PATH with --issue FILE_OR_TEXT"
+            )
         if not self.issue.strip():
             raise UsageError("the issue is empty; say what is wrong and what is expected")
 
-    async def find(self) -> tuple[Task, Path]:
+    async def find(self) -> tuple[Task, Path | None]:
         """Return the task and the host's git repository that holds its base commit.
 
         Raises:
             TaskError: there is no such task, repository or package.
         """
+        if self.is_github:
+            from envs.github import load_issue
+
+            assert self.task is not None
+            return await load_issue(
+                self.task, self.home, at=self.at, comments=self.comments, python=self.python
+            )
         if self.task is not None:
             from envs.sources import find_task
 
-            return await find_task(self.task, self.home, self.suite)
+            return await find_task(self.task, self.home, self.suite, self.recipe.image or "")
         from envs.local import load_local
 
         self.check()
@@ -73,6 +110,8 @@ class Job:
             "python": _text(self.python),
             "candidates": [str(path) for path in self.candidates],
             "plant_cheater": self.plant_cheater,
+            "at": self.at,
+            "comments": self.comments,
         }
 
     @classmethod
@@ -93,11 +132,17 @@ class Job:
                 python=_path(data["python"]),
                 candidates=tuple(Path(path) for path in data["candidates"]),
                 plant_cheater=data["plant_cheater"],
+                at=data.get("at"),
+                comments=data.get("comments", False),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(
                 f"run.json does not hold a run's order ({error}); start anew without --resume"
             ) from error
+
+
+def _is_pypi(task: str) -> bool:
+    return task.startswith("pypi/")
 
 
 def _text(path: Path | None) -> str | None:

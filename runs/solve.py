@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from agent.models.registry import load_model
@@ -23,7 +24,7 @@ from sandbox.hosts import check_name
 from selection.pool import read_candidates
 
 
-async def find(job: Job, listen: Listener) -> tuple[Task, Path]:
+async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     """Return a job's task and repository, and refuse what could only fail later, before anything is paid.
 
     Raises:
@@ -42,7 +43,7 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path]:
     return task, repository
 
 
-async def solve(job: Job, task: Task, repository: Path, folder: Path, listen: Listener) -> Report:
+async def solve(job: Job, task: Task, repository: Path | None, folder: Path, listen: Listener) -> Report:
     """Solve one issue in a run's folder and return the report; what the folder's journal holds is not redone.
 
     Raises:
@@ -61,7 +62,9 @@ async def solve(job: Job, task: Task, repository: Path, folder: Path, listen: Li
     return report
 
 
-async def _solve_timed(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
+async def _solve_timed(
+    job: Job, task: Task, repository: Path | None, journal: Journal, listen: Listener
+) -> None:
     """Solve, and record how long this attempt worked even when it is cut short."""
     began = time.monotonic()
     try:
@@ -71,7 +74,7 @@ async def _solve_timed(job: Job, task: Task, repository: Path, journal: Journal,
     await journal.append("finished", {})
 
 
-async def _solve(job: Job, task: Task, repository: Path, journal: Journal, listen: Listener) -> None:
+async def _solve(job: Job, task: Task, repository: Path | None, journal: Journal, listen: Listener) -> None:
     await _record_task(task, journal)
     async with BaseRoom(task, repository, job.recipe, job.home, journal.folder.parent.name) as room:
         decision = recorded_decision(journal) or await _decide(job, task, room, journal, listen)
@@ -83,6 +86,7 @@ async def _solve(job: Job, task: Task, repository: Path, journal: Journal, liste
 
 async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen: Listener) -> Decision:
     public = task.public()
+    await _record_seal(room, journal)
     listen(StageBegan("context"))
     context = await _context(room, journal)
     listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model}"))
@@ -98,6 +102,12 @@ async def _record_task(task: Task, journal: Journal) -> None:
         public = task.public()
         data = {name: getattr(public, name) for name in public.__slots__}
         await journal.append("task", data | {"gradable": task.grading is not None})
+
+
+async def _record_seal(room: BaseRoom, journal: Journal) -> None:
+    """Write down what proves that the agents' repository ends at the base."""
+    if journal.last("sealed") is None:
+        await journal.append("sealed", asdict((await room.prepared()).seal))
 
 
 async def _context(room: BaseRoom, journal: Journal) -> str:

@@ -2,59 +2,84 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from agent.messages import Value
-from envs.sources import task_ids
+from envs.sources.base import Source
 from envs.task import TaskError
 from envs.validate import validate
 from runs.base_room import BaseRoom
 from runs.recipe import Recipe
 from sandbox.base import SandboxError
-from sandbox.home import default_home
 
 
 class Soundness(Value):
-    """Whether one task is sound, and what is wrong where it is not."""
+    """Whether one task is sound, what is wrong with it, and which tests say nothing of a patch here.
+
+    `failure` is why it could not be found out: an engine that does not answer, an image that is missing.
+    """
 
     task: str
     sound: bool
+    failure: str = ""
     problems: tuple[str, ...]
+    set_aside: tuple[str, ...]
     seconds: float
+
+    def line(self) -> str:
+        """Return it for people, with a line for each problem and test."""
+        state = "FAILED " if self.failure else "sound  " if self.sound else "UNSOUND"
+        head = f"{state} {self.task:<32} {self.seconds:5.1f} s"
+        failure = (self.failure,) if self.failure else ()
+        aside = (f"fails with the fix too, set aside: {test}" for test in self.set_aside)
+        return "\n".join([head, *(f"        {line}" for line in (*failure, *self.problems, *aside))])
 
 
 async def validate_all(
-    names: Sequence[str], suite: Path | None, sandbox: str, show: Callable[[str], None] | None
-) -> list[Soundness]:
-    """Validate the named tasks, all of the suite when none is named, one after the other.
+    source: Source, ids: Sequence[str], recipe: Recipe, home: Path
+) -> AsyncIterator[Soundness]:
+    """Validate tasks, `recipe.parallel` at a time, and yield each result as it comes.
 
     A task that cannot be made is unsound and does not keep the others from being looked at.
     """
-    found = []
-    for name in names or task_ids(suite):
-        found.append(await _validate(name, suite, sandbox))
-        if show is not None:
-            show(_line(found[-1]))
-    return found
+    slots = asyncio.Semaphore(recipe.parallel)
 
+    async def one(instance_id: str) -> Soundness:
+        async with slots:
+            return await _validate(source, instance_id, recipe, home)
 
-async def _validate(name: str, suite: Path | None, sandbox: str) -> Soundness:
-    from envs.sources import find_task
-
-    began = time.monotonic()
-    home = default_home()
-    recipe = Recipe.model_validate({"sandbox": sandbox})
+    tasks = [asyncio.create_task(one(instance_id)) for instance_id in ids]
     try:
-        task, repository = await find_task(name, home, suite)
+        for next_one in asyncio.as_completed(tasks):
+            yield await next_one
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _validate(source: Source, instance_id: str, recipe: Recipe, home: Path) -> Soundness:
+    began = time.monotonic()
+    problems: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    failure = ""
+    try:
+        task, repository = await source.load(instance_id, home)
         async with BaseRoom(task, repository, recipe, home) as room:
-            problems = (await validate(task, await room.root(), await room.host())).problems
-    except (TaskError, SandboxError) as error:
+            found = await validate(task, await room.prepared(), await room.host(), room.limits)
+        problems, aside = found.problems, found.set_aside
+    except TaskError as error:
         problems = (" ".join(str(error).split()),)
-    return Soundness(task=name, sound=not problems, problems=problems, seconds=time.monotonic() - began)
-
-
-def _line(one: Soundness) -> str:
-    head = f"{'sound  ' if one.sound else 'UNSOUND'} {one.task:<32} {one.seconds:5.1f} s"
-    return "\n".join([head, *(f"        {problem}" for problem in one.problems)])
+    except SandboxError as error:
+        failure = " ".join(str(error).split())
+    return Soundness(
+        task=instance_id,
+        sound=not problems and not failure,
+        failure=failure,
+        problems=problems,
+        set_aside=aside,
+        seconds=time.monotonic() - began,
+    )

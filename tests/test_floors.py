@@ -49,7 +49,9 @@ def test_no_file_is_longer_than_400_lines():
     assert not long
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["solve", "--help"], ["tasks", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull"))]
+)
 def test_help_imports_nothing_heavy(arguments):
     script = (
         "import sys\nfrom runs.cli import run\n"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runs.commands.options import absolute_image, require_alone
+
 if TYPE_CHECKING:
     from runs.report import Report
 
@@ -19,6 +21,12 @@ Examples:
 
   mangabey solve --repo ~/code/thing --issue "f('') raises IndexError; expected ''" --json
 
+  mangabey solve --task verified/sympy__sympy-20590 --model litellm/openai/gpt-5
+
+  mangabey solve --task rows.jsonl/my__bug-1 --image build
+
+  mangabey solve --task https://github.com/pallets/flask/issues/4992 --at 2.2.2
+
   mangabey solve --resume mangabey-out/funcy__2.0-1-20260101-120000-77
 
 Exit codes: 0 a patch was selected (and, where it could be graded, resolves the issue), 1 no patch or not
@@ -28,7 +36,16 @@ resolved, 2 wrong use, 130 interrupted.
 
 def solve(
     context: typer.Context,
-    task: Annotated[str | None, typer.Option(help="An instance, as `mangabey tasks list` names it.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="An instance as SOURCE/ID (see `mangabey tasks`), or a GitHub issue's address."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Commit, branch or tag of a GitHub issue's repository to start from.")
+    ] = None,
+    comments: Annotated[
+        bool, typer.Option("--comments", help="Show the agents a GitHub issue's comments too.")
+    ] = False,
     repo: Annotated[
         Path | None, typer.Option(help="A local git checkout, with --issue; it is never changed.")
     ] = None,
@@ -66,7 +83,10 @@ def solve(
     ] = 120.0,
     image: Annotated[
         str | None,
-        typer.Option(help="Docker image to run in; for the daemonless sandbox a folder or archive of one."),
+        typer.Option(
+            help="Docker image to run in; `build` makes it of a row's pins; for the daemonless sandbox a "
+            "folder or archive of one."
+        ),
     ] = None,
     candidates: Annotated[
         list[Path] | None,
@@ -91,7 +111,7 @@ def solve(
     import asyncio
 
     from runs.display import choose
-    from runs.failures import FAILED, UsageError
+    from runs.failures import FAILED
     from runs.folder import new_folder, read_order, write_order
     from runs.job import Job
     from runs.progress import Noticed
@@ -103,7 +123,7 @@ def solve(
     home = default_home()
     display = choose(as_json=as_json)
     if resume is not None:
-        _require_alone(context)
+        require_alone(context, frozenset({"resume", "as_json"}))
         job, found = read_order(resume, home)
     else:
         recipe = Recipe(
@@ -116,7 +136,7 @@ def solve(
             seconds=seconds,
             dollars=dollars,
             sandbox=sandbox,
-            image=_absolute_image(image),
+            image=absolute_image(image),
             memory_mb=memory_mb,
             test_seconds=test_seconds,
             grade=grade,
@@ -131,12 +151,12 @@ def solve(
             python=python.absolute() if python else None,
             candidates=tuple(path.absolute() for path in candidates or ()),
             plant_cheater=plant_cheater,
+            at=at,
+            comments=comments,
         )
         job.check()
         found = None
-        if python and task:
-            raise UsageError("--python goes with --repo; a task brings its own environment")
-    folder = resume or new_folder(out, (task or str(job.repo)).rstrip("/").rsplit("/", 1)[-1])
+    folder = resume or new_folder(out, job.name)
 
     async def work() -> Report:
         issue, repository = found or await find(job, display.listen)
@@ -193,25 +213,3 @@ def _absolute_model(name: str) -> str:
     if colon and path.endswith(".py"):
         return f"{Path(path).absolute()}:{attribute}"
     return name
-
-
-def _absolute_image(name: str | None) -> str | None:
-    """Return an image's name, absolute where it is a path, so that a run can be resumed from anywhere."""
-    from sandbox.daemonless.images import is_local
-
-    return str(Path(name).absolute()) if name and is_local(name) else name
-
-
-def _require_alone(context: typer.Context) -> None:
-    """Refuse other options beside --resume: a run goes on as it was ordered."""
-    from runs.failures import UsageError
-
-    given = [
-        name
-        for name in context.params
-        if name not in {"resume", "as_json"}
-        and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
-    ]
-    if given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in sorted(given))
-        raise UsageError(f"--resume goes on as the run was ordered; leave out {flags}")

@@ -31,7 +31,7 @@ def one_line(done, code):
         (["solve", "--repo", "nowhere", "--issue", "x"], 2, "nowhere"),
         (["solve", "--repo", ".", "--issue", "x"], 2, "git"),
         (["solve", "--task", "pypi/funcy__2.0-9"], 2, "funcy__2.0-"),
-        (["solve", "--task", "nosuch/thing"], 2, "pypi"),
+        (["solve", "--task", "nosuch/thing"], 2, "there is no source 'nosuch'"),
         (["solve", "--resume", "nowhere"], 2, "holds no run"),
         (["tasks", "show", "pypi/fancy__2.0-1"], 2, "funcy__2.0-1"),
         (["tasks", "list", "--suite", "nowhere.jsonl"], 2, "nowhere.jsonl"),

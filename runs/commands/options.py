@@ -1,0 +1,75 @@
+"""Options that several commands share: which instances, in which images and sandboxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from envs.sources.choice import Choice
+
+Instances = Annotated[
+    list[str] | None,
+    typer.Option("--instances", "-i", help="Ids, globs, or @FILE with one a line; may be repeated."),
+]
+Slice = Annotated[str, typer.Option("--slice", help="Part of the list, as Python slices: 0:50, 10:, ::2.")]
+Shuffle = Annotated[bool, typer.Option("--shuffle", help="Shuffle first, by --seed.")]
+Seed = Annotated[int, typer.Option("--seed", help="Makes the shuffle reproducible.")]
+Shard = Annotated[str, typer.Option("--shard", help="i/n: the i-th of n parts that together are all.")]
+Image = Annotated[
+    str | None, typer.Option("--image", help="Image for all instead of each row's own; `build` makes them.")
+]
+Sandbox = Annotated[
+    str, typer.Option("--sandbox", help="Where untrusted code runs: auto, daemonless, docker, or a plug-in.")
+]
+
+Registry = Annotated[
+    str | None,
+    typer.Option("--registry", help="Registry or mirror before every image's name; or MANGABEY_REGISTRY."),
+]
+Platform = Annotated[
+    str | None,
+    typer.Option("--platform", help="Platform of images, such as linux/amd64; or MANGABEY_PLATFORM."),
+]
+
+
+def choice_of(instances: list[str] | None, shuffle: bool, seed: int, cut: str, shard: str) -> Choice:
+    """Return the selection that the options make."""
+    from envs.sources.choice import Choice
+
+    return Choice(tuple(instances or ()), shuffle, seed, cut, shard)
+
+
+def use_registry(registry: str, platform: str) -> None:
+    """Take images from a registry, for a platform, in all of this process; empty ones change nothing."""
+    import os
+
+    from sandbox.docker.images import PLATFORM, PREFIX
+
+    for name, value in ((PREFIX, registry), (PLATFORM, platform)):
+        if value:
+            os.environ[name] = value
+
+
+def require_alone(context: typer.Context, beside: frozenset[str]) -> None:
+    """Refuse options given with --resume, but for some: a run goes on as it was ordered."""
+    from runs.failures import UsageError
+
+    given = [
+        max(one.opts, key=len)
+        for one in context.command.params
+        if one.name not in beside
+        and str(context.get_parameter_source(one.name or "")).endswith("COMMANDLINE")
+    ]
+    if given:
+        raise UsageError(f"--resume goes on as the run was ordered; leave out {', '.join(sorted(given))}")
+
+
+def absolute_image(name: str | None) -> str | None:
+    """Return an image's name, absolute where it is a path, so that a run can be resumed from anywhere."""
+    from pathlib import Path
+
+    from sandbox.daemonless.images import is_local
+
+    return str(Path(name).absolute()) if name and is_local(name) else name
