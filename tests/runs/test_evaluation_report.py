@@ -76,7 +76,7 @@ def test_the_official_reasons_are_told_and_change_no_verdict(plan):
 def test_the_reasons_are_those_of_the_swebench_package():
     pytest.importorskip("swebench")
     assert failure_in("E  ModuleNotFoundError: No module named 'x'") == ("missing_module", "ambiguous")
-    assert failure_in("Could not resolve host: pypi.org") == ("network_unreachable", "environment")
+    assert failure_in("Could not resolve host: example.org") == ("network_unreachable", "environment")
     assert failure_in("1 failed") == ("", "")
 
 
