@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -417,30 +416,3 @@ def test_a_repository_that_lacks_objects_is_an_error_of_one_line(make_repository
     with pytest.raises(TaskError, match="cannot be prepared: git ") as error:
         take_history(folder, rev(folder), empty)
     assert "\n" not in str(error.value)
-
-
-def many_commits(folder, count):
-    """Make a repository of many small commits, each of a line of its own, and return its last but tenth."""
-    folder.mkdir()
-    git(folder, "init", "--quiet")
-    stream = []
-    for number in range(1, count + 1):
-        body = f"x = {number}\n"
-        stream.append(
-            f"commit refs/heads/main\nmark :{number}\n"
-            f"committer t <t@t> {1_500_000_000 + number} +0000\ndata 2\nc\n\n"
-            f"M 100644 inline p{number % 40}/m{number % 400}.py\ndata {len(body)}\n{body}\n"
-        )
-    subprocess.run(
-        ["git", "fast-import", "--quiet", "--depth=10"],
-        cwd=folder,
-        input="".join(stream).encode(),
-        check=True,
-    )
-    return rev(folder, "main~10")
-
-
-def test_sixty_thousand_commits(tmp_path):
-    base = many_commits(tmp_path / "long", 60_000)
-    seal = seal_history(tmp_path / "long", base, tmp_path / "bare", tmp_path / "tree")
-    assert seal.commits == 59_990

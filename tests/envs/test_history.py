@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -160,3 +161,30 @@ def test_a_repository_that_lacks_objects_says_so(make_repository, tmp_path):
     shutil.rmtree(folder)
     with pytest.raises(TaskError, match="does not hold the commit"):
         seal_history(folder, base, tmp_path / "b3", tmp_path / "t3")
+
+
+def many_commits(folder, count):
+    """Make a repository of many small commits, each of a line of its own, and return its last but tenth."""
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    stream = []
+    for number in range(1, count + 1):
+        body = f"x = {number}\n"
+        stream.append(
+            f"commit refs/heads/main\nmark :{number}\n"
+            f"committer t <t@t> {1_500_000_000 + number} +0000\ndata 2\nc\n\n"
+            f"M 100644 inline p{number % 40}/m{number % 400}.py\ndata {len(body)}\n{body}\n"
+        )
+    subprocess.run(
+        ["git", "fast-import", "--quiet", "--depth=10"],
+        cwd=folder,
+        input="".join(stream).encode(),
+        check=True,
+    )
+    return git(folder, "rev-parse", "main~10").decode().strip()
+
+
+def test_sixty_thousand_commits(tmp_path):
+    base = many_commits(tmp_path / "long", 60_000)
+    seal = seal_history(tmp_path / "long", base, tmp_path / "bare", tmp_path / "tree")
+    assert seal.commits == 59_990
