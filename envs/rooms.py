@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from envs.task import Grading, Task
 from sandbox.base import Limits, PatchError, Sandbox, SandboxHost, Status
 
 _INSTALL_SECONDS = 1800.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ async def put_in_place(
         await apply_prediction(room, patch)
     except PatchError as error:
         return Unplaced(str(error), patch_applied=False)
-    await apply_edits(room, prepared.edits)
+    if missed := await apply_edits(room, prepared.edits):
+        _log.warning("%s: the environment's edits have no place in %s", task.instance_id, ", ".join(missed))
     build = None if task.environment.image else task.environment.build
     if install := (build.install if build else ()):
         done = await room.exec("set -e\n" + "\n".join(install), timeout=_INSTALL_SECONDS)
