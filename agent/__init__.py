@@ -4,12 +4,13 @@ from agent.budget import Budget
 from agent.context import Context, gather
 from agent.loop import run_agent
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
-from agent.models import Model, known_models, load_model
+from agent.models import Capabilities, Model, known_models, load_model
 from agent.tape import MemoryTape, Tape
 from agent.trajectory import ExitReason, Observation, Trajectory, Turn
 
 __all__ = [
     "Budget",
+    "Capabilities",
     "Context",
     "ExitReason",
     "MemoryTape",

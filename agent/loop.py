@@ -13,7 +13,8 @@ from agent.arguments import specifications
 from agent.budget import Budget, exceeded, remaining, spent
 from agent.endings import ENDINGS, Ending, ending_of, ends, repeats
 from agent.messages import Message, Reply, Sampling
-from agent.models.base import ContextOverflowError, Model
+from agent.models.base import Model
+from agent.models.errors import ContextOverflowError
 from agent.speech import Heard, NativeSpeech, Speech, TextSpeech
 from agent.tape import Tape, request_key
 from agent.tools import Toolbox
@@ -85,7 +86,7 @@ async def run_agent(
     """
     started = time.monotonic()
     tools = specifications()
-    speech: Speech = NativeSpeech(tools) if model.native_tools else TextSpeech(tools)
+    speech: Speech = NativeSpeech(tools) if model.capabilities.tools else TextSpeech(tools)
     opening = f"{prompts.first_message(task, context)}\n{remaining(budget, spent(()))}"
     messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
     run = _Run(sandbox, model, speech, tape, budget, sampling, on_turn, Toolbox(sandbox), messages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Value(BaseModel):
@@ -42,7 +42,10 @@ class Sampling(Value):
     """How a reply is to be drawn.
 
     `sample` numbers the trajectory within its issue; together with `seed` it makes samples differ even
-    for models that ignore temperature.
+    for models that ignore temperature. `logprobs` and `prompt_logprobs` are how many alternatives are wanted
+    for each token. `labels` are the continuations whose log-probability at the reply's first position is
+    wanted. A smaller `priority` is served earlier. Requests of one `session` share a long prefix: routers
+    keep them on one replica.
     """
 
     temperature: float = 0.0
@@ -53,7 +56,11 @@ class Sampling(Value):
     sample: int = 0
     stop: tuple[str, ...] = ()
     logprobs: int = 0
+    prompt_logprobs: int = 0
+    labels: tuple[str, ...] = ()
     response_schema: dict[str, JsonValue] | None = None
+    priority: int = 0
+    session: str = ""
 
 
 class Usage(Value):
@@ -65,11 +72,24 @@ class Usage(Value):
     reasoning: int = 0
 
 
+class Attempt(Value):
+    """One sending of a request that failed: the error's class and text, wall time, and what it used."""
+
+    error: str
+    message: str
+    seconds: float
+    usage: Usage = Usage()
+    cost: float | None = None
+
+
 class Reply(Value):
     """One answer of a model.
 
     `cost` is in dollars and None when the price is not known. `model` is the identity the backend
-    reported. `seconds` is wall time of the call.
+    reported. `seconds` is wall time of the call, `first_token` of its part before the first token came.
+    `others` are further samples of the same request (`Sampling.n`); `usage` counts for all of them.
+    `labels` holds the log-probability of each of `Sampling.labels`, None where the server did not tell.
+    `attempts` are the failed sendings before this one. `raw` is what the server sent, as far as it matters.
     """
 
     text: str = ""
@@ -79,8 +99,14 @@ class Reply(Value):
     usage: Usage = Usage()
     cost: float | None = None
     logprobs: tuple[dict[str, float], ...] = ()
+    prompt_logprobs: tuple[dict[str, float], ...] = ()
+    labels: dict[str, float | None] = Field(default_factory=dict)
+    others: tuple[Reply, ...] = ()
     model: str = ""
     seconds: float = 0.0
+    first_token: float | None = None
+    attempts: tuple[Attempt, ...] = ()
+    raw: dict[str, JsonValue] = Field(default_factory=dict)
 
     def as_message(self) -> Message:
         """Return the assistant message that this reply adds to the conversation."""

@@ -34,7 +34,8 @@ def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling
             for message in messages
         ],
         "tools": [tool.model_dump() for tool in tools],
-        "sampling": sampling.model_dump(),
+        # what is left at its default is left out, so that a field added later changes no key
+        "sampling": sampling.model_dump(exclude_defaults=True, exclude={"session", "priority"}),
     }
     return hashlib.sha256(_canonical(request).encode("ascii")).hexdigest()
 

@@ -16,7 +16,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
 
     Of several errors at once, the first that is known is told.
     """
-    from agent.models.base import ModelError, UnknownModelError
+    from agent.models.errors import ModelError, UnknownModelError
     from envs.git import GitError
     from envs.task import TaskError
     from runs.journal import JournalError

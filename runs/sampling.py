@@ -8,7 +8,8 @@ import time
 from agent.budget import Budget
 from agent.loop import run_agent
 from agent.messages import Sampling
-from agent.models.base import Model, ModelError
+from agent.models.base import Model
+from agent.models.errors import ModelError
 from agent.trajectory import ExitReason, Trajectory, Turn
 from envs.task import PublicTask
 from runs.base_room import BaseRoom

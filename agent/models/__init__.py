@@ -1,8 +1,8 @@
 """Model backends, found by name."""
 
-from agent.models.base import (
+from agent.models.base import Capabilities, Model
+from agent.models.errors import (
     ContextOverflowError,
-    Model,
     ModelError,
     ModelUnavailableError,
     ReplayDivergedError,
@@ -11,6 +11,7 @@ from agent.models.base import (
 from agent.models.registry import known_models, load_model
 
 __all__ = [
+    "Capabilities",
     "ContextOverflowError",
     "Model",
     "ModelError",

@@ -1,56 +1,88 @@
-"""The one method a model backend has, and the errors it may raise."""
+"""The one method a model backend has, and what it can say about itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from agent.messages import Message, Reply, Sampling, ToolSpec
+from agent.messages import Message, Reply, Sampling, ToolSpec, Value
 
-
-class ModelError(RuntimeError):
-    """A model call failed; the message says what to do."""
-
-
-class UnknownModelError(ModelError, LookupError):
-    """No backend has that name."""
-
-
-class ModelUnavailableError(ModelError, ConnectionError):
-    """The backend cannot be reached or used now: network, credentials, a missing extra."""
-
-
-class ContextOverflowError(ModelError, ValueError):
-    """The conversation does not fit the model's window; never sent again unchanged."""
+Feature = Literal[
+    "tools",
+    "n",
+    "seed",
+    "stop",
+    "logprobs",
+    "labels",
+    "prompt_logprobs",
+    "response_schema",
+    "priority",
+    "prefix_cache",
+]
 
 
-class ReplayDivergedError(ModelError, LookupError):
-    """A recording has no reply for what was asked."""
+class Capabilities(Value):
+    """What a backend can do beyond text in and text out; the rest of Mangabey asks this and never the name.
+
+    `tools`: takes tool specifications and returns tool calls (else the loop speaks a text dialect).
+    `n`: several samples in one request. `labels`: log-probabilities of given continuations
+    (`Sampling.labels`). `prefix_cache`: prompts that begin alike are cheaper, and the usage or the server's
+    metrics tell by how much. `context_length`: tokens of prompt and reply together, None when not known.
+    """
+
+    tools: bool = False
+    n: bool = False
+    seed: bool = False
+    stop: bool = False
+    logprobs: bool = False
+    labels: bool = False
+    prompt_logprobs: bool = False
+    response_schema: bool = False
+    priority: bool = False
+    prefix_cache: bool = False
+    context_length: int | None = None
+
+    def can(self, feature: Feature) -> bool:
+        """Return whether the backend has a feature."""
+        return bool(getattr(self, feature))
 
 
 @runtime_checkable
 class Model(Protocol):
     """A model backend.
 
-    No feature of Mangabey needs more than text in and text out. `native_tools` says whether the backend
-    takes tool specifications and returns tool calls; where it does not, the loop speaks a text dialect.
+    No feature of Mangabey needs more than text in and text out: `Capabilities()` is enough.
     """
 
     name: str
-    native_tools: bool
+    capabilities: Capabilities
 
     async def generate(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
     ) -> Reply:
-        """Answer a conversation.
+        """Answer a conversation, with one request and without trying again.
+
+        Cancelling it ends the request at the server.
 
         Args:
             messages: the conversation so far, the system message first.
-            tools: what may be called; empty when `native_tools` is False.
-            sampling: how to draw the reply.
+            tools: what may be called; empty where `capabilities.tools` is False.
+            sampling: how to draw the reply; what the backend cannot do is left out.
 
         Raises:
             ContextOverflowError: the conversation is too long.
-            ModelUnavailableError: the backend cannot answer now.
-            ModelError: anything else that went wrong.
+            ModelError: anything else that went wrong, by its class in `agent.models.errors`; any other
+                exception counts as a `ModelError` that does not pass.
+        """
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A backend that finds out at its first use what it can do."""
+
+    async def probe(self) -> Capabilities:
+        """Return what the server can do, by asking it.
+
+        Raises:
+            ModelError: the server cannot be asked.
         """

@@ -13,7 +13,8 @@ from typing import Any
 
 from agent.arguments import MALFORMED
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
-from agent.models.base import ContextOverflowError, ModelError, ModelUnavailableError
+from agent.models.base import Capabilities
+from agent.models.errors import ContextOverflowError, ModelError, ModelUnavailableError
 
 ATTEMPTS = 6
 """Times a request is sent, when only the server or the way to it fails."""
@@ -27,7 +28,7 @@ TIMEOUT = 600.0
 class LiteLLMModel:
     """A model behind `litellm.acompletion`; the provider's environment variables give keys and addresses."""
 
-    native_tools = True
+    capabilities = Capabilities(tools=True, seed=True, stop=True, logprobs=True, response_schema=True)
 
     def __init__(self, model: str) -> None:
         self.name = f"litellm/{model}"

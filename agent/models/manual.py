@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from agent import dialect
 from agent.messages import Message, Reply, Sampling, ToolSpec
-from agent.models.base import ModelUnavailableError
+from agent.models.base import Capabilities
+from agent.models.errors import ModelUnavailableError
 from agent.tape import request_key
 
 EXAMPLE = '{"text": "...", "tool_calls": [{"id": "a", "name": "bash", "arguments": {"command": "ls"}}]}'
@@ -35,7 +36,7 @@ class ManualModel:
     the folder already, from an earlier run, is not written again, and its reply counts.
     """
 
-    native_tools = True
+    capabilities = Capabilities(tools=True)
 
     def __init__(self, folder: Path) -> None:
         self.name = f"manual/{folder}"

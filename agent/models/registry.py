@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.models.base import Model, ModelError, ModelUnavailableError, UnknownModelError
+from agent.models.base import Model
+from agent.models.errors import ModelError, ModelUnavailableError, UnknownModelError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -136,7 +137,7 @@ def _from_file(path: Path) -> Any:
 def _checked(model: object, name: str) -> Model:
     if not isinstance(model, Model):
         kind = type(model).__name__
-        raise UnknownModelError(f"{name} gives a {kind}, which lacks one of: name, native_tools, generate")
+        raise UnknownModelError(f"{name} gives a {kind}, which lacks one of: name, capabilities, generate")
     return model
 
 

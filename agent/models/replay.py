@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from agent.messages import Message, Reply, Sampling, ToolSpec
-from agent.models.base import ModelUnavailableError, ReplayDivergedError
+from agent.models.base import Capabilities
+from agent.models.errors import ModelUnavailableError, ReplayDivergedError
 from agent.tape import request_key, without_noise
 
 
@@ -34,7 +35,7 @@ class ReplayModel:
         self.name = f"replay/{path}"
         self._samples = _read(self._path)
         replies = [reply for sample in self._samples.values() for _, reply in sample.replies.values()]
-        self.native_tools = any(reply.tool_calls for reply in replies)
+        self.capabilities = Capabilities(tools=any(reply.tool_calls for reply in replies))
 
     async def generate(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling

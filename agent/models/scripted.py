@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.messages import Message, Reply, Sampling, ToolSpec
-from agent.models.base import ModelError
+from agent.models.base import Capabilities
+from agent.models.errors import ModelError
 
 
 class ScriptedModel:
@@ -18,7 +19,7 @@ class ScriptedModel:
     name = "scripted"
 
     def __init__(self, replies: Sequence[Reply | BaseException], *, native_tools: bool = True) -> None:
-        self.native_tools = native_tools
+        self.capabilities = Capabilities(tools=native_tools)
         self.requests: list[tuple[Message, ...]] = []
         self._replies = list(replies)
 

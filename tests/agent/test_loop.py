@@ -9,7 +9,8 @@ from agent.budget import Budget
 from agent.dialect import render_call
 from agent.loop import run_agent
 from agent.messages import Reply, Sampling, ToolCall, Usage
-from agent.models.base import ContextOverflowError, Model, ModelUnavailableError
+from agent.models.base import Model
+from agent.models.errors import ContextOverflowError, ModelUnavailableError
 from agent.models.scripted import ScriptedModel
 from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory

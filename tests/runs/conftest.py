@@ -48,7 +48,7 @@ import os
 import time
 from pathlib import Path
 
-from agent import Reply, ToolCall
+from agent import Capabilities, Reply, ToolCall
 
 TEST = "from tiny import last\\n\\n\\ndef test_empty():\\n    assert last([]) is None\\n"
 RIGHT = "    return items[-1] if items else None\\n"
@@ -57,7 +57,7 @@ WRONG = "    return None\\n"
 
 class Actor:
     name = "actor"
-    native_tools = True
+    capabilities = Capabilities(tools=True)
 
     async def generate(self, messages, tools, sampling):
         turn = sum(message.role == "assistant" for message in messages)

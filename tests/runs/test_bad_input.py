@@ -133,9 +133,10 @@ def test_a_full_disk_is_one_line_and_what_was_found_is_kept(mangabey, checkout, 
 def test_a_model_that_always_fails_is_one_line(mangabey, checkout, tmp_path):
     backend = tmp_path / "broken.py"
     backend.write_text(
+        "from agent import Capabilities\n"
         "class Broken:\n"
         "    name = 'broken'\n"
-        "    native_tools = True\n"
+        "    capabilities = Capabilities(tools=True)\n"
         "    async def generate(self, messages, tools, sampling):\n"
         "        raise ConnectionError('nobody there')\n"
     )

@@ -9,7 +9,7 @@ from tests.runs.conftest import ISSUE
 
 BACKEND = '''"""Every sample fixes the bug; each but the first brings a test of another bad kind."""
 
-from agent import Reply, ToolCall
+from agent import Capabilities, Reply, ToolCall
 
 GOOD = "from tiny import last\\n\\n\\ndef test_empty():\\n    assert last([]) is None\\n"
 HANGS = "def test_hang():\\n    while True:\\n        pass\\n"
@@ -35,7 +35,7 @@ ONLINE = """import socket\\n\\n\\ndef test_online():
 
 class Actor:
     name = "actor"
-    native_tools = True
+    capabilities = Capabilities(tools=True)
 
     async def generate(self, messages, tools, sampling):
         turn = sum(message.role == "assistant" for message in messages)

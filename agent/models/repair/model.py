@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from threading import Lock
 
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec
-from agent.models.base import ModelError
+from agent.models.base import Capabilities
+from agent.models.errors import ModelError
 from agent.models.repair.progress import Limits, Problem, Step, Steps
 from agent.models.repair.search import search
 
@@ -31,7 +32,7 @@ class RepairModel:
     """
 
     name = "builtin/repair"
-    native_tools = True
+    capabilities = Capabilities(tools=True, seed=True)
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()

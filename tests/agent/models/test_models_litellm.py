@@ -14,7 +14,7 @@ import pytest
 from agent.arguments import MALFORMED, specifications
 from agent.messages import Message, Reply, Sampling, ToolCall
 from agent.models import litellm as backend
-from agent.models.base import ContextOverflowError, ModelError, ModelUnavailableError
+from agent.models.errors import ContextOverflowError, ModelError, ModelUnavailableError
 from agent.models.registry import load_model
 
 pytestmark = pytest.mark.skipif(find_spec("litellm") is None, reason='needs pip install "mangabey[litellm]"')

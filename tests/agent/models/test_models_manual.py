@@ -10,7 +10,7 @@ from agent.arguments import specifications
 from agent.dialect import render_call
 from agent.messages import Message, Reply, Sampling, ToolCall
 from agent.models import manual
-from agent.models.base import ModelUnavailableError
+from agent.models.errors import ModelUnavailableError
 from agent.models.registry import load_model
 
 HELLO = (Message(role="system", content="be good"), Message(role="user", content="fix it, naïve 🐒"))

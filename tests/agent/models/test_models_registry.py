@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from agent.models import registry
-from agent.models.base import Model, ModelUnavailableError, UnknownModelError
+from agent.models.base import Model
+from agent.models.errors import ModelUnavailableError, UnknownModelError
 from agent.models.registry import known_models, load_model
 
 BACKEND = """
 class Echo:
     name = "echo"
-    native_tools = False
+    capabilities = Capabilities()
 
     async def generate(self, messages, tools, sampling):
         raise NotImplementedError
@@ -37,7 +38,7 @@ class Nothing:
         ("no_such_module:Model", "cannot be imported"),
         ("/nowhere/at/all.py:Model", "there is no file"),
         ("json:JSONDecodr", "did you mean JSONDecoder?"),
-        ("json:JSONDecoder", "lacks one of: name, native_tools, generate"),
+        ("json:JSONDecoder", "lacks one of: name, capabilities, generate"),
     ],
 )
 def test_unknown_names_say_what_is_known(name: str, hint: str) -> None:
@@ -50,7 +51,7 @@ def test_unknown_names_say_what_is_known(name: str, hint: str) -> None:
 def test_the_embedded_backend_needs_nothing() -> None:
     model = load_model("builtin/repair")
     assert isinstance(model, Model)
-    assert model.native_tools
+    assert model.capabilities.tools
 
 
 def test_class_in_a_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from agent.budget import Budget
 from agent.loop import run_agent
 from agent.messages import Message, Reply, Sampling, ToolCall
-from agent.models.base import Model, ModelUnavailableError, ReplayDivergedError
+from agent.models.base import Model
+from agent.models.errors import ModelUnavailableError, ReplayDivergedError
 from agent.models.registry import load_model
 from agent.models.scripted import ScriptedModel
 from agent.tape import MemoryTape, request_key

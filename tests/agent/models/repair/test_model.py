@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from agent.messages import Message, Sampling, ToolCall
-from agent.models.base import Model, ModelError
+from agent.models.base import Model
+from agent.models.errors import ModelError
 from agent.models.repair import RepairModel
 
 
