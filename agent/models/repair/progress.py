@@ -41,7 +41,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one search may use: seconds of trying edits and of checking them, steps in all."""
+    """What one search may use: a processor's seconds of trying edits and of checking them, steps in all."""
 
     trying: float = 50.0
     checking: float = 30.0

@@ -215,7 +215,7 @@ def _batch(
         " and others." if len(places) > 3 else "."
     )
     command = trial.batch(problem.runner, "trial.py", numbered, tests, 3 * limits.batch)
-    shown = yield Step(text, (("bash", {"command": command, "timeout": int(6 * limits.batch)}),))
+    shown = yield Step(text, (("bash", {"command": command, "timeout": int(12 * limits.batch)}),))
     return trial.read_trials(shown[0])
 
 
@@ -262,7 +262,7 @@ def _check(
         )
         shown = yield Step(
             f"Running existing tests with {len(some)} of them, from number {start + 1} on.",
-            (("bash", {"command": command, "timeout": int(3 * limits.checking)}),),
+            (("bash", {"command": command, "timeout": int(5 * limits.checking)}),),
         )
         verdicts = trial.read_trials(shown[0]).results
         if not verdicts:
