@@ -11,8 +11,8 @@ export MANGABEY_HOME ?= $(CURDIR)/.mangabey
 demo: setup  ## solve a real bug of a real package, from its issue to the graded patch
 	$(BIN)/mangabey solve --task $(TASK) --samples $(SAMPLES) --plant-cheater
 
-test: setup-dev  ## run the tests
-	$(BIN)/python -m pytest
+test: setup-dev  ## run the tests, a file at a time on each processor
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: setup-dev  ## lint and types
 	$(BIN)/ruff check .

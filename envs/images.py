@@ -32,6 +32,9 @@ _NETWORK = "bridge"
 PATH = f"{VENV}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _GUEST = 1000
 _PYTEST = "python -c 'import pytest' 2>/dev/null || python -m pip install -q pytest pytest-timeout"
+_OLD_PIP = "import pip, sys; sys.exit([int(n) for n in pip.__version__.split('.')[:2]] < [21, 3])"
+_PIP = "'pip>=21.3,<25'"
+"""From 21.3 on a project without setup.py can be editable; up to 24 one with nothing else still can."""
 _log = logging.getLogger(__name__)
 
 
@@ -177,6 +180,7 @@ def _packages(requirements: Sequence[str]) -> str:
     wanted = "".join(f"{one}\n" for one in requirements)
     return f"""python3 -m venv {VENV}
 mkdir -p /root && chmod 777 /root
+{VENV}/bin/python -c {shlex.quote(_OLD_PIP)} || {VENV}/bin/python -m pip install -q --upgrade {_PIP}
 cat > /tmp/requirements.txt <<'REQUIREMENTS'
 {wanted}REQUIREMENTS
 {VENV}/bin/python -m pip install -q --no-deps -r /tmp/requirements.txt
