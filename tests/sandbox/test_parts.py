@@ -157,7 +157,7 @@ def test_an_unknown_machine_has_no_filter():
 
 
 def _any_plan(user_namespace: bool) -> Plan:
-    return Plan("/s", [], "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, False, [], [])
+    return Plan("/s", [], "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, "kernel", "", [], [])
 
 
 def test_a_refusal_says_what_to_enable_or_to_use_instead():
@@ -172,6 +172,13 @@ def test_a_refusal_says_what_to_enable_or_to_use_instead():
             assert "--sandbox docker" in str(error)
             assert "\n" not in str(error)
     assert not isinstance(explain(Report(0, "failed", 28, "x: No space left"), _any_plan(True)), ValueError)
+
+
+def test_an_image_without_overlays_is_said():
+    plan = _any_plan(True)._replace(image=["/layer"])
+    refused = Report(0, "failed", 22, "mounting an overlay: Invalid argument")
+    assert "install fuse-overlayfs" in str(explain(refused, plan))
+    assert "fuse-overlayfs" not in str(explain(refused, plan._replace(image=[])))
 
 
 def test_unknown_hosts_name_the_nearest():
