@@ -31,7 +31,6 @@ from sandbox.inside import GIT_DIR
 _GUEST_AS_ROOT = 64177
 """A user id that owns nothing on any usual host."""
 _GUEST_IN_NAMESPACE = 1000
-_BYTES_PER_FILE = 4096
 _SPARE_MEMORY = 4
 """This part of the memory is kept from files, which are memory too, so that the warden never starves."""
 _log = logging.getLogger(__name__)
@@ -229,7 +228,7 @@ def _plan(
         layers=list(layers.names) if layers else [],
         mounts=mounts,
         disk=min(limits.disk, limits.memory - limits.memory // _SPARE_MEMORY),
-        files=max(1024, limits.disk // _BYTES_PER_FILE),
+        files=limits.files,
         uid=guest,
         gid=guest,
         user_namespace=namespace,

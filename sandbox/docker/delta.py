@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandbox.base import SandboxError
-from sandbox.docker.containers import GUEST
+from sandbox.docker.containers import BORN, GUEST
 from sandbox.docker.scripts import script_of
 from sandbox.run import Run
 
@@ -21,8 +21,6 @@ LARGEST = 64 << 20
 """Bytes; past that an image is cheaper."""
 _SECONDS = 120.0
 _LISTING = 16 << 20
-_BORN = "/.dockerenv"
-"""A file as old as the container: what has changed since is newer."""
 
 _WRITABLE = (
     "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print0"
@@ -79,7 +77,7 @@ async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
     Raises:
         CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
-    script = ["/bin/sh", "-c", script_of("take"), "take", _BORN, str(GUEST), *roots]
+    script = ["/bin/sh", "-c", script_of("take"), "take", BORN, str(GUEST), *roots]
     done = await run(script, seconds=_SECONDS, output=max(0, min(LARGEST, room) - _SPARE))
     listing, end, archive = (b"\0" + done.output).partition(b"\0E\0")
     if not done.ok or done.omitted or not end:

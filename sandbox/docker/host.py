@@ -195,6 +195,7 @@ class DockerHost:
             if self._engine is None:
                 engine = Engine(await asyncio.to_thread(connect), THREADS)
                 await engine.ask(sweep, engine.client)
+                engine.disk = await engine.ask(containers.disk_of, engine.client)
                 self._engine = engine
             return self._engine
 

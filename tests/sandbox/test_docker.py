@@ -112,6 +112,21 @@ async def test_writing_too_much_is_ended(host, root):
     assert (await box.exec("rm -f f*; echo next")).output == b"next\n"
 
 
+@pytest.mark.parametrize("hindrance", ["chmod 300 many", "while :; do pkill -STOP find; done &"])
+async def test_files_that_cannot_be_counted_are_taken_for_too_many(box, hindrance, monkeypatch):
+    monkeypatch.setattr("sandbox.docker.gauge._COUNTING", 2.0)
+    fill = "import os\nfor n in range(15000): os.close(os.open(f'many/{n}', os.O_CREAT))"
+    done = await box.exec(f'mkdir many; {hindrance}\npython3 -c "{fill}"; sleep 60', timeout=60)
+    assert done.status is Status.OUT_OF_DISK
+    assert (await box.exec("chmod 700 many; rm -rf many; echo next")).output == b"next\n"
+
+
+async def test_files_that_others_make_end_no_command(box):
+    box._vessel.gauge._files = 10**9
+    assert (await box.exec("touch mine; sleep 3")).ok
+    assert 0 < box._vessel.gauge.share < 0.1
+
+
 async def test_root_has_no_capabilities_and_what_it_changes_is_carried(host, root):
     box = await host.start(root, LIMITS)
     shown = await box.exec(
