@@ -228,7 +228,11 @@ class Sandbox(Protocol):
         """
 
     async def snapshot(self) -> Snapshot:
-        """Freeze the present state of all files; the sandbox itself goes on."""
+        """Freeze the present state of all files, those in /dev/shm too; the sandbox itself goes on.
+
+        Raises:
+            SandboxError: a file cannot be kept.
+        """
 
     async def fork(self) -> Sandbox:
         """Start another sandbox from the present state of this one's files."""

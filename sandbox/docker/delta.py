@@ -3,7 +3,7 @@
 A fork that made an image of every change would pay the engine for a layer, which some engines find by
 comparing all files. Most changes are a handful of files: commands of the guest's own find them, by the time
 of their last change, which no guest can set, and pack and unpack them. Afterwards both containers must show
-the same names, kinds, modes and sizes.
+the same names, kinds, modes and sizes, and what was unpacked must be what is in the archive, byte by byte.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ _SPARE = 1 << 20
 """Bytes of what may be carried that are kept for the paths."""
 _EMPTY = bytes(10240)
 """An archive of nothing."""
+
+
+MEMORY = "/dev/shm"  # noqa: S108 (of a container)
+"""Files that are in no image of a container: this folder is a mount of its own."""
 
 
 class CannotCarryError(SandboxError):
@@ -88,6 +92,21 @@ async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
     return Delta(archive, found)
 
 
+async def take_memory(run: Run, room: int) -> Delta | None:
+    """Return the files of a container that no image of it holds; None where there are none.
+
+    Raises:
+        SandboxError: they cannot be carried.
+    """
+    done = await run(["/bin/sh", "-c", f"ls -A {MEMORY}"], seconds=_SECONDS, output=64)
+    if done.ok and not done.output:
+        return None
+    try:
+        return await take(run, (MEMORY,), room)
+    except CannotCarryError as error:
+        raise SandboxError(f"what is in {MEMORY} cannot be kept ({error}); remove it") from error
+
+
 async def put(run: Run, delta: Delta) -> None:
     """Make a fresh container of the same image show the same changes.
 
@@ -124,7 +143,7 @@ async def _put(run: Run, delta: Delta, archive: bytes) -> Listing:
     script = ["/bin/sh", "-c", script_of("put"), "put", str(len(archive))]
     done = await run(script, seconds=_SECONDS, output=_LISTING, stdin=archive + paths)
     if done.omitted or (done.exit_code and not done.output.startswith(b"0")):
-        raise CannotCarryError("the files did not come back: they cannot be unpacked there")
+        raise CannotCarryError("the files did not come back: they were not unpacked there as they are")
     return _listing(done.output)
 
 

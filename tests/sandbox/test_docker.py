@@ -19,7 +19,8 @@ import pytest
 
 from sandbox.base import Limits, SandboxError, SandboxGoneError, Status
 from sandbox.contract.fixtures import IMAGE, LIMITS
-from sandbox.docker import containers
+from sandbox.docker import containers, delta
+from sandbox.docker.command import guest_run
 from sandbox.docker.host import DockerHost
 from sandbox.docker.sweep import abandoned
 from sandbox.owners import boot, new_name
@@ -322,6 +323,37 @@ async def test_odd_changes_come_back(box, change):
     assert (await box.exec("rm -rf pkg readme.txt odd pipe")).ok
     await box.restore(frozen)
     assert (await box.exec(seen)).text == before
+
+
+async def test_an_image_of_a_container_has_its_shared_memory_too(box):
+    await box.exec("true", user="root")
+    await box.exec("echo kept > /dev/shm/kept; echo x > x")
+    assert (await (await box.fork()).exec("cat /dev/shm/kept x")).text == "kept\nx\n"
+    await box.exec("head -c 67108864 /dev/zero > /dev/shm/large")
+    with pytest.raises(SandboxError, match=r"/dev/shm cannot be kept .*; remove it"):
+        await box.fork()
+
+
+_DAMAGING_TAR = b"""#!/bin/sh
+/bin/tar "$@" || exit
+[ "$1" = -d ] || printf wrong | dd of=/testbed/big bs=1 seek=2000000 conv=notrunc
+"""
+
+
+async def test_files_that_come_back_with_other_contents_are_refused(host, root):
+    box, other = await host.start(root, LIMITS), await host.start(root, LIMITS)
+    await box.exec("echo right > small; ln -s readme.txt way; head -c 3000000 /dev/urandom > big")
+    carried = await delta.take(guest_run(box._vessel), ("/testbed",), 64 << 20)
+    await delta.put(guest_run(other._vessel), carried)
+    await other.write("/tmp/bin/tar", _DAMAGING_TAR)
+    assert (await other.exec("chmod +x /tmp/bin/tar")).ok
+
+    def damaging(argv, **how):
+        return guest_run(other._vessel)(argv, env={"PATH": "/tmp/bin:/usr/bin:/bin"}, **how)
+
+    with pytest.raises(delta.CannotCarryError, match="did not come back"):
+        await delta.put(damaging, carried)
+    assert len(await other.read("big")) == 3000000
 
 
 async def test_what_a_command_does_to_its_output_does_not_outlive_it(box):
