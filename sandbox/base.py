@@ -55,7 +55,8 @@ class Status(enum.StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     """The kernel ended it, or what it had started, because the sandbox's memory was used up."""
     OUT_OF_DISK = "out_of_disk"
-    """It was ended because the sandbox had written too much (Docker; elsewhere writing fails inside)."""
+    """It was ended because the sandbox had written too much, or too many files (Docker; elsewhere writing
+    fails inside)."""
     NOT_FOUND = "not_found"
     """The program does not exist in the sandbox."""
 
@@ -99,13 +100,18 @@ class Limits:
     processes: int = 256
     """Processes and threads at one time."""
     disk: int = 1 << 30
-    """Bytes it may write, all files together."""
+    """Bytes it may write, all files together; `files` of them."""
     output: int = 1 << 20
     """Bytes of a command's output that are kept."""
     seconds: float = 120.0
     """Time one command may take when the call does not say."""
     cpus: float | None = None
     """Cores it may use at one time; None for all (Docker; elsewhere processes share what there is)."""
+
+    @property
+    def files(self) -> int:
+        """Files and folders it may make: one for each 4 KiB that it may write."""
+        return max(1024, self.disk // 4096)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +228,11 @@ class Sandbox(Protocol):
         """
 
     async def snapshot(self) -> Snapshot:
-        """Freeze the present state of all files; the sandbox itself goes on."""
+        """Freeze the present state of all files, those in /dev/shm too; the sandbox itself goes on.
+
+        Raises:
+            SandboxError: a file cannot be kept.
+        """
 
     async def fork(self) -> Sandbox:
         """Start another sandbox from the present state of this one's files."""

@@ -27,6 +27,21 @@ async def test_exit_codes_statuses_and_output(box):
     assert (killed.status, killed.exit_code) == (Status.KILLED, -9)
 
 
+async def test_only_programs_are_found(box):
+    for word in ("cd", "export", ":", "alias", "if", "no/such", "/nowhere/x", "readme.txt"):
+        done = await box.exec([word, "/"])
+        assert (done.status, done.exit_code, done.output) == (Status.NOT_FOUND, 127, b""), word
+    closed = await box.exec(["./readme.txt"])
+    assert (closed.status, closed.exit_code) == (Status.EXITED, 126)
+    assert (await box.exec(["echo", "$PATH", "*"])).output == b"$PATH *\n"
+    await box.exec(
+        "mkdir '/tmp/b*n'; printf '#!/bin/sh\\necho $0 $*' > '/tmp/b*n/mine'; chmod +x /tmp/b*n/mine"
+    )
+    found = await box.exec(["mine", "a"], env={"PATH": "::/nowhere:/tmp/b*n:/bin"})
+    assert found.output == b"/tmp/b*n/mine a\n"
+    assert (await box.exec(["mine"], env={"PATH": ""})).status is Status.NOT_FOUND
+
+
 async def test_arguments_arrive_as_they_are(box):
     words = ["", " ", "a b", "$HOME", "`id`", "'\"", "*", "-rf", "\n", "ü€😀", "\\", "\x1b[31m"]
     done = await box.exec(["printf", "%s|", *words])

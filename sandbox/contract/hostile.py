@@ -179,6 +179,29 @@ async def test_many_small_files_are_bounded(box):
     assert (await box.exec("rm -rf /tmp/many; echo next", timeout=60)).output == b"next\n"
 
 
+async def test_empty_files_are_bounded(box):
+    script = (
+        "import os\nos.makedirs('/tmp/many')\n"
+        "for number in range(500_000):\n"
+        "    os.close(os.open(f'/tmp/many/{number}', os.O_CREAT | os.O_WRONLY))\n"
+    )
+    done = await box.exec(["python3", "-c", script], timeout=90)
+    assert done.status is Status.OUT_OF_DISK or "No space left" in done.text
+    assert (await box.exec("rm -rf /tmp/many; echo next", timeout=60)).output == b"next\n"
+
+
+async def test_folders_beyond_the_longest_path_hide_nothing(box):
+    script = (
+        "import os\nos.makedirs('/tmp/deep')\nos.chdir('/tmp/deep')\n"
+        "for _ in range(30):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)\n"
+        "for number in range(100_000):\n"
+        "    with open(f'/tmp/deep/{number}', 'wb') as file:\n        file.write(bytes(1 << 20))\n"
+    )
+    done = await box.exec(["python3", "-c", script], timeout=60)
+    assert done.status is Status.OUT_OF_DISK or "No space left" in done.text
+    assert (await box.exec("rm -rf /tmp/deep; echo next", timeout=60)).output == b"next\n"
+
+
 async def test_endless_and_huge_lines_and_escapes_are_bounded_bytes(box):
     endless = await box.exec("yes | tr -d '\\n'", timeout=2)
     assert endless.status is Status.TIMED_OUT

@@ -84,3 +84,16 @@ async def test_a_snapshot_outlives_its_sandbox(box, host):
     frozen = await box.snapshot()
     await box.close()
     assert await (await host.start(frozen)).read("kept") == b"x"
+
+
+async def test_files_in_shared_memory_are_files(box):
+    empty = await box.snapshot()
+    await box.exec("echo kept > /dev/shm/kept; mkdir /dev/shm/d; echo x > /dev/shm/d/x")
+    frozen = await box.snapshot()
+    shown = "cd /dev/shm; ls -A; cat kept d/x"
+    assert (await (await box.fork()).exec(shown)).text == "d\nkept\nkept\nx\n"
+    await box.exec("rm -r /dev/shm/*; echo later > /dev/shm/later")
+    await box.restore(frozen)
+    assert (await box.exec(shown)).text == "d\nkept\nkept\nx\n"
+    await box.restore(empty)
+    assert (await box.exec("ls -A /dev/shm")).text == ""

@@ -14,7 +14,7 @@ from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneErro
 from sandbox.daemonless.cgroups import ControlGroup
 from sandbox.daemonless.channel import Channel
 from sandbox.daemonless.command import GRACE
-from sandbox.daemonless.plan import Command, Plan, Report, pack, to_memory_file
+from sandbox.daemonless.plan import COPY, Command, Plan, Report, pack, to_memory_file
 from sandbox.inside import AGENT_HOME
 from sandbox.output import Output
 from sandbox.run import AGENT, absolute, to_environment
@@ -60,13 +60,13 @@ class DaemonlessSandbox(CommandVerbs):
             layers = self._frozen
             if layers is None:
                 layer, commands = self._host.new_layer(), self._commands
-                layers = (layer,) if self._plan.copying else (*self._plan.layers, layer)
+                layers = (layer,) if self._plan.layering == COPY else (*self._plan.layers, layer)
                 report = await self._channel.ask("snapshot", layer=layer)
                 if report.kind != "done":
                     raise SandboxError(f"the files cannot be copied: {report.message or report.kind}")
                 if commands == self._commands:
                     self._frozen = layers
-            return self._host.keep(self.root, layers)
+            return self._host.keep(self.root, layers, self._plan.layering)
 
     async def fork(self) -> DaemonlessSandbox:
         """Start another sandbox from the present state; see `Sandbox.fork`."""

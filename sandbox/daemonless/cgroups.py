@@ -48,19 +48,29 @@ class ControlGroup:
 
 def make_control_group(limits: Limits) -> ControlGroup | None:
     """Make a sandbox's control groups; None where they cannot be written."""
-    parents = find_parents(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text())
+    return make_in(
+        find_parents(Path("/proc/self/cgroup").read_text(), Path("/proc/self/mountinfo").read_text()), limits
+    )
+
+
+def make_in(parents: tuple[Path, ...], limits: Limits) -> ControlGroup | None:
+    """Make a sandbox's groups in some folders; None, and none is left, where they do not limit everything."""
     name = new_name()
     made: list[Path] = []
+    limited: set[str] = set()
     try:
         for parent in parents:
             folder = parent / name
             folder.mkdir()
             made.append(folder)
-            _limit(folder, limits)
+            limited |= limit(folder, limits)
     except OSError:
-        ControlGroup(tuple(made)).remove()
-        return None
-    return ControlGroup(tuple(made)) if made else None
+        limited = set()
+    group = ControlGroup(tuple(made))
+    if limited >= {"memory", "pids"}:
+        return group
+    group.remove()
+    return None
 
 
 def sweep_control_groups() -> None:
@@ -95,7 +105,9 @@ def find_parents(membership: str, mounts: str) -> tuple[Path, ...]:
         if not (folder / "cgroup.subtree_control").exists():
             return ()
         if {"memory", "pids"} <= set((folder / "cgroup.subtree_control").read_text().split()):
-            return (folder,) if os.access(folder, os.W_OK) else ()
+            # who moves a process needs the right to it in the group that holds both places
+            writable = os.access(folder, os.W_OK) and os.access(folder / "cgroup.procs", os.W_OK)
+            return (folder,) if writable else ()
     return ()
 
 
@@ -114,7 +126,12 @@ def _own_folder(mounts: str, kind: str, controller: str, groups: dict[str, str])
     return None
 
 
-def _limit(folder: Path, limits: Limits) -> None:
+def limit(folder: Path, limits: Limits) -> set[str]:
+    """Set the limits of a group, of either version, and return the controllers that now limit it.
+
+    Raises:
+        OSError: a limit is refused.
+    """
     wanted = {
         "memory.limit_in_bytes": limits.memory,
         "memory.memsw.limit_in_bytes": limits.memory,
@@ -122,10 +139,10 @@ def _limit(folder: Path, limits: Limits) -> None:
         "memory.swap.max": 0,
         "pids.max": limits.processes + ROOM_FOR_WARDEN,
     }
-    for name, value in wanted.items():
-        file = folder / name
-        if file.exists():
-            file.write_text(str(value))
+    there = [name for name in wanted if (folder / name).exists()]
+    for name in there:
+        (folder / name).write_text(str(wanted[name]))
+    return {name.partition(".")[0] for name in there}
 
 
 def _removed(folder: Path) -> bool:

@@ -9,8 +9,10 @@ import os
 import posixpath
 import resource
 import secrets
+import shutil
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
@@ -19,8 +21,9 @@ from sandbox.daemonless.cgroups import ROOM_FOR_WARDEN, ControlGroup, make_contr
 from sandbox.daemonless.channel import Channel
 from sandbox.daemonless.images import UnpackedImage, unpacked
 from sandbox.daemonless.nursery import Zygote
-from sandbox.daemonless.plan import Plan, Report
+from sandbox.daemonless.plan import COPY, FUSE, KERNEL, Plan, Report
 from sandbox.daemonless.refusals import explain
+from sandbox.daemonless.room import OVERLAY
 from sandbox.daemonless.scratch import make_scratch, remove_scratch
 from sandbox.home import default_home
 from sandbox.inside import GIT_DIR
@@ -28,10 +31,17 @@ from sandbox.inside import GIT_DIR
 _GUEST_AS_ROOT = 64177
 """A user id that owns nothing on any usual host."""
 _GUEST_IN_NAMESPACE = 1000
-_BYTES_PER_FILE = 4096
 _SPARE_MEMORY = 4
 """This part of the memory is kept from files, which are memory too, so that the warden never starves."""
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    """The folders of a snapshot, oldest first, and the way in which they make a tree."""
+
+    names: tuple[str, ...]
+    layering: str
 
 
 class DaemonlessHost:
@@ -46,10 +56,12 @@ class DaemonlessHost:
         self._lock = asyncio.Lock()
         self._zygote: Zygote | None = None
         self._scratch: Path | None = None
-        self._snapshots: dict[str, tuple[str, ...]] = {}
+        self._snapshots: dict[str, _Layers] = {}
         self._images: dict[str, UnpackedImage] = {}
         self._open: set[DaemonlessSandbox] = set()
-        self._copying = False
+        self._layering = KERNEL
+        """The first way that worked; those before it have been refused."""
+        self._warned: set[str] = set()
         self._closed = False
 
     async def start(
@@ -59,12 +71,12 @@ class DaemonlessHost:
         limits = limits or Limits()
         zygote, scratch = await self._ready()
         root = origin if isinstance(origin, Root) else origin.root
-        layers = () if isinstance(origin, Root) else self._layers(origin)
+        layers = None if isinstance(origin, Root) else self._layers(origin)
         image = await self._image(root)
         group = make_control_group(limits)
         try:
-            plan = _plan(root, image, layers, limits, group, scratch, network=network, copying=self._copying)
-            channel, plan = await self._build(zygote, plan)
+            plan = _plan(root, image, layers, limits, group, scratch, network=network)
+            channel, plan = await self._build(zygote, plan, self._ways(plan, layers))
         except BaseException:
             if group is not None:
                 await asyncio.to_thread(group.remove)
@@ -96,17 +108,17 @@ class DaemonlessHost:
         """Return the name of a layer that does not exist yet."""
         return secrets.token_hex(4)
 
-    def keep(self, root: Root, layers: tuple[str, ...]) -> Snapshot:
-        """Return a snapshot made of layers."""
+    def keep(self, root: Root, layers: tuple[str, ...], layering: str) -> Snapshot:
+        """Return a snapshot made of layers, which are to be put together as they came about."""
         token = secrets.token_hex(8)
-        self._snapshots[token] = layers
+        self._snapshots[token] = _Layers(layers, layering)
         return Snapshot(root, token)
 
     def forget(self, box: DaemonlessSandbox) -> None:
         """Note that a sandbox has been closed."""
         self._open.discard(box)
 
-    def _layers(self, snapshot: Snapshot) -> tuple[str, ...]:
+    def _layers(self, snapshot: Snapshot) -> _Layers:
         if snapshot.token not in self._snapshots:
             raise SandboxError("the snapshot belongs to another sandbox host; start from its root instead")
         return self._snapshots[snapshot.token]
@@ -133,22 +145,49 @@ class DaemonlessHost:
                 self._zygote = Zygote(self._scratch / "zygote.log")
             return self._zygote, self._scratch
 
-    async def _build(self, zygote: Zygote, plan: Plan) -> tuple[Channel, Plan]:
-        channel, report = await _build(zygote, plan)
-        if _overlay_refused(report, plan) and not plan.image:
-            self._fall_back(report)
-            plan = plan._replace(copying=True)
-            channel, report = await _build(zygote, plan)
-        if report.kind != "done":
-            raise explain(report, plan)
-        return channel, plan
+    def _ways(self, plan: Plan, layers: _Layers | None) -> tuple[str, ...]:
+        """Return the ways in which a sandbox may get its tree, the best first."""
+        if layers is not None:
+            return (layers.layering,)
+        if plan.user_namespace and Path(plan.tree).stat().st_uid != os.geteuid():
+            self._warn(f"another user owns {plan.tree}: each sandbox copies all of it; make it your own")
+            return (COPY,)
+        ways = (KERNEL, *((FUSE,) if plan.fuse else ()), *(() if plan.image else (COPY,)))
+        return ways[ways.index(self._layering) :] if self._layering in ways else ways[-1:]
 
-    def _fall_back(self, report: Report) -> None:
-        if not self._copying:
-            self._copying = True
-            _log.warning(
-                "the kernel refuses overlays here (%s): each sandbox copies its tree", report.message
+    async def _build(self, zygote: Zygote, plan: Plan, ways: tuple[str, ...]) -> tuple[Channel, Plan]:
+        """Build a sandbox in the first way that is not refused."""
+        refusals: list[str] = []
+        for way in ways:
+            plan = plan._replace(layering=way)
+            channel, report = await _build(zygote, plan)
+            if report.kind == "done":
+                self._note(way, refusals)
+                return channel, plan
+            if not report.message.startswith(OVERLAY):
+                break
+            refusals.append(report.message)
+        raise explain(report, plan)
+
+    def _note(self, way: str, refusals: list[str]) -> None:
+        """Remember the way that works, and say aloud when it is the last resort."""
+        if not refusals or way == self._layering:
+            return
+        self._layering = way
+        reasons = "; ".join(refusals)
+        if way == FUSE:
+            _log.info("the kernel refuses overlays here (%s): fuse-overlayfs mounts them", reasons)
+        else:
+            self._warn(
+                f"overlays are refused here ({reasons}): each sandbox copies its whole tree; install "
+                "fuse-overlayfs and let this user open /dev/fuse, or use --sandbox docker"
             )
+
+    def _warn(self, text: str) -> None:
+        """Warn once of a thing that will be so for every sandbox."""
+        if text not in self._warned:
+            self._warned.add(text)
+            _log.warning("%s", text)
 
 
 async def _build(zygote: Zygote, plan: Plan) -> tuple[Channel, Report]:
@@ -166,20 +205,15 @@ async def _build(zygote: Zygote, plan: Plan) -> tuple[Channel, Report]:
     return channel, report
 
 
-def _overlay_refused(report: Report, plan: Plan) -> bool:
-    return report.kind != "done" and report.message.startswith("mounting an overlay") and not plan.copying
-
-
 def _plan(
     root: Root,
     image: UnpackedImage,
-    layers: tuple[str, ...],
+    layers: _Layers | None,
     limits: Limits,
     group: ControlGroup | None,
     scratch: Path,
     *,
     network: bool,
-    copying: bool,
 ) -> Plan:
     namespace = not _privileged()
     guest = _GUEST_IN_NAMESPACE if namespace else _GUEST_AS_ROOT
@@ -191,15 +225,16 @@ def _plan(
         image=[str(folder) for folder in image.layers],
         tree=str(tree),
         workdir=_inside(root.workdir),
-        layers=list(layers),
+        layers=list(layers.names) if layers else [],
         mounts=mounts,
         disk=min(limits.disk, limits.memory - limits.memory // _SPARE_MEMORY),
-        files=max(1024, limits.disk // _BYTES_PER_FILE),
+        files=limits.files,
         uid=guest,
         gid=guest,
         user_namespace=namespace,
         network=network,
-        copying=copying or (namespace and tree.stat().st_uid != os.geteuid()),
+        layering=KERNEL,
+        fuse=shutil.which("fuse-overlayfs") or "",
         control_groups=group.entrances if group else [],
         limits=_resource_limits(limits, group),
     )

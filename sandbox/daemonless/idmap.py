@@ -6,7 +6,7 @@ import os
 import signal
 
 from sandbox.daemonless import syscalls
-from sandbox.daemonless.plan import Plan
+from sandbox.daemonless.plan import KERNEL, Plan
 
 _LAST = (1 << 32) - 1
 
@@ -18,8 +18,8 @@ class IdMaps:
         self._namespaces: dict[tuple[int, int, int, int], int] = {}
 
     def owner_to_guest(self, plan: Plan) -> int | None:
-        """Return the namespace for a plan's tree; None where the guest owns it already."""
-        if plan.user_namespace or plan.copying:
+        """Return the namespace for a plan's tree; None where none is needed."""
+        if plan.user_namespace or plan.layering != KERNEL:
             return None
         try:
             found = os.stat(plan.tree)

@@ -10,6 +10,9 @@ import json
 import os
 from typing import NamedTuple, TypeVar
 
+KERNEL, FUSE, COPY = "kernel", "fuse", "copy"
+"""How a sandbox gets a tree of its own: an overlay of the kernel's or of fuse-overlayfs, or a copy."""
+
 
 class Plan(NamedTuple):
     """Everything a warden needs to build one sandbox; host paths are absolute and free of symlinks."""
@@ -32,8 +35,10 @@ class Plan(NamedTuple):
     gid: int
     user_namespace: bool
     network: bool
-    copying: bool
-    """Whether the tree is copied because overlays cannot be mounted."""
+    layering: str
+    """KERNEL, FUSE or COPY."""
+    fuse: str
+    """The path of fuse-overlayfs; empty where it is not installed."""
     control_groups: list[str]
     """Files that take a process into the sandbox's control groups."""
     limits: list[tuple[int, int]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sandbox.base import SandboxError, SandboxUnavailableError
 from sandbox.daemonless.plan import Plan, Report
+from sandbox.daemonless.room import OVERLAY
 
 _OTHERWISE = "or use --sandbox docker"
 _SWITCHES = (
@@ -21,6 +22,11 @@ def explain(report: Report, plan: Plan) -> SandboxError:
     """Return the error for a sandbox that could not be built."""
     if report.message.startswith("making namespaces") and report.code in _PERMISSION:
         return SandboxUnavailableError(f"this machine refuses namespaces ({report.message}); {_remedy(plan)}")
+    if report.message.startswith(OVERLAY) and plan.image:
+        return SandboxUnavailableError(
+            f"an image needs an overlay, which this machine refuses ({report.message}); install "
+            f"fuse-overlayfs and let this user open /dev/fuse, {_OTHERWISE}"
+        )
     if report.code in (errno.ENOSYS, errno.ENODEV):
         return SandboxUnavailableError(
             f"this kernel is too old for the daemonless sandbox, which needs Linux 5.12 ({report.message}); "

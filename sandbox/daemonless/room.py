@@ -22,13 +22,16 @@ import os
 import stat
 from contextlib import suppress
 
-from sandbox.daemonless import etc, syscalls
-from sandbox.daemonless.plan import Plan
+from sandbox.daemonless import etc, overlays, syscalls
+from sandbox.daemonless.overlays import Overlay
+from sandbox.daemonless.plan import COPY, FUSE, Plan
 from sandbox.daemonless.trees import copy_tree
 from sandbox.inside import AGENT_HOME
 
 ROOT = "/root"
 LAYERS = "/layers"
+OVERLAY = "mounting an overlay"
+"""The step that has other ways to be done."""
 WRITABLE = ("own", "work")
 """The two parts of the guest's files that it can change; each snapshot layer has a folder for each."""
 
@@ -43,8 +46,10 @@ class RoomError(OSError):
     """One step of building failed; `strerror` names it."""
 
 
-def build(plan: Plan, idmap: int | None) -> None:
-    """Build everything; afterwards this process sees nothing of the host's files.
+def build(plan: Plan, idmap: int | None) -> list[int]:
+    """Build everything and return the processes that keep it up.
+
+    Afterwards this process sees nothing of the host's files.
 
     Raises:
         RoomError: a step was refused.
@@ -54,14 +59,15 @@ def build(plan: Plan, idmap: int | None) -> None:
     )
     _step("mounting a tmpfs", lambda: _enter_tmpfs(plan))
     _step("making the skeleton", lambda: _skeleton(plan))
+    servers: list[int] = []
     if plan.image:
-        _step("mounting an overlay", lambda: _image(plan))
+        _step(OVERLAY, lambda: servers.extend(_image(plan)))
     else:
         _step("mounting the root", lambda: _bind("/skel", ROOT, _PLAIN))
-    if plan.copying:
+    if plan.layering == COPY:
         _step("copying the tree", lambda: _copies(plan))
     else:
-        _step("mounting an overlay", lambda: _overlays(plan, idmap))
+        _step(OVERLAY, lambda: servers.extend(_overlays(plan, idmap)))
     _step("mounting the writable folders", lambda: _own_folders(plan))
     if not plan.image:
         _step("mounting /usr", _system)
@@ -72,6 +78,7 @@ def build(plan: Plan, idmap: int | None) -> None:
             lambda inside=inside, host=host: _bind(f"/old{host}", f"{ROOT}{inside}", _SEALED),
         )
     _step("sealing the root", _seal)
+    return servers
 
 
 def upper(part: str) -> str:
@@ -126,7 +133,7 @@ def _skeleton(plan: Plan) -> None:
     etc.write("/skel/etc", "/old/etc", plan)
 
 
-def _image(plan: Plan) -> None:
+def _image(plan: Plan) -> list[int]:
     """Mount the image's folders, which nothing can write to, with the skeleton over them."""
     lowers = []
     for number, folder in enumerate(reversed(plan.image)):
@@ -137,41 +144,33 @@ def _image(plan: Plan) -> None:
         lowers.append(f"/lower/{number}")
     for inside, _ in plan.mounts:  # an image may keep folders on the way to itself, such as /root
         os.makedirs(os.path.dirname(f"/skel{inside}"), exist_ok=True)
-    os.mkdir("/scrap/root", 0o700)
-    options = f"lowerdir={':'.join(lowers)},upperdir=/skel,workdir=/scrap/root"
-    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
-    syscalls.mount("overlay", ROOT, "overlay", flags, options + _overlay_options(plan))
+    root = _target(ROOT, folder=True)
+    try:
+        return overlays.mount(plan, Overlay(lowers, "/skel", "/scrap/root", root))
+    finally:
+        os.close(root)
 
 
-def _overlay_options(plan: Plan) -> str:
-    return ",userxattr" if plan.user_namespace else ",redirect_dir=nofollow,metacopy=off"
-
-
-def _overlays(plan: Plan, idmap: int | None) -> None:
+def _overlays(plan: Plan, idmap: int | None) -> list[int]:
     _own_skeleton("/base", plan)
     tree = syscalls.clone_mount(f"/old{plan.tree}", recursive=False)
     syscalls.restrict_mount(tree, _SEALED, idmap=idmap, recursive=False)
     _attach(tree, "/lower/tree")
-    lowest = {"own": "/base", "work": "/lower/tree"}
-    for part, target in (("own", "/own"), ("work", f"{ROOT}{plan.workdir}")):
-        _writable_folder(upper(part), lowest[part], plan)
-        if plan.user_namespace:
-            os.setxattr(
-                upper(part), "user.overlay.probe", b""
-            )  # no opaque folders without (before Linux 6.6)
-        os.mkdir(f"/scrap/{part}", 0o700)
-        lowers = [f"{LAYERS}/{layer}/{part}" for layer in reversed(plan.layers)] + [lowest[part]]
-        options = f"lowerdir={':'.join(lowers)},upperdir={upper(part)},workdir=/scrap/{part}"
-        options += _overlay_options(plan)
-        target_fd = _target(target, folder=True)
-        syscalls.mount(
-            "overlay",
-            f"/proc/self/fd/{target_fd}",
-            "overlay",
-            syscalls.MS_NOSUID | syscalls.MS_NODEV,
-            options,
-        )
-        os.close(target_fd)
+    work = _overlay(plan, "work", "/lower/tree", f"{ROOT}{plan.workdir}")
+    return _overlay(plan, "own", "/base", "/own") + work
+
+
+def _overlay(plan: Plan, part: str, lowest: str, target: str) -> list[int]:
+    _writable_folder(upper(part), lowest, plan)
+    if plan.user_namespace and plan.layering != FUSE:
+        os.setxattr(upper(part), "user.overlay.probe", b"")  # no opaque folders without (before Linux 6.6)
+    lowers = [f"{LAYERS}/{layer}/{part}" for layer in reversed(plan.layers)] + [lowest]
+    owner = (plan.uid, plan.gid) if part == "work" and not plan.user_namespace else None
+    point = _target(target, folder=True)
+    try:
+        return overlays.mount(plan, Overlay(lowers, upper(part), f"/scrap/{part}", point, owner))
+    finally:
+        os.close(point)
 
 
 def _copies(plan: Plan) -> None:

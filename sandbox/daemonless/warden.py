@@ -51,10 +51,10 @@ def live(host: socket.socket, plan: Plan, idmap: int | None) -> NoReturn:
     """Build the sandbox and serve it until the host closes its end."""
     try:
         _prepare(plan)
-        room.build(plan, idmap)
+        servers = room.build(plan, idmap)
         syscalls.drop_bounding_set()
         _send(host, Report(0, "done"))
-        _Warden(host, plan).serve()
+        _Warden(host, plan, servers).serve()
     except OSError as error:
         _send(host, Report(0, "failed", error.errno or 0, str(error.strerror or error)))
     finally:
@@ -103,7 +103,7 @@ def _raise_loopback() -> None:
 
 
 class _Warden:
-    def __init__(self, host: socket.socket, plan: Plan) -> None:
+    def __init__(self, host: socket.socket, plan: Plan, servers: list[int]) -> None:
         self._host = host
         self._plan = plan
         self._jobs: dict[int, _Job] = {}
@@ -113,15 +113,18 @@ class _Warden:
         self._own_score = os.read(self._score, 16)
         self._poll = select.poll()
         self._poll.register(host, select.POLLIN)
+        self._servers = {os.pidfd_open(pid): pid for pid in servers}
+        for server in self._servers:
+            self._poll.register(server, select.POLLIN)
 
     def serve(self) -> None:
-        """Answer requests until the host closes its end; then end everything."""
+        """Answer requests until the host closes its end, or what keeps the files up ends; then end all."""
         self._refill()
         while True:
             for descriptor, _ in self._poll.poll():
-                if descriptor != self._host.fileno():
+                if descriptor in self._jobs:
                     self._finish(descriptor)
-                elif not self._answer():
+                elif descriptor in self._servers or not self._answer():
                     self._end()
                     return
 
@@ -224,6 +227,9 @@ class _Warden:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         for job in self._jobs.values():
             os.waitpid(job.pid, 0)
+        for pidfd, pid in self._servers.items():
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def _copy_layer(job: int, layer: str, warden: socket.socket) -> NoReturn:

@@ -65,7 +65,7 @@ class DockerSandbox(CommandVerbs):
         """Bring all files back to a snapshot; see `Sandbox.restore`.
 
         The sandbox moves to another container, whose files have been compared with the snapshot's by name,
-        kind, mode and size.
+        kind, mode, size and contents.
         """
         self._check_open()
         await self._host.tracked(self._restore(snapshot))

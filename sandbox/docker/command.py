@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from sandbox.base import ExecResult, SandboxError, SandboxGoneError, Status
 from sandbox.docker import containers
+from sandbox.docker.gauge import LOOK_EVERY
 from sandbox.docker.line import Answer, LineBrokenError
 from sandbox.docker.order import NO_FOLDER, NO_PROGRAM, run_order, said
-from sandbox.docker.vessel import LOOK_EVERY, Vessel
+from sandbox.docker.vessel import Vessel
 from sandbox.output import Output
 from sandbox.run import AGENT, PATH, Run
 
@@ -89,6 +90,7 @@ class Command:
 
     async def _watched(self, seconds: float) -> Answer:
         vessel = self._vessel
+        vessel.gauge.begin()
         await vessel.line.send(self._order)
         answering = asyncio.ensure_future(vessel.line.answer(self._nonce, self._kept.feed))
         watching = asyncio.ensure_future(self._disk_used_up())
@@ -108,6 +110,7 @@ class Command:
                 task.cancel()
             await asyncio.gather(answering, watching, return_exceptions=True)
         vessel.kills = max(vessel.kills, answer.kills)
+        vessel.gauge.grow()
         return answer
 
     async def _end(self, answering: asyncio.Future[Answer]) -> Answer:
@@ -165,14 +168,14 @@ class Command:
 
     async def _disk_used_up(self) -> None:
         """Return when the container has written more than it may, and what it has written does not shrink."""
-        vessel, limit, last = self._vessel, self._vessel.shape.limits.disk, 0
-        if vessel.written <= limit:
+        gauge, last = self._vessel.gauge, 0.0
+        if gauge.share <= 1:
             await asyncio.sleep(LOOK_EVERY)
         while True:
-            await vessel.look()
-            if vessel.written > limit and vessel.written >= last > 0:
+            await gauge.look()
+            if gauge.share > 1 and gauge.share >= last > 0:
                 return
-            last = vessel.written
+            last = gauge.share
             await asyncio.sleep(LOOK_EVERY)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -24,6 +25,16 @@ OWNER, BOOT, EXPIRES = "mangabey.owner", "mangabey.boot", "mangabey.expires"
 _LIFETIME = 7 * 24 * 3600
 """Seconds after which a container or image of ours may be swept by any machine; far beyond every budget."""
 _SUPERVISOR_CAPABILITIES = ("CHOWN", "KILL", "SETGID", "SETPCAP", "SETUID")
+_AS_GUEST = (
+    *("setpriv", f"--reuid={GUEST}", f"--regid={GUEST}", "--clear-groups"),
+    *("--inh-caps=-all", "--bounding-set=-all"),
+)
+BORN = "/.dockerenv"
+"""A file as old as the container: what has changed since is newer."""
+_COUNT = """
+find / -xdev -cnewer "$1" \\( -type d ! \\( -readable -executable \\) -printf '?' -o -printf . \\)
+[ $? -le 1 ] && printf E
+"""
 _OWN_PROCESSES = 8
 _LONGEST_COMPLAINT = 160
 _REMOVALS = 3
@@ -208,15 +219,51 @@ def commit(container: Container, marks: Mapping[str, str]) -> str:
         raise SandboxGoneError(f"the container is gone ({brief(error)}); start another sandbox") from error
 
 
-def written(engine: DockerClient, container: Container) -> int:
-    """Return how many bytes a container has written to its files; 0 where the engine cannot say."""
+def disk_of(engine: DockerClient) -> str:
+    """Return the folder in which a local engine keeps containers; empty where it cannot say."""
+    from docker.errors import DockerException
+
+    try:
+        return str(engine.info().get("DockerRootDir") or "")
+    except (DockerException, OSError):
+        return ""
+
+
+def written(engine: DockerClient, container: Container) -> float | None:
+    """Return how many bytes a container has written to its files; None where the engine does not answer.
+
+    What it cannot measure, such as folders in folders beyond the longest path, counts as endless.
+    """
     from docker.errors import DockerException
 
     try:
         found = engine.api.containers(all=True, size=True, filters={"id": container.id})
     except (DockerException, OSError):
-        return 0
-    return int(found[0].get("SizeRw") or 0) if found else 0
+        return None
+    size = int(found[0].get("SizeRw") or 0) if found else 0
+    return size if size >= 0 else math.inf
+
+
+def count_files(container: Container, *, plain: bool) -> int | None:
+    """Return how many files have changed in a container since it began; None where that is hindered.
+
+    The count is run as the guest and sealed as it is: it sees all that is the guest's, unless the guest ends
+    it, or has folders that it keeps from itself.
+    """
+    from docker.errors import DockerException
+
+    count = ["/bin/sh", "-c", _COUNT, "count", BORN]
+    try:
+        done = container.exec_run(
+            count if plain else [*_AS_GUEST, *count],
+            user=f"{GUEST}:{GUEST}" if plain else "0:0",
+            workdir="/",
+            stderr=False,
+        )
+    except (DockerException, OSError):
+        return None
+    marks = bytes(done.output)  # type: ignore[arg-type]  # not a stream
+    return len(marks) - 1 if marks.endswith(b"E") and b"?" not in marks else None
 
 
 def brief(error: BaseException) -> str:

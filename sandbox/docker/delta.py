@@ -3,7 +3,7 @@
 A fork that made an image of every change would pay the engine for a layer, which some engines find by
 comparing all files. Most changes are a handful of files: commands of the guest's own find them, by the time
 of their last change, which no guest can set, and pack and unpack them. Afterwards both containers must show
-the same names, kinds, modes and sizes.
+the same names, kinds, modes and sizes, and what was unpacked must be what is in the archive, byte by byte.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandbox.base import SandboxError
-from sandbox.docker.containers import GUEST
+from sandbox.docker.containers import BORN, GUEST
 from sandbox.docker.scripts import script_of
 from sandbox.run import Run
 
@@ -21,8 +21,6 @@ LARGEST = 64 << 20
 """Bytes; past that an image is cheaper."""
 _SECONDS = 120.0
 _LISTING = 16 << 20
-_BORN = "/.dockerenv"
-"""A file as old as the container: what has changed since is newer."""
 
 _WRITABLE = (
     "find / -xdev \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -writable ! -type l -print0"
@@ -34,6 +32,10 @@ _SPARE = 1 << 20
 """Bytes of what may be carried that are kept for the paths."""
 _EMPTY = bytes(10240)
 """An archive of nothing."""
+
+
+MEMORY = "/dev/shm"  # noqa: S108 (of a container)
+"""Files that are in no image of a container: this folder is a mount of its own."""
 
 
 class CannotCarryError(SandboxError):
@@ -79,7 +81,7 @@ async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
     Raises:
         CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
-    script = ["/bin/sh", "-c", script_of("take"), "take", _BORN, str(GUEST), *roots]
+    script = ["/bin/sh", "-c", script_of("take"), "take", BORN, str(GUEST), *roots]
     done = await run(script, seconds=_SECONDS, output=max(0, min(LARGEST, room) - _SPARE))
     listing, end, archive = (b"\0" + done.output).partition(b"\0E\0")
     if not done.ok or done.omitted or not end:
@@ -88,6 +90,21 @@ async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
     if any(facts.split(" ", 2)[1] not in _CARRIED for _, facts in found.changed):
         raise CannotCarryError("there is a file that no archive holds")
     return Delta(archive, found)
+
+
+async def take_memory(run: Run, room: int) -> Delta | None:
+    """Return the files of a container that no image of it holds; None where there are none.
+
+    Raises:
+        SandboxError: they cannot be carried.
+    """
+    done = await run(["/bin/sh", "-c", f"ls -A {MEMORY}"], seconds=_SECONDS, output=64)
+    if done.ok and not done.output:
+        return None
+    try:
+        return await take(run, (MEMORY,), room)
+    except CannotCarryError as error:
+        raise SandboxError(f"what is in {MEMORY} cannot be kept ({error}); remove it") from error
 
 
 async def put(run: Run, delta: Delta) -> None:
@@ -126,7 +143,7 @@ async def _put(run: Run, delta: Delta, archive: bytes) -> Listing:
     script = ["/bin/sh", "-c", script_of("put"), "put", str(len(archive))]
     done = await run(script, seconds=_SECONDS, output=_LISTING, stdin=archive + paths)
     if done.omitted or (done.exit_code and not done.output.startswith(b"0")):
-        raise CannotCarryError("the files did not come back: they cannot be unpacked there")
+        raise CannotCarryError("the files did not come back: they were not unpacked there as they are")
     return _listing(done.output)
 
 

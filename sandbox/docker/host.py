@@ -135,7 +135,9 @@ class DockerHost:
             with suppress(delta.CannotCarryError):
                 frozen = _Frozen(
                     vessel.shape.image,
-                    await delta.take(guest_run(vessel), template.roots, vessel.shape.most_input),
+                    await delta.take(
+                        guest_run(vessel), (*template.roots, delta.MEMORY), vessel.shape.most_input
+                    ),
                 )
         return self._keep(root, frozen or await self._commit(vessel))
 
@@ -174,9 +176,10 @@ class DockerHost:
         self._open.discard(box)
 
     async def _commit(self, vessel: Vessel) -> _Frozen:
+        memory = await delta.take_memory(guest_run(vessel), vessel.shape.most_input)
         image = await vessel.engine.ask(containers.commit, vessel.container, self._marks)
         self._images.append(image)
-        return _Frozen(image)
+        return _Frozen(image, memory)
 
     def _keep(self, root: Root, frozen: _Frozen) -> Snapshot:
         token = secrets.token_hex(8)
@@ -195,6 +198,7 @@ class DockerHost:
             if self._engine is None:
                 engine = Engine(await asyncio.to_thread(connect), THREADS)
                 await engine.ask(sweep, engine.client)
+                engine.disk = await engine.ask(containers.disk_of, engine.client)
                 self._engine = engine
             return self._engine
 

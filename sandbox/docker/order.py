@@ -66,10 +66,19 @@ def _script(token: str, argv: Sequence[str], env: Mapping[str, str], cwd: str, s
         b"{ echo 900 > /proc/self/oom_score_adj; } 2> /dev/null",
         b"cd -- " + _quote(cwd) + b" 2> /dev/null || " + _give_up(token, NO_FOLDER),
         *(b"export " + name.encode() + b"=" + _quote(value) for name, value in plain.items()),
-        b"command -v -- " + _quote(argv[0]) + b" > /dev/null 2>&1 || " + _give_up(token, NO_PROGRAM),
+        _search(argv[0]) + b" || " + _give_up(token, NO_PROGRAM),
         b"exec " + b" ".join(map(_quote, program)),
     ]
     return b"; ".join(lines)
+
+
+def _search(program: str) -> bytes:
+    """Return what succeeds where there is such a program; a shell would also find what only it can do."""
+    if "/" in program:
+        return b"[ -e " + _quote(program) + b" ]"
+    found = b'[ -n "$1" ] && [ -e "$1"/' + _quote(program) + b" ]"
+    search = b"while [ $# -gt 0 ]; do " + found + b" && break; shift; done"
+    return b"set -f; IFS=:; set -- $PATH; " + search + b"; [ $# -gt 0 ]"
 
 
 def _give_up(token: str, word: str) -> bytes:

@@ -11,12 +11,13 @@ born=$1 guest=$2
 shift 2
 # a folder of our own: a name that could be guessed could be a link that the guest has left
 folder=$(mktemp -d -p /dev/shm) || exit
+trap 'rm -rf "$folder"' EXIT
 listing=$folder/listing
-find "$@" -xdev -cnewer "$born" \
+find "$@" -xdev -path "$folder" -prune -o -cnewer "$born" \
   \( -type d -printf 'M%U %y %m\n%p\0' -o -printf 'M%U %y %m %s\n%p\0' \) \
-  -type d -exec sh -c 'find "$@" -mindepth 1 -maxdepth 1 -printf "N%p\0"' sh {} + > "$listing" || exit
+  -type d -exec sh -c 'find "$@" -mindepth 1 -maxdepth 1 ! -path "$0" -printf "N%p\0"' "$folder" {} + \
+  > "$listing" || exit
 cat "$listing"
 printf 'E\0'
 sed -zn -e "/^M$guest /bours" -e '/^M[0-9]* d/d' -e ':ours' -e 's:^M[^\n]*\n/::p' "$listing" |
-  tar -c -C / -f - --no-recursion --null -T - || exit
-rm -r "$folder"
+  tar -c -C / -f - --no-recursion --null -T -

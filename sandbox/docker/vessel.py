@@ -6,16 +6,16 @@ import asyncio
 import os
 import secrets
 import socket
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from sandbox.base import SandboxError, SandboxGoneError, SandboxUnavailableError
 from sandbox.docker import containers
 from sandbox.docker.containers import Shape
+from sandbox.docker.gauge import Gauge
 from sandbox.docker.line import Line, LineBrokenError
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ T = TypeVar("T")
 
 _PATIENCE = 60.0
 """Seconds from the start of a container to its supervisor's greeting."""
-LOOK_EVERY = 1.0
-"""Seconds between looks at what a container has written."""
 _OVERFULL = 2
 """A container that has written so many times what it may must end."""
 _CHANCES = 3
@@ -48,6 +46,8 @@ class Engine:
 
     def __init__(self, client: DockerClient, threads: int) -> None:
         self.client = client
+        self.disk = ""
+        """The folder on this machine in which it keeps containers; empty where that is not known."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="docker")
 
     async def ask(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -103,27 +103,23 @@ class Vessel:
     by_root: bool = False
     """Whether a command of its root has run, which may have changed anything."""
     removed: bool = False
-    written: int = 0
-    """Bytes it had written when it was last looked at."""
     _overfull: int = 0
-    _looked: float = 0.0
     _looking: asyncio.Task[None] | None = None
+    gauge: Gauge = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gauge = Gauge(self.engine, self.container, self.shape.limits, self.shape.plain)
 
     def is_spent(self) -> bool:
         """Whether so much has been written, a command at a time, that it must end; asked before each."""
-        self._overfull = self._overfull + 1 if self.written > _OVERFULL * self.shape.limits.disk else 0
+        self._overfull = self._overfull + 1 if self.gauge.share > _OVERFULL else 0
         return self._overfull > _CHANCES
-
-    async def look(self) -> None:
-        """Look how much it has written."""
-        found = await self.engine.ask(containers.written, self.engine.client, self.container)
-        self.written, self._looked = found or self.written, time.monotonic()
 
     def look_soon(self) -> None:
         """Look how much it has written, in the background, where that is not known of late."""
         idle = self._looking is None or self._looking.done()
-        if idle and not self.removed and time.monotonic() - self._looked > LOOK_EVERY:
-            self._looking = asyncio.create_task(self.look())
+        if idle and not self.removed and self.gauge.is_old:
+            self._looking = asyncio.create_task(self.gauge.look())
 
     async def reconnect(self) -> None:
         """Attach anew after the line broke, and end whatever still runs there.
@@ -152,6 +148,7 @@ class Vessel:
         """End the container and forget its files."""
         self.removed = True
         if self._looking is not None:
+            self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         await self.line.close()
         await self.engine.ask(containers.remove, self.container)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from sandbox.base import Limits, Root, SandboxError, SandboxGoneError, Status
-from sandbox.daemonless.host import DaemonlessHost
 
 HOME = Path(__file__).parent.parent.parent
 
@@ -145,20 +143,6 @@ async def test_files_with_holes_and_links_are_copied_as_such(box):
         "stat -c '%s %h' hole one; du -k hole | cut -f1; tail -c4 hole; test one -ef two && echo same"
     )
     assert shown.text.split() == ["41943044", "1", "2", "2", "4", "end", "same"]
-
-
-async def test_copying_the_tree_where_overlays_are_refused(root, caplog):
-    host = DaemonlessHost()
-    host._copying = True
-    try:
-        box = await host.start(root, Limits(memory=512 << 20, disk=64 << 20))
-        assert await box.diff() == ""
-        await box.exec("rm pkg/gone.py; echo x > new; echo t > /tmp/t")
-        fork = await box.fork()
-        assert (await fork.exec("ls pkg; cat new /tmp/t; touch readme.txt run.sh")).text == "code.py\nx\nt\n"
-        assert await fork.diff() == await box.diff()
-    finally:
-        await host.close()
 
 
 _SCRIPT = """
@@ -313,16 +297,6 @@ async def test_a_command_does_not_see_the_warden_or_other_commands(box):
         await box.exec("kill -9 1 2> /dev/null; kill -9 -1 2> /dev/null; echo still", timeout=5)
     ).text == "still\n"
     assert (await slow).ok
-
-
-def test_the_warning_of_the_fallback_comes_once(caplog):
-    from sandbox.daemonless.plan import Report
-
-    host = DaemonlessHost()
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            host._fall_back(Report(0, "failed", 22, "mounting an overlay: Invalid argument"))
-    assert len(caplog.records) == 1
 
 
 _TRY = """

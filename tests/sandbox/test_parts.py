@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sandbox.base import ExecResult, Limits, SandboxError, Status
 from sandbox.daemonless import seccomp
-from sandbox.daemonless.cgroups import ControlGroup, find_parents
+from sandbox.daemonless.cgroups import ROOM_FOR_WARDEN, ControlGroup, find_parents, limit, make_in
 from sandbox.daemonless.idmap import swap
 from sandbox.daemonless.plan import Plan, Report
 from sandbox.daemonless.refusals import explain
@@ -81,11 +81,35 @@ def test_control_groups_of_version_2_go_where_both_controllers_are_handed_down(t
         (own, ""),
     ):
         (folder / "cgroup.subtree_control").write_text(controllers)
+        (folder / "cgroup.procs").write_text("")
     mounts = _mount("cgroup2", "/", tmp_path, "nsdelegate")
     assert find_parents("0::/slice/scope\n", mounts) == (tmp_path / "slice",)
     (tmp_path / "slice" / "cgroup.subtree_control").write_text("")
     assert find_parents("0::/slice/scope\n", mounts) == (tmp_path,)
     assert find_parents("0::/slice/scope\n", "") == ()
+    (tmp_path / "cgroup.procs").unlink()
+    assert find_parents("0::/slice/scope\n", mounts) == ()
+
+
+def test_a_control_group_of_version_2_is_limited_and_counts_kills(tmp_path):
+    """On files that only look like a kernel's: no machine of ours has this version for memory."""
+    for name in ("memory.max", "memory.swap.max", "pids.max"):
+        (tmp_path / name).write_text("max\n")
+    assert limit(tmp_path, Limits(memory=1 << 20, processes=10)) == {"memory", "pids"}
+    assert (tmp_path / "memory.max").read_text() == "1048576"
+    assert (tmp_path / "memory.swap.max").read_text() == "0"
+    assert (tmp_path / "pids.max").read_text() == str(10 + ROOM_FOR_WARDEN)
+    group = ControlGroup((tmp_path,))
+    assert group.out_of_memory_kills() == 0
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\nmax 9\noom 4\noom_kill 3\noom_group_kill 1\n")
+    assert group.out_of_memory_kills() == 3
+    assert group.entrances == [f"{tmp_path}/cgroup.procs"]
+
+
+def test_a_control_group_that_limits_nothing_is_none(tmp_path):
+    assert make_in((tmp_path,), Limits()) is None
+    assert make_in((), Limits()) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_control_group_that_is_gone_can_be_removed(tmp_path):
@@ -157,7 +181,7 @@ def test_an_unknown_machine_has_no_filter():
 
 
 def _any_plan(user_namespace: bool) -> Plan:
-    return Plan("/s", [], "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, False, [], [])
+    return Plan("/s", [], "/t", "/w", [], [], 1, 1, 1, 1, user_namespace, False, "kernel", "", [], [])
 
 
 def test_a_refusal_says_what_to_enable_or_to_use_instead():
@@ -172,6 +196,13 @@ def test_a_refusal_says_what_to_enable_or_to_use_instead():
             assert "--sandbox docker" in str(error)
             assert "\n" not in str(error)
     assert not isinstance(explain(Report(0, "failed", 28, "x: No space left"), _any_plan(True)), ValueError)
+
+
+def test_an_image_without_overlays_is_said():
+    plan = _any_plan(True)._replace(image=["/layer"])
+    refused = Report(0, "failed", 22, "mounting an overlay: Invalid argument")
+    assert "install fuse-overlayfs" in str(explain(refused, plan))
+    assert "fuse-overlayfs" not in str(explain(refused, plan._replace(image=[])))
 
 
 def test_unknown_hosts_name_the_nearest():

@@ -1,0 +1,56 @@
+"""How a container that has written too much is found out, and ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sandbox.base import SandboxGoneError, Status
+from sandbox.contract.fixtures import LIMITS
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def kind():
+    return "docker"
+
+
+@pytest.fixture(autouse=True)
+def _needs_docker(needs_docker):
+    """Skip where there is none."""
+
+
+async def test_writing_too_much_is_ended(host, root):
+    box = await host.start(root, replace(LIMITS, disk=20 << 20))
+    done = await box.exec("for i in $(seq 100000); do head -c 1000000 /dev/zero > f$i; done", timeout=60)
+    assert done.status is Status.OUT_OF_DISK
+    assert (await box.exec("rm -f f*; echo next")).output == b"next\n"
+
+
+async def test_many_commands_that_write_too_much_end_it(host, root):
+    box = await host.start(root, replace(LIMITS, disk=16 << 20))
+
+    async def fill() -> None:
+        for number in range(200):
+            await box.exec(f"head -c 12000000 /dev/zero > f{number}; sleep 0.1")
+
+    with pytest.raises(SandboxGoneError, match="far more"):
+        await fill()
+    assert not await box.alive()
+
+
+@pytest.mark.parametrize("hindrance", ["chmod 300 many", "while :; do pkill -STOP find; done &"])
+async def test_files_that_cannot_be_counted_are_taken_for_too_many(box, hindrance, monkeypatch):
+    monkeypatch.setattr("sandbox.docker.gauge._COUNTING", 2.0)
+    fill = "import os\nfor n in range(15000): os.close(os.open(f'many/{n}', os.O_CREAT))"
+    done = await box.exec(f'mkdir many; {hindrance}\npython3 -c "{fill}"; sleep 60', timeout=60)
+    assert done.status is Status.OUT_OF_DISK
+    assert (await box.exec("chmod 700 many; rm -rf many; echo next")).output == b"next\n"
+
+
+async def test_files_that_others_make_end_no_command(box):
+    box._vessel.gauge._files = 10**9
+    assert (await box.exec("touch mine; sleep 3")).ok
+    assert 0 < box._vessel.gauge.share < 0.1
