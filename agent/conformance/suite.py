@@ -12,7 +12,7 @@ from agent.conformance.subject import Subject
 from agent.conformance.trial import FailedError, NotOfferedError, Trial
 from agent.messages import Value
 from agent.models.base import Capabilities, Probing
-from agent.models.errors import ModelError
+from agent.models.errors import ModelError, ReplayDivergedError
 
 SECONDS = 120.0
 """Wall time one check may take."""
@@ -110,6 +110,8 @@ async def run_check(check: Check, subject: Subject, can: Capabilities, seconds: 
             return found("passed", await check.run(Trial(subject, can, check.place * APART)))
     except NotOfferedError as error:
         return found("not offered", str(error))
+    except ReplayDivergedError:
+        return found("not offered", "the recording does not hold what the check asks")
     except FailedError as error:
         return found("failed", str(error))
     except ModelError as error:

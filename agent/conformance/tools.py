@@ -22,7 +22,7 @@ async def tools(trial: Trial) -> str:
     """A tool that is offered is called, with an object of arguments."""
     trial.needs("tools")
     reply = await _calling(trial, "Call the tool `weather` once, for the city Paris.")
-    return f"{reply.tool_calls[0].name} {shown(str(reply.tool_calls[0].arguments))}"
+    return ", ".join(call.name for call in reply.tool_calls)
 
 
 async def parallel_tools(trial: Trial) -> str:

@@ -20,7 +20,7 @@ OWN = "MODULE:CLASS"
 
 
 class KnownModel(Value):
-    """What can be named: the name or its shape, what it is, and what it needs."""
+    """What can be named: the name or its shape, what it is, and what it needs, empty for nothing."""
 
     name: str
     about: str
@@ -73,8 +73,8 @@ def described_models() -> tuple[KnownModel, ...]:
     known = [KnownModel(name=one.shape, about=one.about, needs=one.needs) for one in _BACKENDS.values()]
     for name, point in sorted(offered(GROUP).items()):
         package = point.dist.name if point.dist else "an installed package"
-        known.append(KnownModel(name=name, about=f"of {package}: {point.value}", needs="see that package"))
-    own = KnownModel(name=OWN, about="a class of your own; FILE.py:CLASS too", needs="see docs/backends.md")
+        known.append(KnownModel(name=name, about=f"{point.value}, of {package}", needs=""))
+    own = KnownModel(name=OWN, about="your own class, FILE.py:CLASS too; see docs/backends.md", needs="")
     return (*known, own)
 
 
@@ -105,14 +105,10 @@ def _manual(rest: str) -> Model:
 
 
 _BACKENDS: dict[str, _Backend] = {
-    "builtin": _Backend("builtin/repair", "a search engine for small bugs, no language model", "-", _builtin),
-    "litellm": _Backend(
-        "litellm/PROVIDER/MODEL", "every hosted provider", "extra litellm; the provider's key", _litellm
-    ),
-    "replay": _Backend(
-        "replay/FILE", "what was recorded, as long as it fits", "a journal or *.traj", _replay
-    ),
-    "manual": _Backend("manual/DIR", "a person or program that writes files", "a folder", _manual),
+    "builtin": _Backend("builtin/repair", "a search engine for small bugs, no language model", "", _builtin),
+    "litellm": _Backend("litellm/PROVIDER/MODEL", "every hosted provider", "extra litellm, a key", _litellm),
+    "replay": _Backend("replay/FILE", "a recorded run", "a journal, *.traj or *.traj.json", _replay),
+    "manual": _Backend("manual/DIR", "a person, or a program that writes files", "", _manual),
 }
 
 
