@@ -53,9 +53,9 @@ def load_model(name: str) -> Model:
     if kind in _BACKENDS and (rest or kind == "builtin"):
         return _BACKENDS[kind].make(rest)
     plugins = offered(GROUP)
-    for plugin, argument in ((kind, rest), (name, "")):
+    for plugin, given in ((kind, rest), (name, "")):
         if plugin in plugins:
-            return _checked(_made(_plugged(plugins[plugin], name), (argument,), name), name)
+            return _checked(_made(_plugged(plugins[plugin], name), (given,), name), name)
     if own := parted(name):
         place, attribute, argument = own
         arguments = () if argument is None else (argument,)
@@ -93,9 +93,16 @@ def _litellm(rest: str) -> Model:
 
 
 def _replay(rest: str) -> Model:
+    from agent.foreign import is_foreign
+
+    path = Path(rest).expanduser()
+    if is_foreign(path):
+        from agent.models.foreign_replay import ForeignReplayModel
+
+        return ForeignReplayModel(path)
     from agent.models.replay import ReplayModel
 
-    return ReplayModel(Path(rest).expanduser())
+    return ReplayModel(path)
 
 
 def _manual(rest: str) -> Model:
