@@ -8,6 +8,7 @@ import time
 
 from agent.conformance.trial import FailedError, Trial, is_answer, shown
 from agent.messages import Message
+from agent.models.errors import ReplayDivergedError
 
 PROMPT = 3.0
 """Seconds in which a call that is ended is over."""
@@ -32,6 +33,8 @@ async def cancellation(trial: Trial) -> str:
     took = time.monotonic() - began
     for call in calls:
         if not call.cancelled() and (error := call.exception()) is not None:
+            if isinstance(error, ReplayDivergedError):
+                raise error  # and none of the cancellation's
             raise FailedError(f"a cancelled call raised {type(error).__name__} and not CancelledError")
     is_answer(await trial.ask(trial.asking("Reply with exactly: banana"), sample=2))
     return f"over after {1000 * took:.0f} ms" if calls[1].cancelled() else "answered before it was cancelled"

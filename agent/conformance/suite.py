@@ -14,6 +14,7 @@ from agent.messages import Value
 from agent.models.base import Capabilities, Probing
 from agent.models.errors import ModelError, ReplayDivergedError
 
+Outcome = Literal["passed", "failed", "not offered"]
 SECONDS = 120.0
 """Wall time one check may take."""
 APART = 1000
@@ -34,7 +35,7 @@ class Finding(Value):
     """How a check ended; `note` says why, or what was seen."""
 
     check: str
-    outcome: Literal["passed", "failed", "not offered"]
+    outcome: Outcome
     note: str = ""
     seconds: float = 0.0
 
@@ -102,27 +103,32 @@ async def run_check(check: Check, subject: Subject, can: Capabilities, seconds: 
     clock = asyncio.get_running_loop().time
     began = clock()
 
-    def found(outcome: Literal["passed", "failed", "not offered"], note: str) -> Finding:
+    def found(outcome: Outcome, note: str) -> Finding:
         return Finding(check=check.name, outcome=outcome, note=_clean(note, subject), seconds=clock() - began)
 
     try:
         async with asyncio.timeout(seconds) as limit:
             return found("passed", await check.run(Trial(subject, can, check.place * APART)))
-    except NotOfferedError as error:
-        return found("not offered", str(error))
-    except ReplayDivergedError:
-        return found("not offered", "the recording does not hold what the check asks")
-    except FailedError as error:
-        return found("failed", str(error))
-    except ModelError as error:
-        return found("failed", f"{type(error).__name__}: {error}")
     except Exception as error:
         if limit.expired():
             return found("failed", f"no answer within {seconds:.0f} s")
-        inner = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-        if isinstance(inner, FailedError | ModelError):
-            return found("failed", str(inner))
-        return found("failed", f"{type(inner).__name__}, which is no ModelError: {inner}")
+        # of calls at the same time the first failure is told
+        return found(*_told(error.exceptions[0] if isinstance(error, ExceptionGroup) else error))
+
+
+def _told(error: Exception) -> tuple[Outcome, str]:
+    """Return what an error says of a check."""
+    match error:
+        case ReplayDivergedError():
+            return "not offered", "the recording does not hold what the check asks"
+        case NotOfferedError():
+            return "not offered", str(error)
+        case FailedError():
+            return "failed", str(error)
+        case ModelError():
+            return "failed", f"{type(error).__name__}: {error}"
+        case _:
+            return "failed", f"{type(error).__name__}, which is no ModelError: {error}"
 
 
 def _clean(note: str, subject: Subject) -> str:

@@ -20,6 +20,7 @@ from agent.models.scripted import ScriptedModel
 from agent.tape import request_key
 from tests.agent.conformance.obedient import KEY, Obedient, answer
 from tests.agent.conformance.server import serving
+from tests.agent.foreign.files import mini_1
 
 WRONG = "sk-wrong-key-of-the-tests"
 KINDS = ["obedient", "builtin", "scripted", "manual_model", "replay", "hosted"]
@@ -167,6 +168,13 @@ def nobody() -> str:
     """Return an address at which nobody answers."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+async def test_a_recording_of_something_else_has_one_reply_and_fails_nothing(tmp_path):
+    (tmp_path / "a.traj").write_text(json.dumps(mini_1()))
+    found = [one async for one in run_checks(subject_of(load_model(f"replay/{tmp_path / 'a.traj'}")))]
+    assert [one.check for one in found if one.outcome != "not offered"] == ["plain-reply"]
+    assert found[0].outcome == "passed"
 
 
 async def test_a_recording_of_the_whole_check_is_played_back_whole(recording):
