@@ -41,7 +41,7 @@ def structured(name: str, arguments: Mapping[str, Any], ident: str) -> ToolCall 
     match name, arguments:
         case "bash", {"command": str(command)} if command:
             return bash(command, ident)
-        case "submit" | "submit_review", _:
+        case "submit" | "submit_review", {**rest} if not rest:
             return ToolCall(id=ident, name="submit", arguments={})
         case "str_replace_editor", _:
             return _editor(arguments, ident)
@@ -55,9 +55,9 @@ def line(action: str, ident: str) -> ToolCall | None:
     if program == "str_replace_editor":
         arguments = _parsed_line(action)
         return _editor(arguments, ident) if arguments else None
-    if program in ("submit", "submit_review"):
+    if action in ("submit", "submit_review"):
         return ToolCall(id=ident, name="submit", arguments={})
-    if not program or program in _OWN_PROGRAMS:
+    if not program or program in _OWN_PROGRAMS or program == "submit":  # a flag that was won is no patch
         return None
     return bash(action, ident)
 

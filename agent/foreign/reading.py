@@ -41,7 +41,7 @@ def read_with_opening(path: Path) -> tuple[Trajectory, str]:
     except OSError as error:
         raise TrajectoryFileError(f"cannot read {path}: {error.strerror}") from error
     try:
-        data = json.loads(raw)
+        data = _object(json.loads(raw))
     except (ValueError, RecursionError) as error:
         raise TrajectoryFileError(f"{path} is no JSON: {' '.join(str(error).split())[:200]}") from error
     if not _is_of(data, "trajectory") and not _is_of(data, "messages"):
@@ -65,10 +65,17 @@ def is_foreign(path: Path) -> bool:
     if named or not path.is_file():
         return named
     try:
-        data = json.loads(path.read_bytes())
+        data = _object(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return False
     return _is_of(data, "trajectory") or _is_of(data, "messages")
+
+
+def _object(data: Any) -> Any:
+    """Return what a file holds; the first mini-swe-agents wrote the messages alone."""
+    if isinstance(data, list) and data and all(isinstance(one, dict) and "role" in one for one in data):
+        return {"messages": data}
+    return data
 
 
 def _is_of(data: Any, name: str) -> bool:

@@ -43,6 +43,12 @@ def test_mini_1(tmp_path):
     assert found.turns[0].reply.cost == 0.5
 
 
+def test_mini_that_wrote_its_messages_alone(tmp_path):
+    found = read(tmp_path, files.mini_1()["messages"])
+    assert len(found.turns) == 3
+    assert (found.diff, found.exit_reason, found.model) == ("", ExitReason.CANCELLED, "big-1")
+
+
 def test_mini_2(tmp_path):
     found = read(tmp_path, files.mini_2())
     assert commands(found) == [[("bash", "ls"), ("bash", "cat nowhere")], [], [("submit", None)]]
@@ -133,6 +139,7 @@ def test_the_editor_as_a_program(tmp_path):
     assert line("str_replace_editor view 'unclosed", "x") is None
     assert line("str_replace_editor create a --colour red", "x") is None
     assert line("scroll_down", "x") is None
+    assert line("submit 'flag{won}'", "x") is None
 
 
 @pytest.mark.parametrize(
