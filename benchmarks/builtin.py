@@ -123,7 +123,9 @@ async def resolves(task: Task, room: BaseRoom, candidate: Candidate, journal: Jo
     """Return whether a candidate passes the hidden tests; each patch is graded once."""
     known = journal.last("benchmark grade", patch=candidate.patch)
     if known is None:
-        found = await grade(task, await room.root(), await room.host(), candidate.patch)
+        found = await grade(
+            task, await room.prepared(), await room.host(), candidate.patch, limits=room.limits
+        )
         known = {"patch": candidate.patch, "resolved": found.resolved, "status": found.status.value}
         await journal.append("benchmark grade", known)
     return bool(known["resolved"])

@@ -30,7 +30,7 @@ app.command()(solve)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
 app.command()(pull)
-app.command()(models)
+app.add_typer(models, name="models")
 app.command()(doctor)
 app.command()(clean)
 

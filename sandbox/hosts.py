@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.base import SandboxError, SandboxHost, UnknownSandboxError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from sandbox.plugins import imported, offered, one_line
 
 KNOWN = ("auto", "daemonless", "docker")
 GROUP = "mangabey.sandboxes"
@@ -22,7 +19,8 @@ def open_host(name: str = "auto", marks: Mapping[str, str] | None = None) -> San
 
     Args:
         name: `daemonless`, `docker`, or `auto`: daemonless where it works, else Docker where an engine
-            answers; never anything that is not sealed. Else the name of an entry point, or `module:Class`.
+            answers; never anything that is not sealed. Else the name of an entry point, `module:Class`,
+            or `file.py:Class`.
         marks: labels of what is made, such as the run and the issue, where the kind has any.
 
     Raises:
@@ -43,8 +41,9 @@ def open_host(name: str = "auto", marks: Mapping[str, str] | None = None) -> San
 
         return AutoHost(marks)
     if ":" in name:
-        return _made(name, lambda: _imported(name))
-    return _made(name, _offered()[name].load)
+        place, _, attribute = name.rpartition(":")
+        return _made(name, lambda: imported(place, attribute))
+    return _made(name, offered(GROUP)[name].load)
 
 
 def check_name(name: str) -> None:
@@ -53,23 +52,12 @@ def check_name(name: str) -> None:
     Raises:
         UnknownSandboxError: no such name.
     """
-    if name in KNOWN or ":" in name or name in (offered := _offered()):
+    if name in KNOWN or ":" in name or name in (plugins := offered(GROUP)):
         return
-    known = [*KNOWN, *sorted(offered), "module:Class"]
+    known = [*KNOWN, *sorted(plugins), "module:Class"]
     near = difflib.get_close_matches(name, known, 1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise UnknownSandboxError(f"there is no sandbox {name!r}{hint} (known: {', '.join(known)})")
-
-
-def _offered() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _imported(name: str) -> Any:
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def _made(name: str, load: Callable[[], Any]) -> SandboxHost:
@@ -78,8 +66,7 @@ def _made(name: str, load: Callable[[], Any]) -> SandboxHost:
     except SandboxError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise SandboxError(f"the sandbox {name!r} cannot be opened: {reason}") from error
+        raise SandboxError(f"the sandbox {name!r} cannot be opened: {one_line(error)}") from error
     if not isinstance(host, SandboxHost):
         raise SandboxError(f"{name} gives a {type(host).__name__}, which lacks one of: name, start, close")
     return host

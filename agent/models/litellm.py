@@ -14,7 +14,12 @@ from typing import Any
 from agent.arguments import MALFORMED
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
 from agent.models.base import Capabilities
-from agent.models.errors import ContextOverflowError, ModelError, ModelUnavailableError
+from agent.models.errors import (
+    AuthenticationError,
+    ContextOverflowError,
+    ModelError,
+    ModelUnavailableError,
+)
 
 ATTEMPTS = 6
 """Times a request is sent, when only the server or the way to it fails."""
@@ -68,7 +73,7 @@ class LiteLLMModel:
         if too_long or _says_too_long(str(error)):
             return ContextOverflowError(f"{line} (the conversation is too long for this model)")
         if status in (401, 403):
-            return ModelUnavailableError(f"{line} (set the provider's key, for instance OPENAI_API_KEY)")
+            return AuthenticationError(f"{line} (set the provider's key, for instance OPENAI_API_KEY)")
         if status == 404:
             return ModelUnavailableError(f"{line} (check the model's name)")
         if _is_spent(error):
@@ -102,6 +107,8 @@ def _import() -> Any:
             f'litellm is not usable ({_line(error)}): pip install "mangabey[litellm]"'
         ) from error
     warnings.filterwarnings("ignore", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
+    # a call that is cancelled while a thread of LiteLLM's prepares it leaves what was prepared behind
+    warnings.filterwarnings("ignore", "coroutine '.*acompletion' was never awaited")
     litellm.suppress_debug_info = True
     litellm.drop_params = True  # a provider without seeds still samples
     litellm.disable_aiohttp_transport = True  # httpx alone, which leaves no session open

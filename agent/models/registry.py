@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
+import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agent.models.base import Model
+from agent.messages import Value
+from agent.models.base import Capabilities, Model
 from agent.models.errors import ModelError, ModelUnavailableError, UnknownModelError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from sandbox.plugins import MissingNameError, imported, offered, one_line, parted
 
 GROUP = "mangabey.models"
 """Entry points of this group name factories that take the rest of the name, `""` when there is none."""
+OWN = "MODULE:CLASS"
+
+
+class KnownModel(Value):
+    """What can be named: the name or its shape, what it is, and what it needs, empty for nothing."""
+
+    name: str
+    about: str
+    needs: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    """A kind of backend; `make` takes the rest of the name, which `shape` shows."""
+
+    shape: str
+    about: str
+    needs: str
+    make: Callable[[str], Model]
 
 
 def load_model(name: str) -> Model:
@@ -25,7 +43,7 @@ def load_model(name: str) -> Model:
     Args:
         name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
             for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
-            class or factory without arguments.
+            class or factory without arguments, `path.py:Class/ARGUMENT` for one that takes a text.
 
     Raises:
         UnknownModelError: there is no such backend; lists those known.
@@ -33,20 +51,31 @@ def load_model(name: str) -> Model:
     """
     kind, _, rest = name.partition("/")
     if kind in _BACKENDS and (rest or kind == "builtin"):
-        return _BACKENDS[kind](rest)
-    for plugin in _plugins():
-        if plugin.name in (kind, name):
-            return _plugged(plugin, rest if plugin.name == kind else "", name)
-    module, colon, attribute = name.rpartition(":")
-    if colon and module and attribute.isidentifier():
-        return _checked(_made(_imported(module, attribute, name), (), name), name)
+        return _BACKENDS[kind].make(rest)
+    plugins = offered(GROUP)
+    for plugin, given in ((kind, rest), (name, "")):
+        if plugin in plugins:
+            return _checked(_made(_plugged(plugins[plugin], name), (given,), name), name)
+    if own := parted(name):
+        place, attribute, argument = own
+        arguments = () if argument is None else (argument,)
+        return _checked(_made(_own(place, attribute, name), arguments, name), name)
     raise UnknownModelError(_unknown(name))
 
 
 def known_models() -> tuple[str, ...]:
     """Return the names and shapes of names that `load_model` takes, plug-ins included."""
-    plugins = sorted({plugin.name for plugin in _plugins()})
-    return ("builtin/repair", "litellm/PROVIDER/MODEL", "replay/FILE", "manual/DIR", *plugins, "MODULE:CLASS")
+    return tuple(model.name for model in described_models())
+
+
+def described_models() -> tuple[KnownModel, ...]:
+    """Return what `load_model` takes, each with what it is and what it needs; nothing is imported for it."""
+    known = [KnownModel(name=one.shape, about=one.about, needs=one.needs) for one in _BACKENDS.values()]
+    for name, point in sorted(offered(GROUP).items()):
+        package = point.dist.name if point.dist else "an installed package"
+        known.append(KnownModel(name=name, about=f"{point.value}, of {package}", needs=""))
+    own = KnownModel(name=OWN, about="your own class, FILE.py:CLASS too; see docs/backends.md", needs="")
+    return (*known, own)
 
 
 def _builtin(rest: str) -> Model:
@@ -64,9 +93,16 @@ def _litellm(rest: str) -> Model:
 
 
 def _replay(rest: str) -> Model:
+    from agent.foreign import is_foreign
+
+    path = Path(rest).expanduser()
+    if is_foreign(path):
+        from agent.models.foreign_replay import ForeignReplayModel
+
+        return ForeignReplayModel(path)
     from agent.models.replay import ReplayModel
 
-    return ReplayModel(Path(rest).expanduser())
+    return ReplayModel(path)
 
 
 def _manual(rest: str) -> Model:
@@ -75,26 +111,30 @@ def _manual(rest: str) -> Model:
     return ManualModel(Path(rest).expanduser())
 
 
-_BACKENDS: dict[str, Callable[[str], Model]] = {
-    "builtin": _builtin,
-    "litellm": _litellm,
-    "replay": _replay,
-    "manual": _manual,
+_BACKENDS: dict[str, _Backend] = {
+    "builtin": _Backend("builtin/repair", "a search engine for small bugs, no language model", "", _builtin),
+    "litellm": _Backend("litellm/PROVIDER/MODEL", "every hosted provider", "extra litellm, a key", _litellm),
+    "replay": _Backend("replay/FILE", "a recorded run", "a journal, *.traj or *.traj.json", _replay),
+    "manual": _Backend("manual/DIR", "a person, or a program that writes files", "", _manual),
 }
 
 
-def _plugins() -> tuple[EntryPoint, ...]:
-    from importlib.metadata import entry_points
-
-    return tuple(entry_points(group=GROUP))
-
-
-def _plugged(plugin: EntryPoint, rest: str, name: str) -> Model:
+def _plugged(plugin: Any, name: str) -> Any:
     try:
-        factory = plugin.load()
-    except (ImportError, AttributeError) as error:
-        raise ModelUnavailableError(f"the plug-in of {name!r} cannot be imported: {_line(error)}") from error
-    return _checked(_made(factory, (rest,), name), name)
+        return plugin.load()
+    except Exception as error:
+        raise ModelUnavailableError(
+            f"the plug-in of {name!r} cannot be imported: {one_line(error)}"
+        ) from error
+
+
+def _own(place: str, attribute: str, name: str) -> Any:
+    try:
+        return imported(place, attribute)
+    except MissingNameError as error:
+        raise UnknownModelError(str(error)) from error
+    except Exception as error:
+        raise UnknownModelError(f"the model {name!r} cannot be imported: {one_line(error)}") from error
 
 
 def _made(factory: Any, arguments: tuple[str, ...], name: str) -> object:
@@ -103,41 +143,25 @@ def _made(factory: Any, arguments: tuple[str, ...], name: str) -> object:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelUnavailableError(f"the model {name!r} cannot be made: {_line(error)}") from error
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _imported(module: str, attribute: str, name: str) -> Any:
-    try:
-        found = _from_file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
-    except (ImportError, OSError, SyntaxError) as error:
-        raise UnknownModelError(f"the model {name!r} cannot be imported: {_line(error)}") from error
-    if not hasattr(found, attribute):
-        near = difflib.get_close_matches(attribute, dir(found), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UnknownModelError(f"{module} has no {attribute}{hint}")
-    return getattr(found, attribute)
-
-
-def _from_file(path: Path) -> Any:
-    path = path.expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+        raise ModelUnavailableError(f"the model {name!r} cannot be made: {one_line(error)}") from error
 
 
 def _checked(model: object, name: str) -> Model:
+    """Return a backend that has what a backend has.
+
+    Raises:
+        UnknownModelError: it lacks something, or something is of another kind.
+    """
     if not isinstance(model, Model):
         kind = type(model).__name__
         raise UnknownModelError(f"{name} gives a {kind}, which lacks one of: name, capabilities, generate")
+    if not isinstance(model.capabilities, Capabilities):
+        kind = type(model.capabilities).__name__
+        raise UnknownModelError(
+            f"{name}: `capabilities` is a {kind}; write `capabilities = Capabilities()`, of `agent`"
+        )
+    if not inspect.iscoroutinefunction(model.generate):
+        raise UnknownModelError(f"{name}: `generate` is no coroutine function; write `async def generate`")
     return model
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from envs.pypi import PypiSuite
 from envs.sources.base import Source
@@ -17,9 +14,7 @@ from envs.sources.choice import Choice
 from envs.swebench.families import FAMILIES
 from envs.swebench.source import HubRows, RowsFile, RowSource
 from envs.task import Task, TaskError
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+from sandbox.plugins import imported, offered, one_line
 
 GROUP = "mangabey.sources"
 """Entry points by which an installed package offers sources: a name, and a class or function."""
@@ -48,10 +43,11 @@ def open_source(name: str, suite: Path | None = None, image: str = "") -> Source
             raise TaskError(f"there is no file of rows {name}")
         return RowSource(name, FAMILIES["rows"], RowsFile(path), image)
     if ":" in name:
-        return _made(name, lambda: _imported(name))
-    if name in (offered := _offered()):
-        return _made(name, offered[name].load)
-    known = ["pypi", *(one for one in FAMILIES if one != "rows"), *offered]
+        place, _, attribute = name.rpartition(":")
+        return _made(name, lambda: imported(place, attribute))
+    if name in (plugins := offered(GROUP)):
+        return _made(name, plugins[name].load)
+    known = ["pypi", *(one for one in FAMILIES if one != "rows"), *plugins]
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     raise TaskError(f"there is no source {name!r}; {hint}`mangabey tasks sources` lists all")
@@ -102,7 +98,7 @@ def chosen_tasks(
 
 def is_source(name: str) -> bool:
     """Whether a name is a source's, as far as that can be told without opening it."""
-    named = name in {"pypi", *FAMILIES} or name in _offered()
+    named = name in {"pypi", *FAMILIES} or name in offered(GROUP)
     return named or name.endswith(ROW_FILES) or ":" in name.rpartition("/")[2]
 
 
@@ -133,27 +129,7 @@ def known_sources() -> Mapping[str, str]:
     """Return the sources that have a name, each with what it is; those of installed packages last."""
     known = {"pypi": "bugs between two releases of a package; needs nothing but pip"}
     known |= {name: one.description for name, one in FAMILIES.items() if name != "rows"}
-    return known | {name: point.value for name, point in _offered().items()}
-
-
-def _offered() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-def _imported(name: str) -> Any:
-    place, _, attribute = name.rpartition(":")
-    if not place.endswith(".py"):
-        return getattr(importlib.import_module(place), attribute)
-    path = Path(place).absolute()
-    spec = importlib.util.spec_from_file_location(f"mangabey_source_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise TaskError(f"there is no file {place}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return getattr(module, attribute)
+    return known | {name: point.value for name, point in offered(GROUP).items()}
 
 
 def _made(name: str, load: Callable[[], Any]) -> Source:
@@ -162,8 +138,7 @@ def _made(name: str, load: Callable[[], Any]) -> Source:
     except TaskError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise TaskError(f"the source {name} cannot be opened: {reason}") from error
+        raise TaskError(f"the source {name} cannot be opened: {one_line(error)}") from error
     if not isinstance(source, Source):
         raise TaskError(f"{name} gives a {type(source).__name__}, which lacks one of: ids, describe, load")
     return source

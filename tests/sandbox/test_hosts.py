@@ -28,11 +28,21 @@ def test_a_class_of_a_module(module):
     assert open_host(f"{module}:Mine").name == "mine"
 
 
+def test_a_class_of_a_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from sandbox.daemonless.host import DaemonlessHost\n"
+        "class Mine(DaemonlessHost):\n    name = 'filed'\n"
+    )
+    assert open_host(f"{path}:Mine").name == "filed"
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
         ("dockr", "did you mean docker"),
-        ("sandbox_of_mine:Missing", "AttributeError"),
+        ("sandbox_of_mine:Missing", "cannot be opened: sandbox_of_mine has no Missing"),
+        ("nowhere.py:Mine", "there is no file nowhere.py"),
         ("no_such_module:X", "ModuleNotFoundError"),
         ("sandbox_of_mine:number", "gives a int, which lacks"),
     ],

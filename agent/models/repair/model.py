@@ -19,6 +19,17 @@ from agent.models.repair.search import search
 
 _LIVE = 32
 """Searches kept between calls; any other is made again from its conversation."""
+_EXAMPLE = """\
+`area` of a rectangle is wrong
+
+```python
+>>> from shapes import area
+>>> area(2, 3)
+5
+```
+
+Expected: 6.
+"""
 
 
 class RepairModel:
@@ -38,6 +49,15 @@ class RepairModel:
         self._limits = limits or Limits()
         self._live: OrderedDict[str, Steps] = OrderedDict()
         self._lock = Lock()
+
+    def example(self) -> tuple[Message, ...]:
+        """Return how a conversation that this engine answers begins."""
+        return (
+            Message(role="system", content="Solve the issue."),
+            Message(
+                role="user", content=f"<issue>\n{_EXAMPLE}</issue>\n<tests>\npython -m pytest\n</tests>\n"
+            ),
+        )
 
     async def generate(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling

@@ -14,7 +14,12 @@ import pytest
 from agent.arguments import MALFORMED, specifications
 from agent.messages import Message, Reply, Sampling, ToolCall
 from agent.models import litellm as backend
-from agent.models.errors import ContextOverflowError, ModelError, ModelUnavailableError
+from agent.models.errors import (
+    AuthenticationError,
+    ContextOverflowError,
+    ModelError,
+    ModelUnavailableError,
+)
 from agent.models.registry import load_model
 
 pytestmark = pytest.mark.skipif(find_spec("litellm") is None, reason='needs pip install "mangabey[litellm]"')
@@ -184,8 +189,8 @@ async def test_a_lasting_failure_ends(server: Server) -> None:
     ("status", "body", "error"),
     [
         (400, failure("This model's maximum context length is 4096 tokens."), ContextOverflowError),
-        (401, failure("Incorrect API key"), ModelUnavailableError),
-        (403, failure("no access"), ModelUnavailableError),
+        (401, failure("Incorrect API key"), AuthenticationError),
+        (403, failure("no access"), AuthenticationError),
         (404, failure("no model x"), ModelUnavailableError),
         (400, failure("bad temperature"), ModelError),
         (429, failure("You exceeded your current quota", "insufficient_quota"), ModelUnavailableError),

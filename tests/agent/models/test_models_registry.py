@@ -4,21 +4,50 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.models import registry
 from agent.models.base import Model
 from agent.models.errors import ModelUnavailableError, UnknownModelError
-from agent.models.registry import known_models, load_model
+from agent.models.registry import described_models, known_models, load_model
 
 BACKEND = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent import Capabilities, Reply
+
+
 class Echo:
     name = "echo"
     capabilities = Capabilities()
 
     async def generate(self, messages, tools, sampling):
         raise NotImplementedError
+
+
+@dataclass
+class Addressed(Echo):
+    url: str
+
+
+class Bare:
+    name = "bare"
+
+    async def generate(self, messages, tools, sampling):
+        return Reply(text="")
+
+
+class Sloppy(Bare):
+    capabilities = {"tools": True}
+
+
+class Blocking(Echo):
+    def generate(self, messages, tools, sampling):
+        return Reply(text="")
 
 
 class Nothing:
@@ -60,16 +89,49 @@ def test_class_in_a_file(tmp_path: Path) -> None:
     assert isinstance(load_model(f"{path}:Echo"), Model)
     with pytest.raises(UnknownModelError, match="gives a Nothing"):
         load_model(f"{path}:Nothing")
-    path.write_text("def broken(:")
-    with pytest.raises(UnknownModelError, match="cannot be imported"):
-        load_model(f"{path}:Echo")
+    for broken in ("def broken(:", "raise KeyError('x')", "import no_such_module"):
+        path.write_text(broken)
+        with pytest.raises(UnknownModelError, match="cannot be imported") as caught:
+            load_model(f"{path}:Echo")
+        assert "\n" not in str(caught.value)
+
+
+def test_class_in_a_file_with_an_argument(tmp_path: Path) -> None:
+    path = tmp_path / "backend.py"
+    path.write_text(BACKEND)
+    model: Any = load_model(f"{path}:Addressed/http://localhost:8080/v1")
+    assert model.url == "http://localhost:8080/v1"
+    with pytest.raises(ModelUnavailableError, match="cannot be made: TypeError"):
+        load_model(f"{path}:Addressed")
+
+
+def test_class_in_a_module_with_an_argument() -> None:
+    assert isinstance(load_model("agent.models.scripted:ScriptedModel/ab"), Model)
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("Bare", "gives a Bare, which lacks one of: name, capabilities, generate"),
+        ("Sloppy", "`capabilities` is a dict; write `capabilities = Capabilities()`, of `agent`"),
+        ("Blocking", "`generate` is no coroutine function; write `async def generate`"),
+    ],
+)
+def test_half_a_backend_is_told_in_one_line(tmp_path: Path, kind: str, problem: str) -> None:
+    path = tmp_path / "backend.py"
+    path.write_text(BACKEND)
+    with pytest.raises(UnknownModelError) as caught:
+        load_model(f"{path}:{kind}")
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_plugins_take_the_rest_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint(name="scripts", value="agent.models.scripted:ScriptedModel", group=registry.GROUP)
-    monkeypatch.setattr(registry, "_plugins", lambda: (point,))
+    monkeypatch.setattr(registry, "offered", lambda group: {point.name: point})
     assert isinstance(load_model("scripts/anything"), Model)
     assert "scripts" in known_models()
+    assert "agent.models.scripted" in next(one.about for one in described_models() if one.name == "scripts")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +143,7 @@ def test_broken_plugins_are_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, value: str, problem: str
 ) -> None:
     point = EntryPoint(name="broken", value=value, group=registry.GROUP)
-    monkeypatch.setattr(registry, "_plugins", lambda: (point,))
+    monkeypatch.setattr(registry, "offered", lambda group: {point.name: point})
     with pytest.raises(ModelUnavailableError, match=problem) as caught:
         load_model("broken/x")
     assert "\n" not in str(caught.value)

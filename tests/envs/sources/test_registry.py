@@ -143,9 +143,9 @@ def test_what_a_class_raises_is_told_in_one_line(code):
 
 
 def test_a_class_or_module_or_file_that_is_not_there_is_told(code):
-    assert "AttributeError" in refused(f"{code}:Nothing")
+    assert "mine.py has no Nothing" in refused(f"{code}:Nothing")
     assert "ModuleNotFoundError" in refused("no_such_module_here:Mine")
-    assert refused(f"{code.parent}/none.py:Mine") == f"there is no file {code.parent}/none.py"
+    assert refused(f"{code.parent}/none.py:Mine").endswith(f"there is no file {code.parent}/none.py")
     assert "cannot be opened" in refused(":Mine")
 
 
