@@ -90,7 +90,7 @@ def read(log: Path) -> list[Mapping[str, Any]]:
 
 def agrees(line: Mapping[str, Any]) -> bool:
     """Whether our verdict is the published one."""
-    return (line["ours"] == "resolved") == line["official"]
+    return bool((line["ours"] == "resolved") == line["official"])
 
 
 def report(lines: list[Mapping[str, Any]]) -> str:
