@@ -15,6 +15,15 @@ from agent.models.errors import ModelError, ModelUnavailableError, UnknownModelE
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+_SHAPES = (
+    "builtin/repair",
+    "litellm/PROVIDER/MODEL",
+    "vllm/NAME[@URL]",
+    "compatible/NAME[@URL]",
+    "replay/FILE",
+    "manual/DIR",
+)
+
 GROUP = "mangabey.models"
 """Entry points of this group name factories that take the rest of the name, `""` when there is none."""
 
@@ -23,7 +32,8 @@ def load_model(name: str) -> Model:
     """Return the backend called `name`.
 
     Args:
-        name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
+        name: `builtin/repair`, `litellm/<provider>/<model>`, `vllm/<model>` and `compatible/<model>`, both
+            also with the server's address as `<model>@<URL>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
             for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
             class or factory without arguments.
 
@@ -46,7 +56,7 @@ def load_model(name: str) -> Model:
 def known_models() -> tuple[str, ...]:
     """Return the names and shapes of names that `load_model` takes, plug-ins included."""
     plugins = sorted({plugin.name for plugin in _plugins()})
-    return ("builtin/repair", "litellm/PROVIDER/MODEL", "replay/FILE", "manual/DIR", *plugins, "MODULE:CLASS")
+    return (*_SHAPES, *plugins, "MODULE:CLASS")
 
 
 def _builtin(rest: str) -> Model:
@@ -61,6 +71,18 @@ def _litellm(rest: str) -> Model:
     from agent.models.litellm import LiteLLMModel
 
     return LiteLLMModel(rest)
+
+
+def _vllm(rest: str) -> Model:
+    from agent.models.vllm import VllmModel
+
+    return VllmModel(rest)
+
+
+def _compatible(rest: str) -> Model:
+    from agent.models.compatible import CompatibleModel
+
+    return CompatibleModel(rest)
 
 
 def _replay(rest: str) -> Model:
@@ -78,6 +100,8 @@ def _manual(rest: str) -> Model:
 _BACKENDS: dict[str, Callable[[str], Model]] = {
     "builtin": _builtin,
     "litellm": _litellm,
+    "vllm": _vllm,
+    "compatible": _compatible,
     "replay": _replay,
     "manual": _manual,
 }

@@ -1,0 +1,212 @@
+"""One server that speaks OpenAI's chat completions.
+
+Requests go out through the `openai` SDK, and its errors come back as those of `agent.models.errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from agent.messages import Reply, Sampling
+from agent.models.chat.assemble import Assembly
+from agent.models.chat.failures import failure, stream_failure, without_secrets
+from agent.models.chat.watch import Deadlines, Watch
+from agent.models.errors import (
+    BadReplyError,
+    ConnectionLostError,
+    DeadlineError,
+    ModelUnavailableError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    from openai import AsyncOpenAI
+
+CONNECTIONS = 1024
+"""Connections that may be open to one server at a time."""
+KEPT = 512
+"""Idle connections that are kept for the next request."""
+ASKING = 30.0
+"""Seconds a server may take to answer a question about itself."""
+
+
+class Endpoint:
+    """A server at an address, asked with a key or without; one client, whose connections are used again.
+
+    Raises:
+        ModelUnavailableError: the `openai` SDK is not installed, or the address is none.
+    """
+
+    def __init__(self, name: str, address: str, key: str = "", deadlines: Deadlines | None = None) -> None:
+        if importlib.util.find_spec("openai") is None:
+            raise ModelUnavailableError(f'{name} needs the openai SDK: pip install "mangabey[openai]"')
+        self.name = name
+        self.address = _checked(name, address)
+        self.deadlines = deadlines or Deadlines()
+        self._key = key
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+
+    @property
+    def root(self) -> str:
+        """The address without `/v1`, where servers answer about themselves."""
+        return self.address.removesuffix("/v1")
+
+    async def complete(
+        self, body: Mapping[str, Any], sampling: Sampling, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Send one chat completion request and return its reply.
+
+        Args:
+            body: the request; a reply that comes whole though a stream was asked for is taken too.
+            sampling: says which log-probabilities are read from the reply.
+            headers: further headers.
+
+        Raises:
+            ModelError: by class, see `agent.models.errors`.
+        """
+        from openai import AsyncStream
+
+        assembly = Assembly(self.name)
+        async with Watch(self.name, self.deadlines) as watch:
+            with self._typed():
+                stream = await self._client().post(
+                    "/chat/completions",
+                    body=dict(body),
+                    cast_to=object,
+                    stream=True,
+                    stream_cls=AsyncStream[object],
+                    options={"headers": dict(headers or {})},
+                )
+                async with stream:
+                    if "json" in stream.response.headers.get("content-type", ""):
+                        assembly.add(self._whole(await stream.response.aread()))
+                        watch.token()
+                    else:
+                        async for part in stream:
+                            if assembly.add(part):
+                                watch.token()
+        return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
+
+    async def get(self, path: str) -> str:
+        """Return what the server has at a path below its address, or at a whole URL, as text.
+
+        Raises:
+            ModelError: it has nothing there, or was not reached.
+        """
+        import httpx
+
+        options: Any = {"timeout": httpx.Timeout(ASKING, connect=self.deadlines.connect)}
+        with self._typed():
+            response = await self._client().get(path, cast_to=httpx.Response, options=options)
+            return response.text
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return the JSON that the server answers at a path or whole URL.
+
+        Raises:
+            ModelError: it does not answer so, or was not reached.
+        """
+        import httpx
+
+        options: Any = {"timeout": httpx.Timeout(ASKING, connect=self.deadlines.connect)}
+        with self._typed():
+            response = await self._client().post(
+                path, body=dict(body), cast_to=httpx.Response, options=options
+            )
+            return response.json()
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.close()
+
+    def _client(self) -> AsyncOpenAI:
+        """Return the client of the running event loop; connections belong to the loop that opened them."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = self._opened()
+        return self._clients[loop]
+
+    def _opened(self) -> AsyncOpenAI:
+        import httpx
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
+
+        timeout = httpx.Timeout(None, connect=self.deadlines.connect)
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT)
+        return AsyncOpenAI(
+            base_url=self.address,
+            api_key=self._key or "none",
+            default_headers=None if self._key else {"Authorization": Omit()},  # type: ignore[dict-item]
+            max_retries=0,
+            timeout=timeout,
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
+        )
+
+    def _whole(self, content: bytes) -> Any:
+        """Return a reply that did not come as a stream."""
+        reply = json.loads(content)
+        if isinstance(reply, dict) and reply.get("error"):
+            raise stream_failure(self.name, reply, (self._key,))
+        return reply
+
+    @contextmanager
+    def _typed(self) -> Iterator[None]:
+        """Turn what the SDK raises into the errors of `agent.models.errors`.
+
+        What may hold the server's words is not chained: they may hold the key.
+        """
+        import httpx
+        import openai
+
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise failure(
+                self.name, error.status_code, _body(error.response), error.response.headers, (self._key,)
+            ) from None
+        except openai.APITimeoutError as error:
+            raise self._late(error) from error
+        except openai.APIConnectionError as error:
+            cause = without_secrets(str(error.__cause__ or error), (self._key,))
+            raise ConnectionLostError(f"{self.name}: {self.address} cannot be reached: {cause}") from error
+        except openai.APIError as error:
+            raise stream_failure(self.name, {"error": error.body}, (self._key,)) from None
+        except httpx.TransportError as error:
+            cause = f"{type(error).__name__} {error}".rstrip()
+            raise ConnectionLostError(f"{self.name}: the connection broke in the reply: {cause}") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise BadReplyError(f"{self.name} sent torn JSON: {error}") from None
+
+    def _late(self, error: Exception) -> DeadlineError:
+        import httpx
+
+        if isinstance(error.__cause__, httpx.ConnectTimeout):
+            limit = self.deadlines.connect
+            return DeadlineError(f"{self.name}: no connection to {self.address} within {limit:g} s")
+        return DeadlineError(f"{self.name}: {self.address} did not answer within {ASKING:g} s")
+
+
+def _checked(name: str, address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        host = None
+    if not host:
+        raise ModelUnavailableError(f"{name}: {address!r} is no address; expected http://HOST:PORT/v1")
+    return address.rstrip("/")
+
+
+def _body(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return response.text
