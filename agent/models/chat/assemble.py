@@ -39,7 +39,7 @@ class Assembly:
         """
         if not isinstance(part, Mapping):
             raise BadReplyError(f"{self._name} sent something that is no part of a chat completion")
-        self._model = self._model or str(part.get("model") or "")
+        self._model = str(part.get("model") or self._model)
         self._usage = part.get("usage") or self._usage
         self._prompt_logprobs = part.get("prompt_logprobs") or self._prompt_logprobs
         self._kept.update({key: part[key] for key in _KEPT if part.get(key) is not None})

@@ -27,7 +27,8 @@ from agent.models.errors import (
 
 if TYPE_CHECKING:
     import httpx
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, RequestOptions
+
 
 CONNECTIONS = 1024
 """Connections that may be open to one server at a time."""
@@ -73,16 +74,16 @@ class Endpoint:
         """
         from openai import AsyncStream
 
-        assembly = Assembly(self.name)
+        client, assembly = self._client(), Assembly(self.name)
         async with Watch(self.name, self.deadlines) as watch:
             with self._typed():
-                stream = await self._client().post(
+                stream = await client.post(
                     "/chat/completions",
                     body=dict(body),
                     cast_to=object,
                     stream=True,
                     stream_cls=AsyncStream[object],
-                    options={"headers": dict(headers or {})},
+                    options={"headers": self._headers(headers or {})},
                 )
                 async with stream:
                     if "json" in stream.response.headers.get("content-type", ""):
@@ -102,9 +103,8 @@ class Endpoint:
         """
         import httpx
 
-        options: Any = {"timeout": httpx.Timeout(ASKING, connect=self.deadlines.connect)}
         with self._typed():
-            response = await self._client().get(path, cast_to=httpx.Response, options=options)
+            response = await self._client().get(path, cast_to=httpx.Response, options=self._asking())
             return response.text
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -115,10 +115,9 @@ class Endpoint:
         """
         import httpx
 
-        options: Any = {"timeout": httpx.Timeout(ASKING, connect=self.deadlines.connect)}
         with self._typed():
             response = await self._client().post(
-                path, body=dict(body), cast_to=httpx.Response, options=options
+                path, body=dict(body), cast_to=httpx.Response, options=self._asking()
             )
             return response.json()
 
@@ -137,18 +136,29 @@ class Endpoint:
 
     def _opened(self) -> AsyncOpenAI:
         import httpx
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Omit
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         timeout = httpx.Timeout(None, connect=self.deadlines.connect)
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT)
         return AsyncOpenAI(
             base_url=self.address,
             api_key=self._key or "none",
-            default_headers=None if self._key else {"Authorization": Omit()},  # type: ignore[dict-item]
             max_retries=0,
             timeout=timeout,
             http_client=DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
         )
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, Any]:
+        """Return the headers of a request; without a key there is no Authorization, as the SDK would send."""
+        from openai import Omit
+
+        return {**headers} if self._key else {**headers, "Authorization": Omit()}
+
+    def _asking(self) -> RequestOptions:
+        import httpx
+
+        timeout = httpx.Timeout(ASKING, connect=self.deadlines.connect)
+        return {"headers": self._headers({}), "timeout": timeout}
 
     def _whole(self, content: bytes) -> Any:
         """Return a reply that did not come as a stream."""

@@ -83,6 +83,7 @@ class Stub:
         asked: the requests so far, in the order they came.
         open: requests that are being answered.
         most: the most that were open at one time.
+        came: set by the first request.
         pages: acts of paths other than that of chat completions, e.g. `/v1/models`.
     """
 
@@ -90,6 +91,7 @@ class Stub:
         self.asked: list[Asked] = []
         self.open = 0
         self.most = 0
+        self.came = asyncio.Event()
         self.pages: dict[str, Act] = {}
         self._acts: list[Act] = []
         self._port = port
@@ -139,6 +141,7 @@ class Stub:
     async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer a request; return whether the connection stands and may bring another."""
         self.asked.append(asked)
+        self.came.set()
         self.open += 1
         self.most = max(self.most, self.open)
         act = asyncio.ensure_future(self._act(asked)(Exchange(asked, writer)))
