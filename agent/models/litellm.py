@@ -135,7 +135,7 @@ class LiteLLMModel:
 
 
 class _Named:
-    """Listens to a provider's stream for the model's identity, which LiteLLM replaces by the name asked for."""
+    """Listens to a provider's stream for the model's identity, where LiteLLM puts the name asked for."""
 
     def __init__(self, stream: Any) -> None:
         self.model = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.arguments import MALFORMED
@@ -37,14 +37,14 @@ class Assembly:
         Raises:
             BadReplyError: it is no part of a chat completion.
         """
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             raise BadReplyError(f"{self._name} sent something that is no part of a chat completion")
         self._model = str(part.get("model") or self._model)
         self._usage = part.get("usage") or self._usage
         self._prompt_logprobs = part.get("prompt_logprobs") or self._prompt_logprobs
         self._kept.update({key: part[key] for key in _KEPT if part.get(key) is not None})
         choices = part.get("choices") or ()
-        if not isinstance(choices, Sequence) or not all(isinstance(choice, Mapping) for choice in choices):
+        if not isinstance(choices, list | tuple) or not all(isinstance(choice, dict) for choice in choices):
             raise BadReplyError(f"{self._name} sent choices that are none")
         written = [self._choice(choice, place).add(choice) for place, choice in enumerate(choices)]
         return any(written)
@@ -121,7 +121,7 @@ class _Choice:
     def add(self, choice: Part) -> bool:
         """Take this sample's share of a part; return whether the model wrote anything in it."""
         said = choice.get("delta") or choice.get("message") or {}
-        if not isinstance(said, Mapping):
+        if not isinstance(said, dict):
             raise BadReplyError("a choice of the reply holds no message")
         text, reasoning = _content(said)
         calls = said.get("tool_calls") or ()
@@ -139,11 +139,11 @@ class _Choice:
         return bool(text or reasoning or calls)
 
     def _add_call(self, part: Any) -> None:
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             raise BadReplyError("a tool call of the reply is no object")
         call = self._call_of(part)
         function = part.get("function") or {}
-        if isinstance(function, Mapping):
+        if isinstance(function, dict):
             call.add(function.get("name"), function.get("arguments"))
 
     def _call_of(self, part: Part) -> _Call:
@@ -215,7 +215,7 @@ def _content(said: Part) -> tuple[str, str]:
     content = said.get("content")
     reasoning = said.get("reasoning_content") or said.get("reasoning")
     if isinstance(content, list):
-        pieces = [piece for piece in content if isinstance(piece, Mapping)]
+        pieces = [piece for piece in content if isinstance(piece, dict)]
         content = "".join(str(piece.get("text") or "") for piece in pieces)
     return content if isinstance(content, str) else "", reasoning if isinstance(reasoning, str) else ""
 

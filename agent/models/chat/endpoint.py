@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 from agent.messages import Reply, Sampling
 from agent.models.chat.assemble import Assembly
+from agent.models.chat.events import parts
 from agent.models.chat.failures import failure, stream_failure, without_secrets
 from agent.models.chat.watch import Deadlines, Watch
 from agent.models.errors import (
@@ -90,7 +91,9 @@ class Endpoint:
                         assembly.add(self._whole(await stream.response.aread()))
                         watch.token()
                     else:
-                        async for part in stream:
+                        async for part in parts(stream.response.aiter_bytes()):
+                            if isinstance(part, dict) and part.get("error"):
+                                raise stream_failure(self.name, part, (self._key,))
                             if assembly.add(part):
                                 watch.token()
         return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)

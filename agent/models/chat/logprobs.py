@@ -12,10 +12,10 @@ def alternatives(told: object) -> list[dict[str, float]]:
 
     Tokens of the same text count together. The token that was drawn is among them.
     """
-    content = told.get("content") if isinstance(told, Mapping) else None
+    content = told.get("content") if isinstance(told, dict) else None
     if not isinstance(content, list):
         return []
-    return [_position(token) for token in content if isinstance(token, Mapping)]
+    return [_position(token) for token in content if isinstance(token, dict)]
 
 
 def prompt_alternatives(told: object) -> tuple[dict[str, float], ...]:
@@ -44,13 +44,13 @@ def _position(token: Mapping[str, Any]) -> dict[str, float]:
 
 def _named(tokens: Iterable[object]) -> Iterable[tuple[str, float]]:
     for token in tokens:
-        if isinstance(token, Mapping) and _is_logprob(token.get("logprob")):
+        if isinstance(token, dict) and _is_logprob(token.get("logprob")):
             yield str(token.get("token", "")), float(token["logprob"])
 
 
 def _decoded(position: object) -> Iterable[tuple[str, float]]:
-    for identity, entry in position.items() if isinstance(position, Mapping) else ():
-        if isinstance(entry, Mapping) and _is_logprob(entry.get("logprob")):
+    for identity, entry in position.items() if isinstance(position, dict) else ():
+        if isinstance(entry, dict) and _is_logprob(entry.get("logprob")):
             text = entry.get("decoded_token")
             yield text if isinstance(text, str) else f"token_id:{identity}", float(entry["logprob"])
 

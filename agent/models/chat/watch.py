@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,8 @@ from agent.models.errors import DeadlineError
 class Deadlines(Value):
     """Seconds a server may be silent: until the connection stands, until the first token, between parts.
 
-    The first token's time counts from the sending, the connection's and the server's queue included. A reply
+    The first token's time counts from the sending, the connection's and the server's queue included. Between
+    parts a tenth more may pass. A reply
     as a whole has no limit here: who asks for it sets one.
     """
 
@@ -34,6 +36,7 @@ class Watch:
     def __init__(self, name: str, deadlines: Deadlines) -> None:
         self.first_token: float | None = None
         self._name = name
+        self._moved = -math.inf
         self._deadlines = deadlines
         self._clock = asyncio.get_running_loop().time
         self._timeout = asyncio.timeout(deadlines.first_token)
@@ -61,8 +64,12 @@ class Watch:
         now = self._clock()
         if self.first_token is None:
             self.first_token = now - self._started
-        if not self._timeout.expired():
-            self._timeout.reschedule(now + self._deadlines.idle)
+        idle = self._deadlines.idle
+        if (
+            now >= self._moved + idle / 10 and not self._timeout.expired()
+        ):  # to move it is dear, parts are many
+            self._timeout.reschedule(now + idle * 1.1)
+            self._moved = now
 
     def _passed(self) -> DeadlineError:
         if self.first_token is None:

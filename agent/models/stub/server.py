@@ -84,6 +84,7 @@ class Stub:
         open: requests that are being answered.
         most: the most that were open at one time.
         came: set by the first request.
+        connections: how many were made so far.
         pages: acts of paths other than that of chat completions, e.g. `/v1/models`.
     """
 
@@ -92,10 +93,11 @@ class Stub:
         self.open = 0
         self.most = 0
         self.came = asyncio.Event()
+        self.connections = 0
         self.pages: dict[str, Act] = {}
         self._acts: list[Act] = []
         self._port = port
-        self._connections: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def play(self, *acts: Act) -> None:
         """Answer the next chat completions by these acts, in order; the last goes on answering."""
@@ -120,22 +122,23 @@ class Stub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
-        for task in self._connections:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        self._tasks.add(task)
+        self.connections += 1
         try:
             while (asked := await _read(reader)) is not None and await self._answer(asked, reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the connection is over, for whatever reason
         finally:
-            self._connections.discard(task)
+            self._tasks.discard(task)
             writer.transport.abort()
 
     async def _answer(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

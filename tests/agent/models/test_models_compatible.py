@@ -304,7 +304,7 @@ async def test_one_connection_serves_calls_in_turn(stub: Stub, model: Compatible
     stub.play(acts.says("hi"))
     for _ in range(3):
         await ask(model)
-    assert len(stub._connections) == 1
+    assert stub.connections == 1
 
 
 def test_a_backend_outlives_an_event_loop() -> None:
