@@ -13,6 +13,9 @@ from agent.models.errors import ModelUnavailableError, UnknownModelError
 from agent.models.registry import known_models, load_model
 
 BACKEND = """
+from agent import Capabilities
+
+
 class Echo:
     name = "echo"
     capabilities = Capabilities()
@@ -32,7 +35,10 @@ class Nothing:
         ("bultin/repair", "did you mean builtin/repair?"),
         ("builtin/repare", "did you mean builtin/repair?"),
         ("litelm/gpt", "did you mean litellm/PROVIDER/MODEL?"),
-        ("gpt-4o", "known: builtin/repair, litellm/PROVIDER/MODEL, replay/FILE, manual/DIR"),
+        (
+            "gpt-4o",
+            "known: builtin/repair, litellm/PROVIDER/MODEL, vllm/NAME[@URL], compatible/NAME[@URL]",
+        ),
         ("manual/", "did you mean manual/DIR?"),
         ("", "known:"),
         ("no_such_module:Model", "cannot be imported"),
