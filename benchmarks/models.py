@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -39,19 +40,29 @@ MESSAGES = (Message(role="system", content="You repair code. " * 200), Message(r
 DECLARED = Capabilities(tools=True)
 IMPORTS = {
     "mangabey --version": "",
-    "and vllm/x": "vllm/x",
-    "and compatible/x": "compatible/x@http://127.0.0.1/v1",
-    "and litellm/openai/x": "litellm/openai/x",
+    "the same and `vllm/...` loaded": "load_model('vllm/x')",
+    "the same and its first call": "load_model('vllm/x'); import openai",
+    "the same and `litellm/...` loaded": "load_model('litellm/openai/x')",
 }
+SIDES = (("compatible", "vllm"), ("litellm",))
+"""Clients that take turns with bare httpx; LiteLLM works on after a call, which others would pay."""
 
 Call = Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """What was measured: milliseconds by client and by import, and the many streams."""
+class Taken:
+    """Milliseconds of calls of one client: on the clock, and of this process's processor time."""
 
-    calls: dict[str, list[float]]
+    wall: list[float]
+    processor: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What was measured: calls of clients that took turns, the many streams, and imports."""
+
+    calls: list[dict[str, Taken]]
     streams: dict[str, dict[str, float]]
     imports: dict[str, list[float]]
 
@@ -65,7 +76,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with stub(options.pieces, 0.0) as address:
-        calls = asyncio.run(latencies(address, options.calls))
+        calls = [asyncio.run(latencies(address, options.calls, side)) for side in SIDES]
     with stub(options.pieces, 2.0 / options.pieces) as address:
         streams = asyncio.run(crowds(address, options.streams))
     figures = Figures(calls, streams, imports(options.runs))
@@ -114,16 +125,17 @@ async def clients(address: str) -> AsyncIterator[dict[str, Call]]:
     await vllm.close()
 
 
-async def latencies(address: str, count: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each call, by client."""
+async def latencies(address: str, count: int, side: tuple[str, ...]) -> dict[str, Taken]:
+    """Return what each call took, by client."""
     async with clients(address) as known:
-        taken: dict[str, list[float]] = {name: [] for name in known}
+        taken = {name: Taken([], []) for name in (BARE, *side)}
         for number in range(count + 20):
-            for name, call in known.items():
-                began = time.perf_counter()
-                await call()
+            for name in taken:
+                began, used = time.perf_counter(), time.process_time()
+                await known[name]()
                 if number >= 20:  # the first open connections and import
-                    taken[name].append((time.perf_counter() - began) * 1000)
+                    taken[name].wall.append((time.perf_counter() - began) * 1000)
+                    taken[name].processor.append((time.process_time() - used) * 1000)
         return taken
 
 
@@ -133,11 +145,11 @@ async def crowds(address: str, count: int) -> dict[str, dict[str, float]]:
         figures: dict[str, dict[str, float]] = {}
         for name, call in known.items():
             await call()
-            before, began = tree_rss(_own()), time.perf_counter()
+            before, began = tree_rss(os.getpid()), time.perf_counter()
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(_once(call)) for _ in range(count)]
                 await asyncio.sleep(1.0)
-                during = tree_rss(_own())
+                during = tree_rss(os.getpid())
             seconds = time.perf_counter() - began
             each = sorted(task.result() for task in tasks)
             figures[name] = {
@@ -154,22 +166,14 @@ async def _once(call: Call) -> float:
     return time.perf_counter() - began
 
 
-def _own() -> int:
-    import os
-
-    return os.getpid()
-
-
 def imports(runs: int) -> dict[str, list[float]]:
     """Return the wall milliseconds of whole processes: the command line, and then a backend loaded in it."""
     taken: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(runs):
-        for name, model in IMPORTS.items():
-            code = "import runs.cli; runs.cli.run(['--version'])"
-            if model:
-                code += f"; from agent.models import load_model; load_model({model!r})"
-                code += "; import importlib.util; "
-                code += "__import__('litellm' if 'litellm' in " + repr(model) + " else 'openai')"
+        for name, more in IMPORTS.items():
+            code = "from runs.cli import run; run(['--version'])"
+            if more:
+                code += f"; from agent.models import load_model; {more}"
             began = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
             taken[name].append((time.perf_counter() - began) * 1000)
@@ -178,13 +182,16 @@ def imports(runs: int) -> dict[str, list[float]]:
 
 def show(figures: Figures, streams: int) -> None:
     """Print the figures as tables."""
-    calls = Table(
-        "client", "median ms", "p95 ms", "added median ms", "added p95 ms", title="one call at a time"
-    )
-    base = _quantiles(figures.calls[BARE])
-    for name, times in figures.calls.items():
-        own = _quantiles(times)
-        calls.add_row(name, *(f"{value:.2f}" for value in (*own, own[0] - base[0], own[1] - base[1])))
+    columns = ("median ms", "p95 ms", "added median", "added p95", "processor ms", "added processor")
+    calls = Table("client", *columns, title="one call at a time, in turns")
+    for side in figures.calls:
+        base = _summary(side[BARE])
+        for name, taken in side.items():
+            own = _summary(taken)
+            added = [one - other for one, other in zip(own, base, strict=True)]
+            row = (own[0], own[1], added[0], added[1], own[2], added[2])
+            calls.add_row(name, *(f"{value:.2f}" for value in row))
+        calls.add_section()
     crowd = Table("client", "calls/s", "slowest s", "KiB a stream", title=f"{streams} streams at one time")
     for name, found in figures.streams.items():
         crowd.add_row(name, *(f"{value:.1f}" for value in found.values()))
@@ -195,8 +202,10 @@ def show(figures: Figures, streams: int) -> None:
         Console().print(table)
 
 
-def _quantiles(times: list[float]) -> tuple[float, float]:
-    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
+def _summary(taken: Taken) -> tuple[float, float, float]:
+    """Return median and 95th percentile on the clock, and the median of processor time."""
+    high = statistics.quantiles(taken.wall, n=20)[-1]
+    return statistics.median(taken.wall), high, statistics.median(taken.processor)
 
 
 if __name__ == "__main__":
