@@ -10,6 +10,7 @@ import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -27,20 +28,31 @@ from agent.models.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
     from openai import AsyncOpenAI, RequestOptions
 
 
-CONNECTIONS = 1024
-"""Connections that may be open to one server at a time."""
-KEPT = 512
-"""Idle connections that are kept for the next request."""
+LANE = 32
+"""Calls at a time through one client.
+
+A client looks at all its connections for every call: the work of many calls in one grows with their square.
+"""
 ASKING = 30.0
 """Seconds a server may take to answer a question about itself."""
 
 
+@dataclass(slots=True)
+class _Lane:
+    """A client, and the calls that go through it at this moment."""
+
+    client: AsyncOpenAI
+    calls: int = 0
+
+
 class Endpoint:
-    """A server at an address, asked with a key or without; one client, whose connections are used again.
+    """A server at an address, asked with a key or without, over connections that are used again.
 
     Raises:
         ModelUnavailableError: the `openai` SDK is not installed, or the address is none.
@@ -53,7 +65,8 @@ class Endpoint:
         self.address = _checked(name, address)
         self.deadlines = deadlines or Deadlines()
         self._key = key
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = WeakKeyDictionary()
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, list[_Lane]] = WeakKeyDictionary()
+        self._trust: ssl.SSLContext | None = None
 
     @property
     def root(self) -> str:
@@ -73,30 +86,42 @@ class Endpoint:
         Raises:
             ModelError: by class, see `agent.models.errors`.
         """
+        assembly = Assembly(self.name)
+        with self._lane() as client:
+            async with Watch(self.name, self.deadlines) as watch:
+                await self._stream(client, body, headers or {}, assembly, watch)
+        return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
+
+    async def _stream(
+        self,
+        client: AsyncOpenAI,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        assembly: Assembly,
+        watch: Watch,
+    ) -> None:
+        """Send a request and take in its reply."""
         from openai import AsyncStream
 
-        client, assembly = self._client(), Assembly(self.name)
-        async with Watch(self.name, self.deadlines) as watch:
-            with self._typed():
-                stream = await client.post(
-                    "/chat/completions",
-                    body=dict(body),
-                    cast_to=object,
-                    stream=True,
-                    stream_cls=AsyncStream[object],
-                    options={"headers": self._headers(headers or {})},
-                )
-                async with stream:
-                    if "json" in stream.response.headers.get("content-type", ""):
-                        assembly.add(self._whole(await stream.response.aread()))
-                        watch.token()
-                    else:
-                        async for part in parts(stream.response.aiter_bytes()):
-                            if isinstance(part, dict) and part.get("error"):
-                                raise stream_failure(self.name, part, (self._key,))
-                            if assembly.add(part):
-                                watch.token()
-        return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
+        with self._typed():
+            stream = await client.post(
+                "/chat/completions",
+                body=dict(body),
+                cast_to=object,
+                stream=True,
+                stream_cls=AsyncStream[object],
+                options={"headers": self._headers(headers)},
+            )
+            async with stream:
+                if "json" in stream.response.headers.get("content-type", ""):
+                    assembly.add(self._whole(await stream.response.aread()))
+                    watch.token()
+                else:
+                    async for part in parts(stream.response.aiter_bytes()):
+                        if isinstance(part, dict) and part.get("error"):
+                            raise stream_failure(self.name, part, (self._key,))
+                        if assembly.add(part):
+                            watch.token()
 
     async def get(self, path: str) -> str:
         """Return what the server has at a path below its address, or at a whole URL, as text.
@@ -106,8 +131,8 @@ class Endpoint:
         """
         import httpx
 
-        with self._typed():
-            response = await self._client().get(path, cast_to=httpx.Response, options=self._asking())
+        with self._typed(), self._lane() as client:
+            response = await client.get(path, cast_to=httpx.Response, options=self._asking())
             return response.text
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -118,37 +143,44 @@ class Endpoint:
         """
         import httpx
 
-        with self._typed():
-            response = await self._client().post(
+        with self._typed(), self._lane() as client:
+            response = await client.post(
                 path, body=dict(body), cast_to=httpx.Response, options=self._asking()
             )
             return response.json()
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.close()
+        for lane in self._lanes.pop(asyncio.get_running_loop(), []):
+            await lane.client.close()
 
-    def _client(self) -> AsyncOpenAI:
-        """Return the client of the running event loop; connections belong to the loop that opened them."""
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = self._opened()
-        return self._clients[loop]
+    @contextmanager
+    def _lane(self) -> Iterator[AsyncOpenAI]:
+        """Give a client with room; connections belong to the event loop that opened them."""
+        lanes = self._lanes.setdefault(asyncio.get_running_loop(), [])
+        lane = next((lane for lane in lanes if lane.calls < LANE), None)
+        if lane is None:
+            lane = _Lane(self._opened())
+            lanes.append(lane)
+        lane.calls += 1
+        try:
+            yield lane.client
+        finally:
+            lane.calls -= 1
 
     def _opened(self) -> AsyncOpenAI:
         import httpx
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         timeout = httpx.Timeout(None, connect=self.deadlines.connect)
-        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT)
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=LANE)
+        self._trust = self._trust or httpx.create_ssl_context()  # costs tens of milliseconds
         return AsyncOpenAI(
             base_url=self.address,
             api_key=self._key or "none",
             max_retries=0,
             timeout=timeout,
-            http_client=DefaultAsyncHttpxClient(timeout=timeout, limits=limits),
+            http_client=DefaultAsyncHttpxClient(timeout=timeout, limits=limits, verify=self._trust),
         )
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, Any]:
