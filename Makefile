@@ -32,7 +32,7 @@ setup-dev: .venv/.dev
 	@touch $@
 
 .venv/.dev: .venv/.python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,litellm,swebench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,litellm,openai,swebench]'
 	@touch $@ .venv/.core
 
 clean:  ## remove what the targets above made

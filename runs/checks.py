@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "litellm": ("litellm", "hosted models"),
+    "openai": ("openai", "models on servers of your own"),
     "vllm": ("vllm", "models served here"),
     "swebench": ("swebench", "official SWE-bench grading"),
     "ray": ("ray", "many machines"),

@@ -2,92 +2,203 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import random
-import time
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
-from agent.arguments import MALFORMED
-from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
+from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities
+from agent.models.chat import Assembly, Deadlines, Watch, chat_request, failure
+from agent.models.chat.failures import without_secrets
+from agent.models.chat.usage import read_usage
 from agent.models.errors import (
-    AuthenticationError,
+    BadReplyError,
+    ConnectionLostError,
+    ContentPolicyError,
     ContextOverflowError,
+    DeadlineError,
     ModelError,
     ModelUnavailableError,
 )
 
-ATTEMPTS = 6
-"""Times a request is sent, when only the server or the way to it fails."""
-FIRST_DELAY = 1.0
-LONGEST_DELAY = 60.0
-"""Seconds between attempts: doubled each time, drawn anew between half and whole, or as the server asks."""
-TIMEOUT = 600.0
-"""Seconds one attempt may take."""
+UNKNOWN = Capabilities(tools=True, seed=True, stop=True, logprobs=True, response_schema=True)
+"""What is taken for granted of a model that LiteLLM's map does not know."""
+
+_PARAMETERS = ("n", "seed", "stop", "logprobs")
+_SECRET = ("_KEY", "_TOKEN", "_SECRET", "_PASSWORD")
 
 
 class LiteLLMModel:
-    """A model behind `litellm.acompletion`; the provider's environment variables give keys and addresses."""
+    """A model behind `litellm.acompletion`; the provider's environment variables give keys and addresses.
 
-    capabilities = Capabilities(tools=True, seed=True, stop=True, logprobs=True, response_schema=True)
+    Args:
+        model: `PROVIDER/MODEL` as LiteLLM names it.
+        deadlines: how long the provider may be silent.
 
-    def __init__(self, model: str) -> None:
+    Raises:
+        ModelUnavailableError: LiteLLM is not installed.
+    """
+
+    def __init__(self, model: str, deadlines: Deadlines | None = None) -> None:
         self.name = f"litellm/{model}"
         self._model = model
+        self._deadlines = deadlines or Deadlines()
         self._litellm = _import()
+        self._info = _info(self._litellm, model)
+        self.capabilities = _capabilities(self._litellm, model, self._info)
 
     async def generate(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
     ) -> Reply:
         """Return the model's answer; see `Model.generate`."""
-        started = time.monotonic()
-        response = await self._send(_request(self._model, messages, tools, sampling))
-        try:
-            return _reply(response, self._price(response), time.monotonic() - started)
-        except (AttributeError, IndexError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{self.name} answered with something that is no chat completion: {_line(error)}"
-            ) from error
-
-    async def _send(self, request: dict[str, Any]) -> Any:
-        """Send a request, again and again while only the server or the way to it fails."""
-        for attempt in range(1, ATTEMPTS + 1):
+        request = self._request(messages, tools, sampling)
+        assembly = Assembly(self.name)
+        async with Watch(self.name, self._deadlines) as watch:
             try:
-                return await self._litellm.acompletion(**request)
+                await self._stream(request, assembly, watch)
+            except ModelError:
+                raise
             except Exception as error:
-                problem = self._translated(error)
-                if not _is_passing(error) or attempt == ATTEMPTS:
-                    raise problem from error
-                await asyncio.sleep(_delay(attempt, error))
-        raise AssertionError("unreachable")
+                raise self._typed(error) from None  # what it says may hold the key
+        cost = self._price(assembly.usage)
+        return assembly.reply(sampling, cost=cost, seconds=watch.seconds, first_token=watch.first_token)
 
-    def _translated(self, error: Exception) -> ModelError:
-        """Return our error, in one line that says what to do."""
-        line = f"{self.name}: {_line(error)}"
-        status = _status(error)
-        too_long = isinstance(error, self._litellm.exceptions.ContextWindowExceededError)
-        if too_long or _says_too_long(str(error)):
-            return ContextOverflowError(f"{line} (the conversation is too long for this model)")
-        if status in (401, 403):
-            return AuthenticationError(f"{line} (set the provider's key, for instance OPENAI_API_KEY)")
-        if status == 404:
-            return ModelUnavailableError(f"{line} (check the model's name)")
-        if _is_spent(error):
-            return ModelUnavailableError(f"{line} (the account's quota is used up)")
-        if _is_passing(error):
-            return ModelUnavailableError(f"{line} (the provider cannot answer now; try again later)")
-        return ModelError(line)
-
-    def _price(self, response: Any) -> float | None:
-        """Return the dollars of a call by LiteLLM's price map, None where it has no price."""
+    async def _stream(self, request: dict[str, Any], assembly: Assembly, watch: Watch) -> None:
+        parts = await self._litellm.acompletion(**request)
+        if not request["stream"]:
+            assembly.add(parts.model_dump())
+            watch.token()
+            return
+        named = _Named.tap(parts)
         try:
-            return float(self._litellm.completion_cost(completion_response=response, model=self._model))
+            async for part in parts:
+                if assembly.add(part.model_dump()):
+                    watch.token()
+            assembly.add({"model": named.model})
+            if getattr(parts, "received_finish_reason", "") is None:  # LiteLLM makes one up
+                raise BadReplyError(f"{self.name}: the reply has no end")
+        finally:
+            await parts.aclose()
+
+    def _request(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+    ) -> dict[str, Any]:
+        import httpx
+
+        request = chat_request(self._model, messages, tools, sampling, self.capabilities)
+        if "n" in request:  # LiteLLM tells one end only of several samples in a stream
+            request["stream"] = False
+            del request["stream_options"]
+        if self.capabilities.prefix_cache and _takes_markers(self._model):
+            mark_prefix(request["messages"])
+        return request | {
+            "num_retries": 0,
+            "max_retries": 0,
+            "timeout": httpx.Timeout(self._deadlines.first_token, connect=self._deadlines.connect),
+            "_skip_mcp_handler": True,  # with tools, 1.106.2 otherwise needs the extra `mcp`
+        }
+
+    def _typed(self, error: Exception) -> ModelError:
+        """Return our error for LiteLLM's, which gives connection failures 500 and time-outs 408."""
+        kinds, secrets = self._litellm.exceptions, _secrets()
+        broken = _broken(error)
+        if broken is not None:
+            return broken(f"{self.name}: {without_secrets(str(error), secrets)}")
+        line = f"{self.name}: {without_secrets(str(error) or type(error).__name__, secrets)}"
+        if isinstance(error, kinds.ContextWindowExceededError):
+            return ContextOverflowError(f"{line} (the conversation is too long for this model)")
+        if isinstance(error, kinds.ContentPolicyViolationError):
+            return ContentPolicyError(f"{line} (the provider's content policy refuses this conversation)")
+        if isinstance(error, kinds.Timeout):
+            return DeadlineError(f"{line} (the provider was silent for too long)")
+        status = getattr(error, "status_code", None)
+        status = status if isinstance(status, int) else 500
+        return failure(self.name, status, _body(error), _headers(error), secrets)
+
+    def _price(self, told: object) -> float | None:
+        """Return the dollars of a call by LiteLLM's price map, None where it has no price."""
+        usage = read_usage(told)
+        try:
+            response = self._litellm.ModelResponse(
+                model=self._model, usage=self._litellm.Usage(**_mapping(told))
+            )
+            cost = float(self._litellm.completion_cost(completion_response=response, model=self._model))
         except Exception:
             return None
+        return cost if cost or not (usage.input or usage.output) else self._free()
+
+    def _free(self) -> float | None:
+        """Return 0 where the map says that the model costs nothing, None where it knows no price."""
+        return 0.0 if self._info.get("input_cost_per_token") is not None else None
+
+
+class _Named:
+    """Listens to a provider's stream for the model's identity, where LiteLLM puts the name asked for."""
+
+    def __init__(self, stream: Any) -> None:
+        self.model = ""
+        self._stream = stream
+
+    @classmethod
+    def tap(cls, parts: Any) -> _Named:
+        """Return a listener between LiteLLM and the provider's stream."""
+        named = cls(parts.completion_stream)
+        if hasattr(parts.completion_stream, "__anext__"):
+            parts.completion_stream = named
+        return named
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        part = await self._stream.__anext__()
+        self.model = self.model or getattr(part, "model", None) or ""
+        return part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def mark_prefix(messages: list[dict[str, Any]]) -> None:
+    """Mark the system message and the last message as ends of prefixes that are worth keeping.
+
+    A conversation only grows, so the next request begins with all of this one.
+    """
+    for message in {id(message): message for message in (messages[0], messages[-1])}.values():
+        if message.get("content"):
+            text = {"type": "text", "text": message["content"], "cache_control": {"type": "ephemeral"}}
+            message["content"] = [text]
+
+
+def _takes_markers(model: str) -> bool:
+    """Whether caching is by markers; other providers cache by themselves, or bill for what is kept."""
+    return "claude" in model.lower() or model.startswith("anthropic/")
+
+
+def _info(litellm: Any, model: str) -> Mapping[str, Any]:
+    """Return what LiteLLM's own map says of a model; empty where it is not in it."""
+    try:
+        return dict(litellm.get_model_info(model))
+    except Exception:
+        return {}
+
+
+def _capabilities(litellm: Any, model: str, info: Mapping[str, Any]) -> Capabilities:
+    """Return what a model can do, by the maps that come with LiteLLM."""
+    if not info.get("max_input_tokens"):
+        return UNKNOWN
+    parameters = set(litellm.get_supported_openai_params(model) or ())
+    features: dict[str, Any] = {name: name in parameters for name in _PARAMETERS}
+    return Capabilities(
+        **features,
+        labels="logprobs" in parameters and "top_logprobs" in parameters,
+        tools=bool(info.get("supports_function_calling")),
+        response_schema=bool(info.get("supports_response_schema")),
+        prefix_cache=bool(info.get("supports_prompt_caching")),
+        context_length=info["max_input_tokens"],
+    )
 
 
 def _import() -> Any:
@@ -104,8 +215,11 @@ def _import() -> Any:
             import litellm.main  # else the first call imports it
     except ImportError as error:
         raise ModelUnavailableError(
-            f'litellm is not usable ({_line(error)}): pip install "mangabey[litellm]"'
+            f'litellm is not usable ({without_secrets(str(error))}): pip install "mangabey[litellm]"'
         ) from error
+    warnings.filterwarnings("ignore", "Accessing the 'model_(computed_)?fields' attribute")
+    # LiteLLM leaves a coroutine unawaited when a call is cancelled early
+    warnings.filterwarnings("ignore", "coroutine '.*acompletion' was never awaited")
     warnings.filterwarnings("ignore", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
     # a call that is cancelled while a thread of LiteLLM's prepares it leaves what was prepared behind
     warnings.filterwarnings("ignore", "coroutine '.*acompletion' was never awaited")
@@ -115,144 +229,40 @@ def _import() -> Any:
     return litellm
 
 
-def _request(
-    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
-) -> dict[str, Any]:
-    request: dict[str, Any] = {
-        "model": model,
-        "messages": [_message(message) for message in messages],
-        "temperature": sampling.temperature,
-        "max_tokens": sampling.max_tokens,
-        "num_retries": 0,
-        "max_retries": 0,
-        "timeout": TIMEOUT,
-        "_skip_mcp_handler": True,  # with tools, 1.106.2 otherwise needs the extra `mcp`
-    }
-    if tools:
-        request["tools"] = [{"type": "function", "function": tool.model_dump()} for tool in tools]
-    if sampling.top_p != 1.0:
-        request["top_p"] = sampling.top_p
-    if sampling.temperature > 0:
-        # samples of one seed must still differ from each other
-        request["seed"] = sampling.seed + sampling.sample
-    if sampling.stop:
-        request["stop"] = list(sampling.stop)
-    if sampling.logprobs:
-        request |= {"logprobs": True, "top_logprobs": sampling.logprobs}
-    if sampling.response_schema is not None:
-        schema = {"name": "reply", "schema": sampling.response_schema, "strict": True}
-        request["response_format"] = {"type": "json_schema", "json_schema": schema}
-    return request
-
-
-def _message(message: Message) -> dict[str, Any]:
-    if message.role == "tool":
-        return {
-            "role": "tool",
-            "content": message.content or "(nothing)",
-            "tool_call_id": message.tool_call_id,
-        }
-    if not message.tool_calls:
-        return {"role": message.role, "content": message.content or "(nothing)"}  # many refuse an empty one
-    calls = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
-        }
-        for call in message.tool_calls
-    ]
-    return {"role": message.role, "content": message.content or None, "tool_calls": calls}
-
-
-def _reply(response: Any, cost: float | None, seconds: float) -> Reply:
-    choice = response.choices[0]
-    message = choice.message
-    calls = tuple(_call(call, place) for place, call in enumerate(message.tool_calls or ()))
-    reason = choice.finish_reason
-    if reason not in ("length", "content_filter"):
-        reason = "tool_calls" if calls else "stop"
-    return Reply(
-        text=message.content or "",
-        reasoning=getattr(message, "reasoning_content", None) or "",
-        tool_calls=calls,
-        finish_reason=reason,
-        usage=_usage(getattr(response, "usage", None)),
-        cost=cost,
-        logprobs=_logprobs(getattr(choice, "logprobs", None)),
-        model=response.model or "",
-        seconds=seconds,
+def _secrets() -> tuple[str, ...]:
+    """Return the values of the environment that look like keys by their names."""
+    return tuple(
+        value for name, value in os.environ.items() if name.upper().endswith(_SECRET) and len(value) >= 8
     )
 
 
-def _call(call: Any, place: int) -> ToolCall:
-    """Return a tool call; arguments that are no JSON object become a problem for the loop to answer."""
-    raw = call.function.arguments
-    arguments: Any
-    try:
-        arguments = raw if isinstance(raw, dict) else json.loads(raw or "{}", strict=False)
-        if not isinstance(arguments, dict):
-            arguments = {
-                MALFORMED: f"The arguments are not a JSON object but {type(arguments).__name__}: {raw[:300]}"
-            }
-    except ValueError as error:
-        around = raw[max(0, getattr(error, "pos", 0) - 60) : getattr(error, "pos", 0) + 60]
-        arguments = {MALFORMED: f"The arguments are no valid JSON: {error}, near {around!r}"}
-    return ToolCall(id=call.id or f"call-{place}", name=call.function.name or "", arguments=arguments)
+def _broken(error: BaseException) -> type[ModelError] | None:
+    """Return what a failure is that began below LiteLLM, on the way or in the reading; None for others."""
+    import httpx
+
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        if isinstance(link, httpx.TimeoutException):
+            return DeadlineError
+        if isinstance(link, httpx.TransportError):
+            return ConnectionLostError
+        if isinstance(link, json.JSONDecodeError):
+            return BadReplyError
+        link = getattr(link, "original_exception", None) or link.__cause__ or link.__context__
+    return None
 
 
-def _usage(usage: Any) -> Usage:
-    if usage is None:
-        return Usage()
-    return Usage(
-        input=usage.prompt_tokens or 0,
-        cached_input=getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None) or 0,
-        output=usage.completion_tokens or 0,
-        reasoning=getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None) or 0,
-    )
+def _body(error: Exception) -> dict[str, Any]:
+    return {"message": str(error), "code": getattr(error, "code", None), "type": getattr(error, "type", None)}
 
 
-def _logprobs(logprobs: Any) -> tuple[dict[str, float], ...]:
-    tokens = getattr(logprobs, "content", None) or ()
-    return tuple({top.token: top.logprob for top in token.top_logprobs or [token]} for token in tokens)
-
-
-def _status(error: Exception) -> int:
-    """Return the HTTP status of a failure; LiteLLM gives connection failures 500 and time-outs 408."""
-    status = getattr(error, "status_code", 0)
-    return status if isinstance(status, int) else 0
-
-
-def _is_passing(error: Exception) -> bool:
-    """Whether the same request may succeed a little later."""
-    status = _status(error)
-    return (status in (408, 429) or status >= 500) and not _is_spent(error)
-
-
-def _is_spent(error: Exception) -> bool:
-    return "insufficient_quota" in str(error) or "exceeded your current quota" in str(error)
-
-
-def _says_too_long(text: str) -> bool:
-    lowered = text.lower()
-    return any(
-        sign in lowered
-        for sign in ("maximum context length", "context_length_exceeded", "prompt is too long")
-    )
-
-
-def _delay(attempt: int, error: Exception) -> float:
-    """Return the seconds to the next attempt: what the server asks, else doubled each time, with jitter."""
+def _headers(error: Exception) -> Mapping[str, str]:
     response = getattr(error, "response", None)
-    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", {})
-    try:
-        asked = float(headers.get("retry-after", ""))
-    except ValueError:
-        delay: float = min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (attempt - 1))
-        return delay * random.uniform(0.5, 1.0)
-    return min(max(asked, 0.0), LONGEST_DELAY)
+    headers = getattr(error, "litellm_response_headers", None) or getattr(response, "headers", None)
+    return headers or {}
 
 
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 500 else text[:500] + "..."
+def _mapping(told: object) -> dict[str, Any]:
+    return dict(told) if isinstance(told, Mapping) else {}

@@ -41,7 +41,8 @@ def load_model(name: str) -> Model:
     """Return the backend called `name`.
 
     Args:
-        name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
+        name: `builtin/repair`, `litellm/<provider>/<model>`, `vllm/<model>` and `compatible/<model>`, both
+            also with the server's address as `<model>@<URL>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
             for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
             class or factory without arguments, `path.py:Class/ARGUMENT` for one that takes a text.
 
@@ -92,6 +93,18 @@ def _litellm(rest: str) -> Model:
     return LiteLLMModel(rest)
 
 
+def _vllm(rest: str) -> Model:
+    from agent.models.vllm import VllmModel
+
+    return VllmModel(rest)
+
+
+def _compatible(rest: str) -> Model:
+    from agent.models.compatible import CompatibleModel
+
+    return CompatibleModel(rest)
+
+
 def _replay(rest: str) -> Model:
     from agent.foreign import is_foreign
 
@@ -114,6 +127,10 @@ def _manual(rest: str) -> Model:
 _BACKENDS: dict[str, _Backend] = {
     "builtin": _Backend("builtin/repair", "a search engine for small bugs, no language model", "", _builtin),
     "litellm": _Backend("litellm/PROVIDER/MODEL", "every hosted provider", "extra litellm, a key", _litellm),
+    "vllm": _Backend("vllm/NAME[@URL]", "vllm serve, or a router before several", "extra openai", _vllm),
+    "compatible": _Backend(
+        "compatible/NAME[@URL]", "any server of chat completions", "extra openai, a URL", _compatible
+    ),
     "replay": _Backend("replay/FILE", "a recorded run", "a journal, *.traj or *.traj.json", _replay),
     "manual": _Backend("manual/DIR", "a person, or a program that writes files", "", _manual),
 }
