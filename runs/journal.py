@@ -1,8 +1,8 @@
 """The append-only record of one issue's run, from which everything else can be rebuilt.
 
 One JSON object a line: `v` (schema version), `seq`, `at` (UTC), `kind`, `data`. A line is on disk (fsync)
-before `append` returns; keys that this process knows are taken out of it. A torn last line, left by a crash or a full disk, is cut off when the journal is
-opened again.
+before `append` returns; keys that this process knows are taken out of it. A torn last line, left by a crash
+or a full disk, is cut off when the journal is opened again.
 """
 
 from __future__ import annotations
