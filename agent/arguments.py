@@ -169,8 +169,9 @@ def _problem(location: tuple[int | str, ...], message: str, value: object) -> st
 
 def _unknown_tool(name: str) -> str:
     near = difflib.get_close_matches(name, ARGUMENTS, n=1)
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    return f"There is no tool `{name[:SHOWN]}`{hint} The tools are: {', '.join(ARGUMENTS)}."
+    hint = f"; did you mean `{near[0]}`?" if near else "."
+    shapes = "\n".join(f"- {signature(kind)}" for kind in ARGUMENTS.values())
+    return f"There is no tool `{name[:SHOWN]}`{hint} The tools are:\n{shapes}"
 
 
 def _specification(kind: type[Arguments]) -> ToolSpec:

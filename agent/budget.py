@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.messages import Usage
+from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Turn
 
 
@@ -25,7 +25,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a trajectory has used so far.
+    """What a trajectory has used so far, sendings that failed included.
 
     `dollars` is None when the price of a reply is not known; `known_dollars` adds up those that are.
     """
@@ -37,22 +37,39 @@ class Spent:
     known_dollars: float = 0.0
 
 
-def spent(turns: Sequence[Turn]) -> Spent:
-    """Add up the turns of a trajectory."""
-    prices = [turn.reply.cost for turn in turns]
+def spent(turns: Sequence[Turn], failed: Sequence[Attempt] = ()) -> Spent:
+    """Add up a trajectory.
+
+    Args:
+        turns: its turns.
+        failed: the sendings of calls that failed in the end. They cost tokens and money but no time: the
+            time that a dead server took must not be missing when the run is resumed.
+    """
+    attempts = [*failed, *(attempt for turn in turns for attempt in turn.reply.attempts)]
+    # a failed sending without usage, a refusal for instance, is free
+    charged = [attempt for attempt in attempts if attempt.cost is not None or attempt.usage != Usage()]
+    prices = [turn.reply.cost for turn in turns] + [attempt.cost for attempt in charged]
+    usages = [turn.reply.usage for turn in turns] + [attempt.usage for attempt in attempts]
     known = [price for price in prices if price is not None]
     return Spent(
         steps=len(turns),
-        seconds=sum(turn.reply.seconds + sum(seen.seconds for seen in turn.observations) for turn in turns),
+        seconds=sum(
+            seconds_of(turn.reply) + sum(seen.seconds for seen in turn.observations) for turn in turns
+        ),
         dollars=sum(known) if len(known) == len(prices) else None,
         known_dollars=sum(known),
         usage=Usage(
-            input=sum(turn.reply.usage.input for turn in turns),
-            cached_input=sum(turn.reply.usage.cached_input for turn in turns),
-            output=sum(turn.reply.usage.output for turn in turns),
-            reasoning=sum(turn.reply.usage.reasoning for turn in turns),
+            input=sum(usage.input for usage in usages),
+            cached_input=sum(usage.cached_input for usage in usages),
+            output=sum(usage.output for usage in usages),
+            reasoning=sum(usage.reasoning for usage in usages),
         ),
     )
+
+
+def seconds_of(reply: Reply) -> float:
+    """Return the wall time until a reply was there, failed sendings and the waits behind them included."""
+    return reply.seconds + sum(attempt.seconds + attempt.waited for attempt in reply.attempts)
 
 
 def exceeded(budget: Budget, used: Spent) -> tuple[ExitReason, str] | None:

@@ -104,6 +104,18 @@ def parse(text: str, prefix: str = "call") -> Parsed:
     return Parsed((), _no_call(text))
 
 
+def read_call(text: str, position: int, id_: str) -> tuple[ToolCall, int] | None:
+    """Return the complete call whose `<function=` is at a position, and where it ends; None where none is."""
+    opening = _OPEN.match(text, position)
+    if opening is None:
+        return None
+    try:
+        arguments, end = _read_parameters(text, opening)
+    except _BrokenCallError:
+        return None
+    return ToolCall(id=id_, name=opening.group(1), arguments=arguments), end
+
+
 class _BrokenCallError(Exception):
     """A call that is not complete; the message says what is missing."""
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from agent import prompts
 from agent.arguments import specifications
-from agent.budget import Budget, exceeded, remaining, spent
+from agent.budget import Budget, Spent, exceeded, remaining, spent
 from agent.endings import ENDINGS, Ending, ending_of, ends, repeats
-from agent.messages import Message, Reply, Sampling
+from agent.messages import Attempt, Message, Reply, Sampling
 from agent.models.base import Model
-from agent.models.errors import ContextOverflowError
-from agent.speech import Heard, NativeSpeech, Speech, TextSpeech
+from agent.models.errors import ContextOverflowError, ModelError
+from agent.speech import Dialect, Heard, Speech, fitting_dialect, speech_in
 from agent.tape import Tape, request_key
 from agent.tools import Toolbox
 from agent.trajectory import ExitReason, Observation, Trajectory, Turn
@@ -67,6 +67,7 @@ async def run_agent(
     tape: Tape,
     budget: Budget,
     sampling: Sampling,
+    dialect: Dialect | None = None,
     on_turn: Callable[[int, Turn], None] | None = None,
 ) -> Trajectory:
     """Let a model work on an issue in a sandbox, and return what it did.
@@ -82,16 +83,18 @@ async def run_agent(
         tape: the record to resume from and to write to.
         budget: what may be used, replies on the tape included.
         sampling: how replies are drawn; its `sample` numbers the trajectory.
+        dialect: how tools are called; None for what the model's capabilities suggest. A trajectory on the
+            tape goes on in the dialect it began in.
         on_turn: called after each turn with its number and the turn.
     """
     started = time.monotonic()
     tools = specifications()
-    speech: Speech = NativeSpeech(tools) if model.capabilities.tools else TextSpeech(tools)
+    speech = speech_in(dialect or fitting_dialect(model.capabilities), tools)
     opening = f"{prompts.first_message(task, context)}\n{remaining(budget, spent(()))}"
     messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
     run = _Run(sandbox, model, speech, tape, budget, sampling, on_turn, Toolbox(sandbox), messages)
     ending, tests = await _uninterrupted(run, await _until_ended(run))
-    used = spent(run.turns)
+    used = _used(run)
     return Trajectory(
         sample=sampling.sample,
         model=next((turn.reply.model for turn in run.turns if turn.reply.model), model.name),
@@ -113,9 +116,9 @@ async def _until_ended(run: _Run) -> Ending:
             while recorded := run.tape.reply(len(run.turns)):
                 if ending := await _turn(run, recorded, deadline):
                     return ending
-            left = run.budget.seconds - spent(run.turns).seconds
+            left = run.budget.seconds - _used(run).seconds
             deadline.reschedule(asyncio.get_running_loop().time() + left)
-            while not (over := exceeded(run.budget, spent(run.turns))):
+            while not (over := exceeded(run.budget, _used(run))):
                 if ending := await _turn(run, await _ask(run), deadline):
                     return ending
             return Ending(*over)
@@ -131,6 +134,15 @@ async def _until_ended(run: _Run) -> Ending:
         return error.ending
 
 
+def _used(run: _Run) -> Spent:
+    """Return what the trajectory has used, calls that failed before the next turn's included."""
+    return spent(run.turns, _failed(run, len(run.turns) + 1))
+
+
+def _failed(run: _Run, turns: int) -> list[Attempt]:
+    return [attempt for turn in range(turns) for attempt in run.tape.failed(turn)]
+
+
 def _time_is_up(run: _Run) -> Ending:
     return Ending(ExitReason.TIME_LIMIT, f"all {run.budget.seconds:.0f} s are used")
 
@@ -142,16 +154,19 @@ async def _ask(run: _Run) -> Reply:
         _ModelFailedError: there is none.
     """
     started = time.monotonic()
+    key = request_key(run.messages, run.speech.offered, run.sampling)
     try:
         reply = await run.model.generate(tuple(run.messages), run.speech.offered, run.sampling)
-    except ContextOverflowError as error:
-        raise _ModelFailedError(Ending(ExitReason.CONTEXT_LIMIT, _line(error))) from error
     except Exception as error:
         # a backend may be anybody's code, and what was won must not be lost with it
-        raise _ModelFailedError(Ending(ExitReason.MODEL_ERROR, _line(error))) from error
+        reason = (
+            ExitReason.CONTEXT_LIMIT if isinstance(error, ContextOverflowError) else ExitReason.MODEL_ERROR
+        )
+        attempts = error.attempts if isinstance(error, ModelError) else ()
+        await run.tape.keep_failure(len(run.turns), attempts, _line(error), key)
+        raise _ModelFailedError(Ending(reason, _line(error))) from error
     if not reply.seconds:
         reply = reply.model_copy(update={"seconds": time.monotonic() - started})
-    key = request_key(run.messages, run.speech.offered, run.sampling)
     await run.tape.keep_reply(len(run.turns), reply, key)
     return reply
 
@@ -172,7 +187,7 @@ async def _turn(run: _Run, reply: Reply, deadline: asyncio.Timeout) -> Ending | 
         return ending
     if asyncio.get_running_loop().time() >= end:
         return _time_is_up(run)
-    run.messages += [run.speech.said(reply), *run.speech.answer(heard, observations, _note(run))]
+    run.messages += [run.speech.said(heard), *run.speech.answer(heard, observations, _note(run))]
     return None
 
 
@@ -224,7 +239,9 @@ def _note(run: _Run) -> str:
     """Return the last line of the next message: what is left, behind a word on repeated calls."""
     times = repeats(run.turns)
     again = [prompts.AGAIN.format(times=times)] if times >= REPEATED else []
-    return "\n".join([*again, remaining(run.budget, spent(run.turns))])
+    # without what failed at the next turn: a resumed run says again what was said before that
+    used = spent(run.turns, _failed(run, len(run.turns)))
+    return "\n".join([*again, remaining(run.budget, used)])
 
 
 async def _uninterrupted(run: _Run, ending: Ending) -> tuple[Ending, tuple[str, ...]]:

@@ -73,11 +73,15 @@ class Usage(Value):
 
 
 class Attempt(Value):
-    """One sending of a request that failed: the error's class and text, wall time, and what it used."""
+    """One sending of a request that failed: the error's class and text, wall time, and what it used.
+
+    `waited` is the seconds until the request was sent again, 0 after the last sending.
+    """
 
     error: str
     message: str
     seconds: float
+    waited: float = 0.0
     usage: Usage = Usage()
     cost: float | None = None
 

@@ -51,6 +51,10 @@ Existing tests run from the repository's folder with this command; append test f
 """
 
 NO_CALL = "Every reply must call a tool: `submit` when the work is done, `give_up` when it cannot be done."
+UNREADABLE_CALL = (
+    "The reply has `{mark}` in its text but no readable call: call tools by the interface for tool calls, "
+    "with a JSON object of arguments, and write nothing behind the calls. The tools are: {names}."
+)
 CUT_OFF = "It was cut off at the token limit: write less at once."
 NOT_PERFORMED = "Nothing from there on was performed."
 AGAIN = "[You made exactly this call {times} times in a row: do something else, or finish.]"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent import dialect, prompts
 from agent.messages import Message, Reply, ToolSpec
+from agent.models.base import Capabilities
+from agent.salvage import remnant, salvage
 from agent.trajectory import Observation
+
+Dialect = Literal["native", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,25 @@ class Speech(Protocol):
     def hear(self, reply: Reply, turn: int) -> Heard:
         """Read a reply."""
 
-    def said(self, reply: Reply) -> Message:
+    def said(self, heard: Heard) -> Message:
         """Return a reply as it stands in the conversation."""
 
     def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
         """Return the messages that follow a reply; `note` is the last thing the model reads."""
 
 
+def fitting_dialect(capabilities: Capabilities) -> Dialect:
+    """Return how to talk with a model that can do this."""
+    return "native" if capabilities.can("tools") else "text"
+
+
+def speech_in(kind: Dialect, tools: tuple[ToolSpec, ...]) -> Speech:
+    """Return the way to talk about these tools in a dialect."""
+    return NativeSpeech(tools) if kind == "native" else TextSpeech(tools)
+
+
 class NativeSpeech:
-    """Tool calls as the backend's own."""
+    """Tool calls as the backend's own; those that the server's parser lost are taken from the text."""
 
     def __init__(self, tools: tuple[ToolSpec, ...]) -> None:
         self.offered = tools
@@ -56,12 +70,17 @@ class NativeSpeech:
         """See `Speech.hear`."""
         if reply.tool_calls:
             return Heard(reply)
+        names = {tool.name for tool in self.offered}
+        if found := salvage(reply.text, names, prefix=f"turn{turn}"):
+            return Heard(reply.model_copy(update={"text": found.prose, "tool_calls": found.calls}))
+        if mark := remnant(reply.text):
+            return Heard(reply, prompts.UNREADABLE_CALL.format(mark=mark, names=", ".join(sorted(names))))
         empty = not reply.text.strip()
         return Heard(reply, "The reply was empty." if empty else "The reply called no tool.")
 
-    def said(self, reply: Reply) -> Message:
+    def said(self, heard: Heard) -> Message:
         """See `Speech.said`."""
-        return reply.as_message()
+        return heard.reply.as_message()
 
     def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
         """See `Speech.answer`."""
@@ -92,9 +111,9 @@ class TextSpeech:
         parsed = dialect.parse(reply.text, prefix=f"turn{turn}")
         return Heard(reply.model_copy(update={"tool_calls": parsed.calls}), parsed.problem)
 
-    def said(self, reply: Reply) -> Message:
+    def said(self, heard: Heard) -> Message:
         """See `Speech.said`."""
-        return Message(role="assistant", content=reply.text)
+        return Message(role="assistant", content=heard.reply.text)
 
     def answer(self, heard: Heard, observations: Sequence[Observation], note: str) -> list[Message]:
         """See `Speech.answer`."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from agent.messages import Message, Reply, Sampling, ToolSpec
+from agent.messages import Attempt, Message, Reply, Sampling, ToolSpec
 from agent.trajectory import Observation
 
 _NOISE = (
@@ -77,6 +77,12 @@ class Tape(Protocol):
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """Record what an action returned."""
 
+    def failed(self, turn: int) -> tuple[Attempt, ...]:
+        """Return the sendings of a turn's recorded calls that gave no reply in the end."""
+
+    async def keep_failure(self, turn: int, attempts: Sequence[Attempt], message: str, request: str) -> None:
+        """Record a call that gave no reply: its sendings, and what was said last."""
+
 
 class MemoryTape:
     """A tape that forgets with the process."""
@@ -84,6 +90,7 @@ class MemoryTape:
     def __init__(self) -> None:
         self._replies: dict[int, Reply] = {}
         self._observations: dict[tuple[int, int], Observation] = {}
+        self._failed: dict[int, tuple[Attempt, ...]] = {}
 
     def reply(self, turn: int) -> Reply | None:
         """See `Tape.reply`."""
@@ -100,3 +107,11 @@ class MemoryTape:
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """See `Tape.keep_observation`."""
         self._observations[turn, index] = observation
+
+    def failed(self, turn: int) -> tuple[Attempt, ...]:
+        """See `Tape.failed`."""
+        return self._failed.get(turn, ())
+
+    async def keep_failure(self, turn: int, attempts: Sequence[Attempt], message: str, request: str) -> None:
+        """See `Tape.keep_failure`."""
+        self._failed[turn] = (*self.failed(turn), *attempts)

@@ -52,6 +52,7 @@ def _options(
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    from agent.models.keys import redacted
     from runs.failures import FAILED, describe
 
     try:
@@ -61,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # the outermost boundary: every error becomes one line
         told = describe(error)
         if told is None:
-            traceback.print_exc()
+            print(redacted(traceback.format_exc()), file=sys.stderr)  # noqa: T201
             _complain(f"a defect of Mangabey ({type(error).__name__}); please report the lines above")
             return FAILED
         _complain(told[0])
@@ -70,4 +71,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(line: str) -> None:
-    print(f"mangabey: {line}", file=sys.stderr)  # noqa: T201
+    from agent.models.keys import redacted
+
+    print(f"mangabey: {redacted(line)}", file=sys.stderr)  # noqa: T201

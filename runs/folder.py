@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent.models.keys import data_without_keys
 from envs.task import Task
 from runs.failures import UsageError
 from runs.found import from_json, to_json
@@ -67,7 +68,7 @@ def read_order(folder: Path, home: Path) -> tuple[Job, tuple[Task, Path | None] 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(data_without_keys(data), indent=1, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,8 +1,8 @@
 """The append-only record of one issue's run, from which everything else can be rebuilt.
 
 One JSON object a line: `v` (schema version), `seq`, `at` (UTC), `kind`, `data`. A line is on disk (fsync)
-before `append` returns. A torn last line, left by a crash or a full disk, is cut off when the journal is
-opened again.
+before `append` returns; keys that this process knows are taken out of it. A torn last line, left by a crash
+or a full disk, is cut off when the journal is opened again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from agent.models.keys import data_without_keys
 from runs.blobs import Blobs
 
 VERSION = 1
@@ -115,6 +116,7 @@ class Journal:
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         end = os.fstat(self._file.fileno()).st_size
         try:
+            data = data_without_keys(data)
             stored = data if kind == "reply" else self._without_large_texts(data)
             record = {"v": VERSION, "seq": len(self.events), "at": at, "kind": kind, "data": stored}
             line = json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"

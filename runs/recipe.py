@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.models.retries import Patience
+from runs.roles import Role
 from sandbox.base import Limits
 
 LISTINGS = 8 << 20
@@ -16,7 +18,13 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = "builtin/repair"
-    """Backend, as `provider/model`."""
+    """Backend, as `provider/model`, or a mixture `WEIGHT*NAME + WEIGHT*NAME`."""
+    models: dict[Role, str] = Field(default_factory=dict)
+    """Models of roles that have one of their own."""
+    call_seconds: float = Field(default=600.0, gt=0)
+    """Wall time one sending of a request may take."""
+    attempts: int = Field(default=6, ge=1, le=100)
+    """Times a request is sent while only the server or the way to it fails."""
     samples: int = Field(default=4, ge=1, le=1000)
     """Trajectories."""
     parallel: int = Field(default=4, ge=1, le=256)
@@ -40,6 +48,14 @@ class Recipe(BaseModel):
     """Wall time one run of a test file may take."""
     grade: bool = True
     """Whether to run the hidden tests once the selection is final, where the task has any."""
+
+    def model_for(self, role: Role) -> str:
+        """Return the name of a role's model."""
+        return self.models.get(role, self.model)
+
+    def patience(self) -> Patience:
+        """Return what one model call may take."""
+        return Patience(attempts=self.attempts, call_seconds=self.call_seconds)
 
     def limits(self) -> Limits:
         """Return the limits of each sandbox."""

@@ -9,12 +9,15 @@ from agent.budget import Budget
 from agent.loop import run_agent
 from agent.messages import Sampling
 from agent.models.base import Model
+from agent.models.calling import open_model
 from agent.models.errors import ModelError
+from agent.speech import Dialect
 from agent.trajectory import ExitReason, Trajectory, Turn
 from envs.task import PublicTask
 from runs.base_room import BaseRoom
+from runs.dialect import settled_dialect
 from runs.journal import Journal
-from runs.progress import Listener, SampleEnded, SampleTurned
+from runs.progress import Listener, Noticed, SampleEnded, SampleTurned
 from runs.recipe import Recipe
 from runs.tape import JournalTape
 from sandbox.base import SandboxError
@@ -45,19 +48,18 @@ async def draw(
         SandboxError: every trajectory ended because its sandbox failed.
         JournalError: a reply could not be recorded; no trajectory goes on without its record.
     """
-    from agent.models.registry import load_model
-
     done = {n: one for n, one in recorded(journal).items() if one.exit_reason not in INFRASTRUCTURE}
     for sample, trajectory in sorted(done.items()):
         listen(_ended(sample, trajectory, replayed=True))
     missing = [sample for sample in range(recipe.samples) if sample not in done]
     if missing:
-        model = load_model(recipe.model)
+        model = open_model(recipe.model_for("edit"), recipe.patience(), lambda line: listen(Noticed(line)))
+        dialect = await settled_dialect(model, journal)
         gate = asyncio.Semaphore(recipe.parallel)
         async with asyncio.TaskGroup() as group:
             drawn = {
                 sample: group.create_task(
-                    _one(sample, gate, task, room, model, recipe, context, journal, listen),
+                    _one(sample, gate, task, room, model, dialect, recipe, context, journal, listen),
                     name=f"sample {sample}",
                 )
                 for sample in missing
@@ -83,6 +85,7 @@ async def _one(
     task: PublicTask,
     room: BaseRoom,
     model: Model,
+    dialect: Dialect,
     recipe: Recipe,
     context: str,
     journal: Journal,
@@ -107,7 +110,9 @@ async def _one(
                         temperature=0.0 if sample == 0 else recipe.temperature,
                         seed=recipe.seed,
                         sample=sample,
+                        session=task.instance_id,
                     ),
+                    dialect=dialect,
                     on_turn=on_turn,
                 )
         except SandboxError as error:

@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from agent.models.registry import load_model
+from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.decision import Decision
@@ -19,6 +19,7 @@ from runs.pool import gather_candidates
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
 from runs.report import Report, read_report
+from runs.roles import ROLES
 from runs.sampling import draw
 from sandbox.hosts import check_name
 from selection.pool import read_candidates
@@ -34,7 +35,8 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
         PoolError: a file of candidates cannot be read.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
-    load_model(job.recipe.model)
+    for name in {job.recipe.model_for(role) for role in ROLES}:
+        open_model(name)
     check_name(job.recipe.sandbox)
     read_candidates(job.candidates)
     task, repository = await job.find()
@@ -89,7 +91,7 @@ async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen
     await _record_seal(room, journal)
     listen(StageBegan("context"))
     context = await _context(room, journal)
-    listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model}"))
+    listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model_for('edit')}"))
     trajectories = await draw(public, room, job.recipe, context, journal, listen)
     candidates = await gather_candidates(job, task, room, trajectories, journal)
     listen(StageBegan("matrix", f"{len(candidates)} candidates"))

@@ -55,7 +55,10 @@ class Model(Protocol):
     """
 
     name: str
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the backend can do; a class attribute will do."""
 
     async def generate(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from agent.messages import Attempt
+from agent.messages import Attempt, Usage
 
 
 class ModelError(RuntimeError):
@@ -14,14 +14,25 @@ class ModelError(RuntimeError):
     Attributes:
         passing: whether the same request may succeed a little later; only such errors are tried again.
         retry_after: seconds the server asks to wait, None where it asks for nothing.
+        usage: tokens that the failed sending was charged for, as far as the server told.
+        cost: dollars of the failed sending, None where not known.
         attempts: what was sent before and with this failure, filled in by who tries again.
     """
 
     passing: ClassVar[bool] = False
 
-    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        usage: Usage | None = None,
+        cost: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.usage = usage or Usage()
+        self.cost = cost
         self.attempts: tuple[Attempt, ...] = ()
 
     def after(self, attempts: Sequence[Attempt]) -> ModelError:

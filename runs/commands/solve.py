@@ -56,7 +56,11 @@ def solve(
         Path | None, typer.Option(help="Interpreter or virtual environment that runs the checkout's tests.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Backend as provider/model; see `mangabey models`.")
+        str,
+        typer.Option(
+            help="Backend as provider/model (see `mangabey models`), a mixture 0.7*A + 0.3*B, and models of "
+            "roles: NAME,edit=NAME,verify=NAME."
+        ),
     ] = "builtin/repair",
     samples: Annotated[int, typer.Option(min=1, max=1000, help="How many trajectories to draw.")] = 4,
     parallel: Annotated[int, typer.Option(min=1, max=256, help="How many of them at one time.")] = 4,
@@ -73,6 +77,12 @@ def solve(
         float | None,
         typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
     ] = None,
+    call_seconds: Annotated[
+        float, typer.Option(min=1.0, help="Wall time one model call may take until it is sent again.")
+    ] = 600.0,
+    attempts: Annotated[
+        int, typer.Option(min=1, max=100, help="Times a call is sent while only the server fails.")
+    ] = 6,
     sandbox: Annotated[
         str,
         typer.Option(help="Where untrusted code runs: auto, daemonless, docker, a plug-in, or module:Class."),
@@ -116,6 +126,7 @@ def solve(
     from runs.job import Job
     from runs.progress import Noticed
     from runs.recipe import Recipe
+    from runs.roles import read_models
     from runs.solve import find
     from runs.solve import solve as run_solve
     from sandbox.home import default_home
@@ -126,8 +137,12 @@ def solve(
         require_alone(context, frozenset({"resume", "as_json"}))
         job, found = read_order(resume, home)
     else:
+        default, roles = read_models(model, "builtin/repair")
         recipe = Recipe(
-            model=_absolute_model(model),
+            model=default,
+            models=roles,
+            call_seconds=call_seconds,
+            attempts=attempts,
             samples=samples,
             parallel=parallel,
             temperature=temperature,
@@ -202,14 +217,3 @@ def _issue_text(issue: str | None) -> str | None:
     if path.suffix in {".md", ".txt", ".rst"} and " " not in issue:
         raise UsageError(f"there is no issue file {issue}")
     return issue
-
-
-def _absolute_model(name: str) -> str:
-    """Return a model's name with any path in it absolute, so that a run can be resumed from anywhere."""
-    kind, slash, rest = name.partition("/")
-    if kind in {"replay", "manual"} and slash and rest:
-        return f"{kind}/{Path(rest).absolute()}"
-    path, colon, attribute = name.rpartition(":")
-    if colon and path.endswith(".py"):
-        return f"{Path(path).absolute()}:{attribute}"
-    return name

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from agent.budget import Budget, exceeded, remaining, spent
-from agent.messages import Reply, Usage
+from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Observation, Turn
 
 TURN = Turn(
@@ -44,3 +44,21 @@ def test_the_last_step_is_said() -> None:
     assert remaining(Budget(steps=2), spent([TURN])).startswith(
         "[budget left: 1 of 2 steps, 1796 s; this is the last"
     )
+
+
+def test_failed_sendings_are_charged() -> None:
+    lost = Attempt(error="BadReplyError", message="", seconds=3, waited=2, usage=Usage(output=7), cost=0.25)
+    refused = Attempt(error="RateLimitedError", message="", seconds=1)
+    turn = TURN.model_copy(update={"reply": TURN.reply.model_copy(update={"attempts": (lost, refused)})})
+    used = spent([turn])
+    assert (used.seconds, used.dollars) == (3.5 + 6, 0.75)
+    assert used.usage == Usage(input=10, cached_input=4, output=12, reasoning=2)
+
+
+def test_calls_that_failed_cost_money_and_no_time() -> None:
+    lost = Attempt(error="DeadlineError", message="", seconds=600, usage=Usage(input=9), cost=0.25)
+    used = spent([TURN], [lost])
+    assert (used.steps, used.seconds, used.dollars, used.usage.input) == (1, 3.5, 0.75, 19)
+    unpriced = lost.model_copy(update={"cost": None})
+    assert spent([TURN], [unpriced]).dollars is None
+    assert spent([TURN], [unpriced]).known_dollars == 0.5

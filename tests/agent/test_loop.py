@@ -8,7 +8,7 @@ import pytest
 from agent.budget import Budget
 from agent.dialect import render_call
 from agent.loop import run_agent
-from agent.messages import Reply, Sampling, ToolCall, Usage
+from agent.messages import Attempt, Reply, Sampling, ToolCall, Usage
 from agent.models.base import Model
 from agent.models.errors import ContextOverflowError, ModelUnavailableError
 from agent.models.scripted import ScriptedModel
@@ -351,3 +351,37 @@ async def test_resumes_from_the_tape(task: PublicTask, sandbox: Sandbox, cut: in
     await sandbox.exec("git checkout -q . && git clean -fdq")
     again = await play(task, sandbox, ScriptedModel([], native_tools=native), tape=tape)
     assert comparable(again) == comparable(whole)
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_failed_calls_are_recorded_charged_and_change_nothing_said(
+    task: PublicTask, sandbox: Sandbox, native: bool
+) -> None:
+    write = calls if native else text
+    lost = Attempt(error="BadReplyError", message="torn", seconds=1, usage=Usage(output=5), cost=0.3)
+    failing = [write(("edit", FIX)), ModelUnavailableError("torn").after([lost])]
+    tape, budget = MemoryTape(), Budget(steps=9, seconds=60, dollars=1, tokens=500)
+    first = ScriptedModel(failing, native_tools=native)
+    broken = await play(task, sandbox, first, tape=tape, budget=budget)
+    assert broken.exit_reason is ExitReason.MODEL_ERROR
+    assert tape.failed(1) == (lost,)
+    assert broken.usage.output == 5
+    await sandbox.exec("git checkout -q . && git clean -fdq")
+
+    again = ScriptedModel([write(("bash", {"command": "ls"})), write(("submit", {}))], native_tools=native)
+    done = await play(task, sandbox, again, tape=tape, budget=budget)
+    assert [message.content for message in again.requests[0]] == [
+        message.content for message in first.requests[1]
+    ]
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert done.usage.output == 5
+    assert "495 tokens" in again.requests[1][-1].content
+
+
+async def test_failed_calls_use_up_the_budget(task: PublicTask, sandbox: Sandbox) -> None:
+    lost = Attempt(error="BadReplyError", message="torn", seconds=1, usage=Usage(output=5), cost=0.3)
+    tape = MemoryTape()
+    failing = ScriptedModel([ModelUnavailableError("torn").after([lost] * 2)])
+    await play(task, sandbox, failing, tape=tape, budget=Budget(dollars=0.5))
+    done = await play(task, sandbox, ScriptedModel(SOLVING), tape=tape, budget=Budget(dollars=0.5))
+    assert (done.exit_reason, done.cost, len(done.turns)) == (ExitReason.COST_LIMIT, 0.6, 0)

@@ -233,7 +233,7 @@ async def test_search_is_bounded(sandbox: Sandbox) -> None:
     ("name", "arguments", "said"),
     [
         ("edt", {}, "There is no tool `edt`; did you mean `edit`?"),
-        ("", {}, "The tools are: bash, view"),
+        ("", {}, "The tools are:\n- bash(command: str, timeout: int = 60)"),
         ("bash", {}, "`command` is missing\nExpected bash(command: str, timeout: int = 60)"),
         ("bash", {"command": "ls", "timeout": "soon"}, "`timeout`: input should be a valid integer"),
         ("bash", {"command": "ls", "timeout": 0}, "`timeout`: input should be greater than or equal to 1"),

@@ -1,0 +1,27 @@
+"""In which dialect an issue's trajectories call tools: settled once, and kept by whoever resumes the run."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from agent.models.base import Model, Probing
+from agent.speech import Dialect, fitting_dialect
+from runs.journal import Journal
+
+KIND = "dialect"
+
+
+async def settled_dialect(model: Model, journal: Journal) -> Dialect:
+    """Return the dialect that a journal's replies are in; without any, the one that fits the model, recorded.
+
+    What a server could not tell at the first start is asked anew as long as nothing was said in a dialect.
+    """
+    recorded = journal.last(KIND)
+    if recorded is not None and any(True for _ in journal.of("reply")):
+        return next(kind for kind in get_args(Dialect) if kind == recorded["dialect"])
+    capabilities = await model.probe() if isinstance(model, Probing) else model.capabilities
+    chosen = fitting_dialect(capabilities)
+    if recorded is None or recorded["dialect"] != chosen:
+        data = {"dialect": chosen, "model": model.name, "capabilities": capabilities.model_dump()}
+        await journal.append(KIND, data)
+    return chosen
