@@ -85,9 +85,8 @@ def _parser(wanted: str, of_family: str, kind: str, known: tuple[str, ...]) -> s
         return of_family if not known or of_family in known else ""
     if known and wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        names = ", ".join(("auto", "none", *sorted(known)))
-        raise OrderError(f"vllm has no {kind} parser {wanted!r}{hint} (known: {names})")
+        hint = f"did you mean {near[0]}?" if near else f"known: auto, none, {', '.join(sorted(known))}"
+        raise OrderError(f"vllm has no {kind} parser {wanted!r}; {hint}")
     return wanted
 
 
@@ -99,7 +98,8 @@ def _on_gpus(order: Order, gpus: tuple[str, ...]) -> tuple[Mapping[str, str], ..
     needed = order.replicas * share
     if needed > len(gpus):
         raise OrderError(
-            f"{order.replicas} replicas of {share} GPUs need {needed} GPUs and there are {len(gpus)}; ask for fewer"
+            f"{order.replicas} replicas of {share} GPUs need {needed} GPUs and there are {len(gpus)}; "
+            "ask for fewer"
         )
     groups = [gpus[place * share : (place + 1) * share] for place in range(order.replicas)]
     return tuple(_common(order) | {"CUDA_VISIBLE_DEVICES": ",".join(group)} for group in groups)

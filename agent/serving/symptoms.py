@@ -27,13 +27,11 @@ _REMEDIES = (
 )
 """Signs in a log, and what to do about them."""
 
-_WRAPPERS = r"Engine core initialization failed|See root cause|WorkerProc initialization failed|died unexp"
+_WRAPPERS = r"core initialization failed|See root cause|WorkerProc initialization failed|died unexp"
 _ERROR = re.compile(
     r"^(?:[\w.]*(?:Error|Exception|Interrupt|Exit)\b|error:|.*: error:|Killed|Segmentation fault)"
 )
-_PREFIX = re.compile(
-    r"^(?:\([\w -]+ pid=\d+\) ?)?(?:(?:INFO|WARNING|ERROR|CRITICAL)\s+\S+ \S+ \[[^\]]*\] ?)?(?:\[rank\d+\]: ?)?"
-)
+_PREFIX = re.compile(r"^(?:\([\w -]+ pid=\d+\) ?)?(?:[A-Z]{4,8}\s+\S+ \S+ \[[^\]]*\] ?)?(?:\[rank\d+\]: ?)?")
 
 
 def reason(log: Path, since: int = 0) -> str:
@@ -56,7 +54,8 @@ def reason(log: Path, since: int = 0) -> str:
 def decisive(text: str) -> str:
     """Return the decisive line of a text.
 
-    An error that has a remedy comes first, then any line that has, then the first error that wraps no other.
+    An error that has a remedy comes first, then any line that has one, then the first error
+    that wraps no other.
     """
     lines = [_PREFIX.sub("", line).strip() for line in text.splitlines()]
     errors = [line for line in lines if _ERROR.match(line)]
