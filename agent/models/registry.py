@@ -23,9 +23,9 @@ def load_model(name: str) -> Model:
     """Return the backend called `name`.
 
     Args:
-        name: `builtin/repair`, `litellm/<provider>/<model>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
-            for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
-            class or factory without arguments.
+        name: `builtin/repair`, `litellm/<provider>/<model>`, `vllm-offline/PATH`, `replay/FILE`,
+            `manual/DIR`, `<plugin>/<rest>` for an entry point of the group `mangabey.models`, or
+            `module:Class` or `path.py:Class` for a class or factory without arguments.
 
     Raises:
         UnknownModelError: there is no such backend; lists those known.
@@ -46,7 +46,8 @@ def load_model(name: str) -> Model:
 def known_models() -> tuple[str, ...]:
     """Return the names and shapes of names that `load_model` takes, plug-ins included."""
     plugins = sorted({plugin.name for plugin in _plugins()})
-    return ("builtin/repair", "litellm/PROVIDER/MODEL", "replay/FILE", "manual/DIR", *plugins, "MODULE:CLASS")
+    shapes = ("builtin/repair", "litellm/PROVIDER/MODEL", "vllm-offline/PATH", "replay/FILE", "manual/DIR")
+    return (*shapes, *plugins, "MODULE:CLASS")
 
 
 def _builtin(rest: str) -> Model:
@@ -61,6 +62,12 @@ def _litellm(rest: str) -> Model:
     from agent.models.litellm import LiteLLMModel
 
     return LiteLLMModel(rest)
+
+
+def _offline(rest: str) -> Model:
+    from agent.models.offline import OfflineModel
+
+    return OfflineModel(rest)
 
 
 def _replay(rest: str) -> Model:
@@ -78,6 +85,7 @@ def _manual(rest: str) -> Model:
 _BACKENDS: dict[str, Callable[[str], Model]] = {
     "builtin": _builtin,
     "litellm": _litellm,
+    "vllm-offline": _offline,
     "replay": _replay,
     "manual": _manual,
 }
