@@ -203,7 +203,7 @@ def _load(path: str, options: Mapping[str, Any]) -> _Engine:
 
 
 def _prompt(engine: _Engine, messages: Sequence[Message]) -> list[int]:
-    """Return the tokens of a conversation; a tool's results are told as the user's, as in the text dialect."""
+    """Return a conversation's tokens; results of tools are told as the user's, as in the text dialect."""
     told = [
         {"role": "user" if message.role == "tool" else message.role, "content": message.content}
         for message in messages

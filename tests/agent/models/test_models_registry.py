@@ -32,7 +32,10 @@ class Nothing:
         ("bultin/repair", "did you mean builtin/repair?"),
         ("builtin/repare", "did you mean builtin/repair?"),
         ("litelm/gpt", "did you mean litellm/PROVIDER/MODEL?"),
-        ("gpt-4o", "known: builtin/repair, litellm/PROVIDER/MODEL, replay/FILE, manual/DIR"),
+        (
+            "gpt-4o",
+            "known: builtin/repair, litellm/PROVIDER/MODEL, vllm-offline/PATH, replay/FILE, manual/DIR",
+        ),
         ("manual/", "did you mean manual/DIR?"),
         ("", "known:"),
         ("no_such_module:Model", "cannot be imported"),
