@@ -110,7 +110,7 @@ def test_tokenize_counts_as_the_usage_does(endpoint):
 
 
 def test_a_prompt_that_begins_alike_comes_from_the_cache(endpoint):
-    long = "def function(argument): return argument\n" * 60
+    long = "def function(argument): return argument\n" * 240
     before = endpoint.metric("prefix_cache_hits_total")
 
     def ask(question: str):

@@ -8,7 +8,7 @@ from tests.vllm.conftest import served
 
 pytestmark = pytest.mark.vllm
 
-LONG = "def function(argument): return argument\n" * 60
+LONG = "def function(argument): return argument\n" * 240
 SESSIONS = [f"issue-{number}" for number in range(8)]
 
 
