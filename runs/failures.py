@@ -17,6 +17,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     Of several errors at once, the first that is known is told.
     """
     from agent.models.errors import ModelError, UnknownModelError
+    from agent.serving.errors import OrderError
     from envs.git import GitError
     from envs.task import TaskError
     from runs.journal import JournalError
@@ -26,7 +27,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    if isinstance(error, UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError):
+    wrong_use = UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
+    if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):
         return _line(error), FAILED

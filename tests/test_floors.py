@@ -51,7 +51,7 @@ def test_no_file_is_longer_than_400_lines():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull", "models"))],
+    [["--help"], *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull", "models", "serve"))],
 )
 def test_help_imports_nothing_heavy(arguments):
     script = (

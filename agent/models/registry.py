@@ -42,7 +42,7 @@ def load_model(name: str) -> Model:
 
     Args:
         name: `builtin/repair`, `litellm/<provider>/<model>`, `vllm/<model>` and `compatible/<model>`, both
-            also with the server's address as `<model>@<URL>`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
+            also with the server's address as `<model>@<URL>`, `vllm-offline/PATH`, `replay/FILE`, `manual/DIR`, `<plugin>/<rest>`
             for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
             class or factory without arguments, `path.py:Class/ARGUMENT` for one that takes a text.
 
@@ -105,6 +105,12 @@ def _compatible(rest: str) -> Model:
     return CompatibleModel(rest)
 
 
+def _offline(rest: str) -> Model:
+    from agent.models.offline import OfflineModel
+
+    return OfflineModel(rest)
+
+
 def _replay(rest: str) -> Model:
     from agent.foreign import is_foreign
 
@@ -130,6 +136,9 @@ _BACKENDS: dict[str, _Backend] = {
     "vllm": _Backend("vllm/NAME[@URL]", "vllm serve, or a router before several", "extra openai", _vllm),
     "compatible": _Backend(
         "compatible/NAME[@URL]", "any server of chat completions", "extra openai, a URL", _compatible
+    ),
+    "vllm-offline": _Backend(
+        "vllm-offline/PATH", "vLLM's engine without a server", "extra vllm, a GPU", _offline
     ),
     "replay": _Backend("replay/FILE", "a recorded run", "a journal, *.traj or *.traj.json", _replay),
     "manual": _Backend("manual/DIR", "a person, or a program that writes files", "", _manual),
