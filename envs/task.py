@@ -99,10 +99,12 @@ class Grading:
 
     `test_patch` and `gold_patch` are unified diffs; `fail_to_pass` and `pass_to_pass` are test ids as the
     test command reports them; `test_files` are the files the test patch touches. `log_parser` is `junit` for
-    pytest's report by its exit code, `r2e` for R2E-Gym's rule, else the name of one of the `swebench`
-    package's. `eval_script`, where a data set brings one, is run instead of `test_command`. `bug_patch` makes
-    the bug in a repository that lacks it (SWE-smith). `known_failures` fail with the fix too and are set
-    aside by name. `expected` are R2E-Gym's outcomes by test.
+    pytest's report by its exit code, `r2e` for R2E-Gym's rule, `script` for the program whose text is
+    `parser_script`, else the name of one of the `swebench` package's. `eval_script`, where a data set brings
+    one, is run instead of `test_command`. `bug_patch` makes the bug in a repository that lacks it
+    (SWE-smith). `known_failures` fail with the fix too and are set aside by name. `expected` are R2E-Gym's
+    outcomes by test. `missing` says, in words for the user, what the
+    task lacks to be graded.
     """
 
     test_patch: str
@@ -118,6 +120,8 @@ class Grading:
     bug_patch: str = ""
     known_failures: tuple[str, ...] = ()
     expected: Mapping[str, str] = field(default_factory=dict)
+    parser_script: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

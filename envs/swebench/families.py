@@ -125,7 +125,7 @@ FAMILIES: Mapping[str, Family] = {
         "ScaleAI/SWE-bench_Pro",
         _pro,
         workdir="/app",
-        description="731 long tasks; bring test_command, log_parser",
+        description="731 long tasks; graded with a checkout of its repository",
     ),
     "r2e": Family(
         "R2E-Gym/R2E-Gym-Lite",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from envs.scripted import PREFIX
 from envs.swebench.families import Family
 from envs.swebench.rows import Row, read_row
 from envs.task import TaskError
@@ -38,7 +39,8 @@ class RowsFile:
         if self.path.suffix not in readers:
             raise TaskError(f"{self.path} is no .jsonl, .json or .parquet file")
         try:
-            return _checked(readers[self.path.suffix](self.path), str(self.path))
+            rows = _checked(readers[self.path.suffix](self.path), str(self.path))
+            return tuple(_with_parser(row, self.path.parent) for row in rows)
         except UnicodeDecodeError as error:
             raise TaskError(f"{self.path} is not UTF-8 text") from error
         except OSError as error:
@@ -79,6 +81,14 @@ def _checked(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> tupl
     if not found:
         raise TaskError(f"{source} holds no rows")
     return tuple(found.values())
+
+
+def _with_parser(row: Row, folder: Path) -> Row:
+    """Return a row whose own parser, where it is a program, is named by its path from anywhere."""
+    if not row.log_parser.startswith(PREFIX):
+        return row
+    path = (folder / row.log_parser.removeprefix(PREFIX)).absolute()
+    return row.model_copy(update={"log_parser": f"{PREFIX}{path}"})
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:

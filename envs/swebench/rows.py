@@ -74,8 +74,9 @@ class Row(BaseModel):
     """An instance: its issue, where it runs, and, never printed, how it is graded.
 
     Beyond the published columns a row may carry `image` (a name, or `build`), `workdir`, `setup`,
-    `test_command`, or in its place `runner`, to which the test files are appended, `log_parser`,
-    `eval_script`, and for `build` `python`, `requirements`, `base_image`, `pre_install`, `install`.
+    `test_command`, or in its place `runner`, to which the test files are appended, `log_parser` (of which
+    `script:PATH` is a program), `eval_script`, and for `build` `python`, `requirements`, `base_image`,
+    `pre_install`, `install`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -107,6 +108,12 @@ class Row(BaseModel):
     env: Annotated[dict[str, str], BeforeValidator(_table)] = {}
     test_command: Annotated[str, BeforeValidator(_one_command)] = Field(
         default="", repr=False, validation_alias=_either("test_command", "test_cmds", "test_cmd")
+    )
+    selected_tests: Names = Field(
+        default=(), repr=False, validation_alias=_either("selected_test_files_to_run", "selected_tests")
+    )
+    before_tests: Text = Field(
+        default="", repr=False, validation_alias=_either("before_repo_set_cmd", "before_tests")
     )
     runner: Annotated[str, BeforeValidator(_one_command)] = Field(default="", repr=False)
     environment: Text = ""
