@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from envs.assets import staged
 from envs.canary import canary_for
 from envs.grade import GradeStatus
 from envs.official import OfficialLog, as_if_alone, run_official
@@ -132,7 +133,7 @@ async def _by_junit(room: Sandbox, task: Task, grading: Grading, seconds: float)
 
 async def _by_log(room: Sandbox, task: Task, grading: Grading, seconds: float) -> OfficialRun:
     """Judge by the swebench package on the log that its harness would have seen."""
-    log = await run_official(room, grading, timeout=seconds)
+    log = await run_official(room, grading, timeout=seconds, assets=await staged(room, task, grading.assets))
     return await asyncio.to_thread(_of_log, task, grading, log)
 
 
@@ -165,7 +166,8 @@ async def _by_script(
 ) -> OfficialRun:
     """Judge by what a program of other people's reads: every official test is among those that passed."""
     stderr = f"/tmp/{secrets.token_hex(16)}.log"  # noqa: S108 (inside the sandbox)
-    log = await run_official(room, grading, timeout=seconds, stderr=stderr)
+    assets = await staged(room, task, grading.assets)
+    log = await run_official(room, grading, timeout=seconds, stderr=stderr, assets=assets)
     output, errors = log.output_with_canary, await _text(room, stderr)
     plain, turned = await reader.read(
         grading.parser_script, [(output, errors), (_backwards(output), _backwards(errors))]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from envs.canary import Canary, canary_for
 from envs.task import Grading
@@ -42,6 +44,7 @@ async def run_official(
     *,
     timeout: float,  # noqa: ASYNC109 (ends the processes inside)
     stderr: str = "",
+    assets: Iterable[tuple[str, str]] = (),
 ) -> OfficialLog:
     """Run the official tests in a sandbox where the patch and, without a script, the tests are in place.
 
@@ -54,6 +57,7 @@ async def run_official(
         timeout: seconds.
         stderr: a file in the sandbox that gets what the test command writes to stderr; empty where that is
             part of the output.
+        assets: paths in the repository and files of the sandbox that are copied there before the tests.
 
     Raises:
         SandboxError: the sandbox failed.
@@ -70,6 +74,7 @@ async def run_official(
         *(_STARTS if grading.eval_script else _STARTS[:1]),
         'rm -f -- "$0"',
         before,
+        *(f"mkdir -p -- {_folder(path)} && cp -- {staged} {shlex.quote(path)}" for path, staged in assets),
         f"echo {nonce}-start",
         _apart(canary.command if canary else command, stderr),
         "mangabey_code=$?",
@@ -118,6 +123,10 @@ def _parts(grading: Grading) -> tuple[str, str]:
     if not starts or not ends or ends[0] <= starts[0]:
         return "", "\n".join(lines)
     return "\n".join(lines[: starts[0]]), "\n".join(lines[starts[0] + 1 : ends[0]])
+
+
+def _folder(path: str) -> str:
+    return shlex.quote(str(PurePosixPath(path).parent))
 
 
 def _apart(command: str, stderr: str) -> str:

@@ -94,6 +94,17 @@ class PublicTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that the official tests need and no text patch can carry, such as an expected picture.
+
+    `source` is an http(s) address, or a file address where the row lies in a file of the user's.
+    """
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grading:
     """What decides whether a task is resolved; never enters a sandbox that an agent has used.
 
@@ -103,8 +114,8 @@ class Grading:
     `parser_script`, else the name of one of the `swebench` package's. `eval_script`, where a data set brings
     one, is run instead of `test_command`. `bug_patch` makes the bug in a repository that lacks it
     (SWE-smith). `known_failures` fail with the fix too and are set aside by name. `expected` are R2E-Gym's
-    outcomes by test. `missing` says, in words for the user, what the
-    task lacks to be graded.
+    outcomes by test. `assets` are put in place after the official tests. `missing` says, in words for the
+    user, what the task lacks to be graded.
     """
 
     test_patch: str
@@ -121,6 +132,7 @@ class Grading:
     known_failures: tuple[str, ...] = ()
     expected: Mapping[str, str] = field(default_factory=dict)
     parser_script: str = ""
+    assets: tuple[Asset, ...] = ()
     missing: str = ""
 
 

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from envs.patches import split
 from envs.scripted import PREFIX
-from envs.swebench.commands import log_parser, test_command, with_tests
+from envs.swebench.commands import eval_type, log_parser, test_command, with_tests
 from envs.swebench.families import Family
 from envs.swebench.pro import MISSING, ProScripts, is_pro, pro_scripts
 from envs.swebench.r2e import r2e_expected
 from envs.swebench.reverse import reversed_patch
 from envs.swebench.rows import Row
-from envs.task import Grading, TaskError
+from envs.task import Asset, Grading, TaskError
 
 SCRIPT = "script"
 """The name under which a program of other people's reads what tests print."""
-_COLUMNS = "its row needs test_command and log_parser, or eval_script"
 
 
 def grading_of(row: Row, family: Family) -> Grading:
@@ -28,7 +27,6 @@ def grading_of(row: Row, family: Family) -> Grading:
     if row.environment and command:
         command = f"{row.environment}\n{command}"
     parser = SCRIPT if scripts and scripts.parser else _parser(row, family, command)
-    runs = family.rule == "r2e" or (parser and (command or row.eval_script))
     return Grading(
         test_patch=row.test_patch,
         test_command=command,
@@ -38,13 +36,14 @@ def grading_of(row: Row, family: Family) -> Grading:
         gold_patch=reversed_patch(row.patch) if smith else row.patch,
         log_parser=parser,
         eval_script=row.eval_script,
-        eval_type=row.eval_type,
+        eval_type=row.eval_type or eval_type(row.repo),
         version=row.version,
         bug_patch=row.patch if smith else "",
         known_failures=row.known_failures,
         expected=r2e_expected(row.expected),
         parser_script=scripts.parser if scripts else "",
-        missing=missing or ("" if runs else _COLUMNS),
+        assets=tuple(Asset(path, source) for path, source in row.image_assets),
+        missing=missing or _missing(row, command, parser),
     )
 
 
@@ -59,6 +58,24 @@ def _scripts(row: Row) -> tuple[ProScripts | None, str]:
     except TaskError as error:
         return None, str(error)
     return None, ""
+
+
+def _missing(row: Row, command: str, parser: str) -> str:
+    """Say which columns a row lacks to be graded; empty where it has them."""
+    if parser == "r2e":
+        return ""
+    repository = row.repo or "its repository"
+    if not command and not row.eval_script:
+        return (
+            f"neither its row nor the swebench package says how {repository} runs its tests; "
+            "add the columns test_command and log_parser, or eval_script and log_parser"
+        )
+    if not parser:
+        return (
+            f"neither its row nor the swebench package says who reads the log of {repository}; "
+            "add the column log_parser: a parser of swebench's, junit or script:PATH"
+        )
+    return ""
 
 
 def _is_smith(family: Family) -> bool:

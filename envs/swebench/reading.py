@@ -40,7 +40,7 @@ class RowsFile:
             raise TaskError(f"{self.path} is no .jsonl, .json or .parquet file")
         try:
             rows = _checked(readers[self.path.suffix](self.path), str(self.path))
-            return tuple(_with_parser(row, self.path.parent) for row in rows)
+            return tuple(_with_paths(row, self.path.parent) for row in rows)
         except UnicodeDecodeError as error:
             raise TaskError(f"{self.path} is not UTF-8 text") from error
         except OSError as error:
@@ -83,12 +83,16 @@ def _checked(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> tupl
     return tuple(found.values())
 
 
-def _with_parser(row: Row, folder: Path) -> Row:
-    """Return a row whose own parser, where it is a program, is named by its path from anywhere."""
-    if not row.log_parser.startswith(PREFIX):
-        return row
-    path = (folder / row.log_parser.removeprefix(PREFIX)).absolute()
-    return row.model_copy(update={"log_parser": f"{PREFIX}{path}"})
+def _with_paths(row: Row, folder: Path) -> Row:
+    """Return a row whose parser and assets, where they are files, are named from anywhere."""
+    parser = row.log_parser
+    if parser.startswith(PREFIX):
+        parser = f"{PREFIX}{(folder / parser.removeprefix(PREFIX)).absolute()}"
+    assets = tuple(
+        (path, source if "://" in source else (folder / (source or path)).absolute().as_uri())
+        for path, source in row.image_assets
+    )
+    return row.model_copy(update={"log_parser": parser, "image_assets": assets})
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:

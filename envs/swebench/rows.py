@@ -5,9 +5,18 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from envs.task import TaskError
 
@@ -59,6 +68,27 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+
+
+def _assets(value: Any) -> Any:
+    """Return the files with a path and an address; lists of addresses alone belong to the issue."""
+    table = _table(value)
+    listed = [table.get(key) or () for key in ("test_patch", "patch")] if isinstance(table, dict) else []
+    named = [one for entries in listed for one in entries if isinstance(one, dict) and one.get("path")]
+    return tuple((one["path"], one.get("url") or "") for one in named) if named else ()
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(f"{path!r} does not lie inside of the repository")
+    return path
+
+
+def _no_file(address: str) -> str:
+    if address.startswith("file:"):
+        raise ValueError("a file is named by its path, relative to the file of rows")
+    return address
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
@@ -119,7 +149,11 @@ class Row(BaseModel):
     environment: Text = ""
     log_parser: Text = ""
     eval_script: Text = Field(default="", repr=False)
-    eval_type: Text = "pass_and_fail"
+    eval_type: Text = ""
+    image_assets: Annotated[
+        tuple[tuple[Annotated[str, AfterValidator(_inside)], Annotated[str, AfterValidator(_no_file)]], ...],
+        BeforeValidator(_assets),
+    ] = Field(default=(), repr=False)
     python: Text = ""
     requirements: Names = ()
     base_image: Text = ""
