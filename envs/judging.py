@@ -16,6 +16,7 @@ from envs.outcomes import Outcome, TestRun
 from envs.prepare import Prepared
 from envs.rooms import grading_room, put_in_place
 from envs.scripted import ScriptReader
+from envs.swebench.live import RULE, live_resolved
 from envs.swebench.r2e import R2E_COMMAND, r2e_outcomes, run_r2e
 from envs.swebench.verdict import Report, report_on, statuses_in
 from envs.task import Grading, Task, TaskError
@@ -146,10 +147,12 @@ def _of_log(task: Task, grading: Grading, log: OfficialLog) -> OfficialRun:
     alone = as_if_alone(log, any(one in _BROKEN for one in plain.values())) if sings else log
     report = report_on(instance, alone.log)
     untrue = log.canary is not None and not sings and not silent
+    live = grading.rule == RULE and live_resolved(plain, grading.fail_to_pass, counted(grading))
+    resolved = live if grading.rule == RULE else report.resolved
     return OfficialRun(
         fail_to_pass=_outcomes(report, plain, grading.fail_to_pass, log.status),
         pass_to_pass=_outcomes(report, plain, counted(grading), log.status),
-        resolved=report.resolved and log.status is not Status.TIMED_OUT,
+        resolved=resolved and log.status is not Status.TIMED_OUT,
         forged=_contradicted(plain, turned, grading) or (_UNTRUE if untrue else ""),
         silent=silent,
         ran=bool(plain) or report.ran or (log.canary is not None and not silent),

@@ -114,7 +114,8 @@ class Grading:
     `parser_script`, else the name of one of the `swebench` package's. `eval_script`, where a data set brings
     one, is run instead of `test_command`. `bug_patch` makes the bug in a repository that lacks it
     (SWE-smith). `known_failures` fail with the fix too and are set aside by name. `expected` are R2E-Gym's
-    outcomes by test. `assets` are put in place after the official tests. `missing` says, in words for the
+    outcomes by test. `assets` are put in place after the official tests. `rule` is the data
+    set's for logs that the package reads: `swebench` or `live`. `missing` says, in words for the
     user, what the task lacks to be graded.
     """
 
@@ -133,7 +134,13 @@ class Grading:
     expected: Mapping[str, str] = field(default_factory=dict)
     parser_script: str = ""
     assets: tuple[Asset, ...] = ()
+    rule: str = "swebench"
     missing: str = ""
+
+    @property
+    def judged_by(self) -> str:
+        """The rule by which results become a verdict: the log parser's own, or the data set's."""
+        return self.log_parser if self.log_parser in {"junit", "r2e", "script"} else self.rule
 
 
 @dataclass(frozen=True, slots=True)

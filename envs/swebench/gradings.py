@@ -43,6 +43,7 @@ def grading_of(row: Row, family: Family) -> Grading:
         expected=r2e_expected(row.expected),
         parser_script=scripts.parser if scripts else "",
         assets=tuple(Asset(path, source) for path, source in row.image_assets),
+        rule=family.rule,
         missing=missing or _missing(row, command, parser),
     )
 
