@@ -10,7 +10,14 @@ T = TypeVar("T")
 
 
 class TaskError(ValueError):
-    """A task cannot be found, read or prepared; the message says what to do."""
+    """A task cannot be found, read, prepared or graded; the message says what to do.
+
+    `log` is what a program of others said of it, for the log of a grade.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class Sealed(Generic[T]):
