@@ -18,6 +18,8 @@ _STOPS = frozenset({"--exitfirst", "--failfast", "--stepwise", "--sw"})
 _SHORT_STOP = re.compile(r"-[qsvl]*x[qsvl]*")
 """Options that end a run at the first failure, which would be the canary's."""
 _PYTEST = re.compile(r"(^|[\s/])(pytest|py\.test|tox)(\s|$)")
+_RUN_SCRIPT = re.compile(r"bash \S*run_script\.sh [\w./,-]+")
+"""SWE-bench Pro's way: the runner is in a script, which takes test files with commas between them."""
 _FUNCTIONS = """def test_{token}_high():
     assert {token!r}
 
@@ -87,11 +89,12 @@ class Canary:
         return {found for test, found in statuses.items() if f"{self.token}_{which}" in test}
 
 
-def canary_for(command: str, test_files: Iterable[str]) -> Canary | None:
+def canary_for(command: str, test_files: Iterable[str], before: str = "") -> Canary | None:
     """Return the canary for a test command; None where its runner is not known, or takes no more files.
 
     Known are pytest, also by tox, sympy's `bin/test` and django's `runtests.py`, as the command's last line.
     A pytest command that names no test file, but perhaps a folder, is left as it is: it finds the canary so.
+    `before` are the lines that make the script which the command runs, where it runs one.
     """
     test_files = tuple(test_files)
     head, newline, last = command.rstrip().rpartition("\n")
@@ -100,6 +103,7 @@ def canary_for(command: str, test_files: Iterable[str]) -> Canary | None:
     except ValueError:
         return None
     named = _folder(words, test_files)
+    runner = before if _RUN_SCRIPT.fullmatch(last) else last
     folder = named or (_beside(test_files) if _PYTEST.search(last) else None)
     if folder is None or _STOPS & set(words) or any(map(_SHORT_STOP.fullmatch, words)):
         return None
@@ -112,17 +116,17 @@ def canary_for(command: str, test_files: Iterable[str]) -> Canary | None:
         return Canary(token, path, _CASES.format(token=token), f"{head}{newline}{last} {label}")
     if any(word.endswith("bin/test") for word in words):
         content = _FUNCTIONS.format(token=token)
-    elif _PYTEST.search(last):
+    elif _PYTEST.search(runner):
         content = f"{_CASES}\n\n{_FUNCTIONS}".format(token=token)
     else:
         return None
-    more = f" {shlex.quote(path)}" if named else ""
+    more = (f" {shlex.quote(path)}" if runner == last else f",{path}") if named else ""
     return Canary(token, path, content, f"{head}{newline}{last}{more}")
 
 
 def _folder(words: list[str], test_files: Iterable[str]) -> PurePosixPath | None:
     """Return the folder of the last test file that the command names, as a file or a module."""
-    named = {word.partition("::")[0] for word in words}
+    named = {part.partition("::")[0] for word in words for part in (word, *word.split(","))}
     labels = {word.replace(".", "/") for word in words}
     found = None
     for file in test_files:

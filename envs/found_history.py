@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from envs.git import GitError, git
 from envs.history import BRANCH, Seal, check_sealed, copy_history, lend_history
+from envs.shared_packs import sealed_before
 from envs.task import TaskError
 
 _LONG = 64 - 2
@@ -85,7 +86,7 @@ def take_history(
         known = raw is not None and bool(base_commit) and not bug_patch and _holds(raw, base_commit)
         if raw is not None and known:
             leaks = None if source else _beyond(raw, base_commit)
-            copy_history(raw, base_commit, git_dir)
+            copy_history(raw, base_commit, git_dir, sealed_before(folder))
             _refuse_hidden(git_dir, base_commit, secret)
         else:
             leaks = None

@@ -36,15 +36,17 @@ class Grade:
     """The result of grading one patch: which tests did what, by which command, in which image.
 
     `fail_to_pass` and `pass_to_pass` give each official test's outcome; of several runs, those of the last.
-    `set_aside` are tests that fail here with the fix too and were not counted. `output` is the end of what
-    the test command printed and `log` all of it. `image` is the image's digest or id, `versions` those of
-    what judged. `message` says what went wrong, where it did.
+    `rule` says how they became a verdict: `swebench`, `live`, `r2e`, `script` or `junit`. `set_aside` are
+    tests that fail here with the fix too and were not counted. `output` is the end of what the test command
+    printed and `log` all of it. `image` is the image's digest or id, `versions` those of what judged.
+    `message` says what went wrong, where it did.
     """
 
     instance_id: str
     status: GradeStatus
     fail_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
     pass_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
+    rule: str = ""
     set_aside: tuple[str, ...] = ()
     command: str = ""
     output: str = ""

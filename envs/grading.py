@@ -129,6 +129,7 @@ def _found(
         status=status,
         fail_to_pass=shown.fail_to_pass,
         pass_to_pass=shown.pass_to_pass,
+        rule=grading.judged_by,
         set_aside=tuple(test for test in grading.pass_to_pass if test in aside),
         command=shown.command,
         output=shown.log[-_OUTPUT_TAIL:],

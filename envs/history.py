@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from envs.git import GitError, git
+from envs.shared_packs import link_packs, note_packs
 from envs.task import TaskError
 
 BRANCH = "refs/heads/main"
@@ -46,7 +48,9 @@ class Seal:
     leaks: int | None = None
 
 
-def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) -> Seal:
+def seal_history(
+    repository: Path, base_commit: str, git_dir: Path, tree: Path, sealed: Iterable[Path] = ()
+) -> Seal:
     """Make a bare repository and a working tree that hold a commit and its ancestors.
 
     Symlinks are made and never followed; no filter, hook or configuration of the source has an influence.
@@ -56,6 +60,7 @@ def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) 
         base_commit: full id of the commit.
         git_dir: where the bare repository comes to lie.
         tree: where the working tree, with a `.git` of its own, comes to lie.
+        sealed: see `copy_history`.
 
     Raises:
         TaskError: the source lacks the commit or some of its objects.
@@ -65,7 +70,7 @@ def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) 
     except GitError as error:
         raise TaskError(f"the repository {repository} does not hold the commit {base_commit}") from error
     try:
-        copy_history(repository, base_commit, git_dir)
+        copy_history(repository, base_commit, git_dir, sealed)
         tree.mkdir()
         lend_history(git_dir, base_commit, tree)
         git(tree, "checkout", "--quiet", "--force", "main")
@@ -75,8 +80,15 @@ def seal_history(repository: Path, base_commit: str, git_dir: Path, tree: Path) 
     return check_sealed(git_dir, base_commit)
 
 
-def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
+def copy_history(repository: Path, base_commit: str, git_dir: Path, sealed: Iterable[Path] = ()) -> None:
     """Make a bare repository of a commit and its ancestors; the source is only read.
+
+    Args:
+        repository: the source.
+        base_commit: full id of the commit.
+        git_dir: where it comes to lie; which packs hold the history is written beside it.
+        sealed: repositories that were made so before. Of the one whose commit is the newest ancestor the
+            packs are linked, and take no space: the commit reaches whatever is in them.
 
     Raises:
         GitError: the source lacks some of their objects.
@@ -86,13 +98,17 @@ def copy_history(repository: Path, base_commit: str, git_dir: Path) -> None:
     git(git_dir, "init", "--quiet", "--bare", f"--object-format={kind}")
     packs = git_dir / "objects" / "pack"
     packs.mkdir(parents=True, exist_ok=True)
-    options = ["--revs", "--quiet", "--delta-base-offset", str(packs.resolve() / "pack")]
+    shallow = _path_in_git(repository, "shallow").is_file()
+    known = link_packs(repository, base_commit, packs, () if shallow else sealed)
+    options = ["--revs", "--quiet", "--non-empty", "--delta-base-offset", str(packs.resolve() / "pack")]
     # temporary files belong into our store, so that a source that cannot be written can be copied
     stores = {
         "GIT_OBJECT_DIRECTORY": str((git_dir / "objects").resolve()),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(_path_in_git(repository, "objects")),
     }
-    git(repository, "pack-objects", *options, stdin=f"{base_commit}\n".encode(), env=stores)
+    wanted = "".join(f"{one}\n" for one in (base_commit, *(f"^{one}" for one in known)))
+    git(repository, "pack-objects", *options, stdin=wanted.encode(), env=stores)
+    note_packs(git_dir, base_commit)
     _keep_shallow(repository, base_commit, git_dir)
     git(git_dir, "update-ref", BRANCH, base_commit)
 

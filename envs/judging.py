@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import functools
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from envs.assets import staged
 from envs.canary import canary_for
 from envs.grade import GradeStatus
 from envs.official import OfficialLog, as_if_alone, run_official
 from envs.outcomes import Outcome, TestRun
 from envs.prepare import Prepared
 from envs.rooms import grading_room, put_in_place
+from envs.scripted import ScriptReader
+from envs.swebench.live import RULE, live_resolved
 from envs.swebench.r2e import R2E_COMMAND, r2e_outcomes, run_r2e
 from envs.swebench.verdict import Report, report_on, statuses_in
 from envs.task import Grading, Task, TaskError
@@ -20,6 +25,7 @@ from sandbox.base import Limits, Sandbox, SandboxFileError, SandboxHost, Status
 
 TEST_SECONDS = 1800.0
 """Time for one run of the official tests."""
+Rule = Callable[[Sandbox, Task, Grading, float], Awaitable["OfficialRun"]]
 _OUTCOMES = {
     "PASSED": Outcome.PASSED,
     "XFAIL": Outcome.PASSED,  # as the harness counts it
@@ -87,12 +93,16 @@ async def official_run(
         TaskError: the task's setup fails, or its log cannot be judged.
         SandboxError: the sandbox failed.
     """
-    rule = {"junit": _by_junit, "r2e": _by_r2e}.get(grading.log_parser, _by_log)
-    async with grading_room(task, prepared, host, limits or Limits()) as room:
+    if grading.missing:
+        raise TaskError(f"{task.instance_id} cannot be graded: {grading.missing}")
+    limits = limits or Limits()
+    script = functools.partial(_by_script, ScriptReader(host, prepared.grading, limits))
+    rules: Mapping[str, Rule] = {"junit": _by_junit, "r2e": _by_r2e, "script": script}
+    async with grading_room(task, prepared, host, limits) as room:
         unplaced = await put_in_place(room, task, grading, prepared, patch)
         if unplaced is not None:
             return _not_run(grading, patch_applied=unplaced.patch_applied, message=unplaced.message)
-        return await rule(room, task, grading, seconds)
+        return await rules.get(grading.log_parser, _by_log)(room, task, grading, seconds)
 
 
 async def _by_junit(room: Sandbox, task: Task, grading: Grading, seconds: float) -> OfficialRun:
@@ -124,27 +134,25 @@ async def _by_junit(room: Sandbox, task: Task, grading: Grading, seconds: float)
 
 async def _by_log(room: Sandbox, task: Task, grading: Grading, seconds: float) -> OfficialRun:
     """Judge by the swebench package on the log that its harness would have seen."""
-    if not grading.log_parser or not (grading.test_command or grading.eval_script):
-        raise TaskError(
-            f"{task.instance_id} cannot be graded: its row needs test_command and log_parser, or eval_script"
-        )
-    log = await run_official(room, grading, timeout=seconds)
+    log = await run_official(room, grading, timeout=seconds, assets=await staged(room, task, grading.assets))
     return await asyncio.to_thread(_of_log, task, grading, log)
 
 
 def _of_log(task: Task, grading: Grading, log: OfficialLog) -> OfficialRun:
     instance = _instance(task, grading)
-    backwards = "\n".join(reversed(log.output.split("\n")))
-    plain, turned, whole = statuses_in(instance, [log.output, backwards, log.output_with_canary])
+    outputs = [log.output, _backwards(log.output), log.output_with_canary]
+    plain, turned, whole = statuses_in(instance, outputs)
     sings = log.canary is not None and log.canary.sings(whole)
     silent = log.canary is not None and not log.canary.seen(whole)
     alone = as_if_alone(log, any(one in _BROKEN for one in plain.values())) if sings else log
     report = report_on(instance, alone.log)
     untrue = log.canary is not None and not sings and not silent
+    live = grading.rule == RULE and live_resolved(plain, grading.fail_to_pass, counted(grading))
+    resolved = live if grading.rule == RULE else report.resolved
     return OfficialRun(
         fail_to_pass=_outcomes(report, plain, grading.fail_to_pass, log.status),
         pass_to_pass=_outcomes(report, plain, counted(grading), log.status),
-        resolved=report.resolved and log.status is not Status.TIMED_OUT,
+        resolved=resolved and log.status is not Status.TIMED_OUT,
         forged=_contradicted(plain, turned, grading) or (_UNTRUE if untrue else ""),
         silent=silent,
         ran=bool(plain) or report.ran or (log.canary is not None and not silent),
@@ -156,6 +164,37 @@ def _of_log(task: Task, grading: Grading, log: OfficialLog) -> OfficialRun:
     )
 
 
+async def _by_script(
+    reader: ScriptReader, room: Sandbox, task: Task, grading: Grading, seconds: float
+) -> OfficialRun:
+    """Judge by what a program of other people's reads: every official test is among those that passed."""
+    stderr = f"/tmp/{secrets.token_hex(16)}.log"  # noqa: S108 (inside the sandbox)
+    assets = await staged(room, task, grading.assets)
+    log = await run_official(room, grading, timeout=seconds, stderr=stderr, assets=assets)
+    output, errors = log.output_with_canary, await _text(room, stderr)
+    plain, turned = await reader.read(
+        grading.parser_script, [(output, errors), (_backwards(output), _backwards(errors))]
+    )
+    statuses, canary = plain.statuses, log.canary
+    fail, keep = _listed(statuses, grading.fail_to_pass), _listed(statuses, counted(grading))
+    silent = canary is not None and not canary.seen(statuses)
+    untrue = canary is not None and not silent and not canary.sings(statuses)
+    timed_out = log.status is Status.TIMED_OUT
+    passed = all(one is Outcome.PASSED for one in (*fail.values(), *keep.values()))
+    return OfficialRun(
+        fail_to_pass=fail,
+        pass_to_pass=keep,
+        resolved=passed and bool(fail) and not timed_out,
+        forged=_contradicted(statuses, turned.statuses, grading) or (_UNTRUE if untrue else ""),
+        silent=silent,
+        ran=bool(statuses),
+        timed_out=timed_out,
+        command=log.command,
+        log="\n".join([log.log, "What the tests wrote to stderr:", errors, plain.problem]),
+        seconds=log.seconds,
+    )
+
+
 async def _by_r2e(room: Sandbox, task: Task, grading: Grading, seconds: float) -> OfficialRun:
     """Judge by R2E-Gym's rule: every outcome as recorded, and no other test."""
     run = await run_r2e(room, seconds)
@@ -163,7 +202,7 @@ async def _by_r2e(room: Sandbox, task: Task, grading: Grading, seconds: float) -
     timed_out = run.status is Status.TIMED_OUT
     matches = bool(grading.expected) and found == dict(grading.expected)
     return OfficialRun(
-        fail_to_pass={test: _OUTCOMES.get(found.get(test, ""), Outcome.MISSING) for test in grading.expected},
+        fail_to_pass=_listed(found, grading.expected),
         pass_to_pass={},
         resolved=matches and not timed_out,
         ran=bool(found),
@@ -187,6 +226,22 @@ def _instance(task: Task, grading: Grading) -> dict[str, object]:
         "eval_type": grading.eval_type,
         "eval_script": grading.eval_script,
     }
+
+
+def _backwards(text: str) -> str:
+    return "\n".join(reversed(text.split("\n")))
+
+
+async def _text(room: Sandbox, path: str) -> str:
+    """Return a file's text; empty where a patch has removed it."""
+    try:
+        return (await room.read(path)).decode("utf-8", "replace")
+    except SandboxFileError:
+        return ""
+
+
+def _listed(statuses: Mapping[str, str], tests: Iterable[str]) -> Mapping[str, Outcome]:
+    return {test: _OUTCOMES.get(statuses.get(test, ""), Outcome.MISSING) for test in tests}
 
 
 def _contradicted(plain: Mapping[str, str], turned: Mapping[str, str], grading: Grading) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from envs.canary import Canary, canary_for
 from envs.task import Grading
@@ -40,17 +43,27 @@ async def run_official(
     grading: Grading,
     *,
     timeout: float,  # noqa: ASYNC109 (ends the processes inside)
+    stderr: str = "",
+    assets: Iterable[tuple[str, str]] = (),
 ) -> OfficialLog:
     """Run the official tests in a sandbox where the patch and, without a script, the tests are in place.
 
     The markers between which the harness reads results are set by this side: what a patch prints in their
     likeness is taken apart.
 
+    Args:
+        room: the sandbox.
+        grading: with the command or the script.
+        timeout: seconds.
+        stderr: a file in the sandbox that gets what the test command writes to stderr; empty where that is
+            part of the output.
+        assets: paths in the repository and files of the sandbox that are copied there before the tests.
+
     Raises:
         SandboxError: the sandbox failed.
     """
     before, command = _parts(grading)
-    canary = canary_for(command, grading.test_files)
+    canary = canary_for(command, grading.test_files, before)
     if canary is not None:
         try:
             await room.write(canary.path, canary.content.encode())
@@ -61,8 +74,9 @@ async def run_official(
         *(_STARTS if grading.eval_script else _STARTS[:1]),
         'rm -f -- "$0"',
         before,
+        *(f"mkdir -p -- {_folder(path)} && cp -- {staged} {shlex.quote(path)}" for path, staged in assets),
         f"echo {nonce}-start",
-        canary.command if canary else command,
+        _apart(canary.command if canary else command, stderr),
         "mangabey_code=$?",
         f"{{ set +x; }} 2>/dev/null; echo; echo {nonce}-end $mangabey_code; exit $mangabey_code",
     ]
@@ -109,6 +123,14 @@ def _parts(grading: Grading) -> tuple[str, str]:
     if not starts or not ends or ends[0] <= starts[0]:
         return "", "\n".join(lines)
     return "\n".join(lines[: starts[0]]), "\n".join(lines[starts[0] + 1 : ends[0]])
+
+
+def _folder(path: str) -> str:
+    return shlex.quote(str(PurePosixPath(path).parent))
+
+
+def _apart(command: str, stderr: str) -> str:
+    return f"{{ {command}\n}} 2> {shlex.quote(stderr)}" if stderr else command
 
 
 def _cut(raw: str, nonce: str) -> tuple[str, str, int | None]:

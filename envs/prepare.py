@@ -13,6 +13,7 @@ from envs.image_tasks import ImageTask, built, published
 from envs.images import PATH, VENV
 from envs.scm_version import version_of
 from envs.scripts import SCRIPTS, script_folder
+from envs.shared_packs import sealed_before
 from envs.task import Task, TaskError
 from envs.venvs import INSIDE, venv_for
 from sandbox.base import Limits, Root, Sandbox, SandboxHost
@@ -91,7 +92,8 @@ def sealed_repository(base_commit: str, repository: Path, home: Path) -> tuple[P
     """
 
     def build(folder: Path) -> None:
-        seal = seal_history(repository, base_commit, folder / "git", folder / "tree")
+        sealed = sealed_before(folder)
+        seal = seal_history(repository, base_commit, folder / "git", folder / "tree", sealed)
         (folder / "seal.json").write_text(json.dumps(asdict(seal)))
 
     folder = build_once(home / "prepared" / f"2-{base_commit}", build)

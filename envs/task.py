@@ -10,7 +10,14 @@ T = TypeVar("T")
 
 
 class TaskError(ValueError):
-    """A task cannot be found, read or prepared; the message says what to do."""
+    """A task cannot be found, read, prepared or graded; the message says what to do.
+
+    `log` is what a program of others said of it, for the log of a grade.
+    """
+
+    def __init__(self, message: str, log: str = "") -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class Sealed(Generic[T]):
@@ -94,15 +101,29 @@ class PublicTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that the official tests need and no text patch can carry, such as an expected picture.
+
+    `source` is an http(s) address, or a file address where the row lies in a file of the user's.
+    """
+
+    path: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grading:
     """What decides whether a task is resolved; never enters a sandbox that an agent has used.
 
     `test_patch` and `gold_patch` are unified diffs; `fail_to_pass` and `pass_to_pass` are test ids as the
     test command reports them; `test_files` are the files the test patch touches. `log_parser` is `junit` for
-    pytest's report by its exit code, `r2e` for R2E-Gym's rule, else the name of one of the `swebench`
-    package's. `eval_script`, where a data set brings one, is run instead of `test_command`. `bug_patch` makes
-    the bug in a repository that lacks it (SWE-smith). `known_failures` fail with the fix too and are set
-    aside by name. `expected` are R2E-Gym's outcomes by test.
+    pytest's report by its exit code, `r2e` for R2E-Gym's rule, `script` for the program whose text is
+    `parser_script`, else the name of one of the `swebench` package's. `eval_script`, where a data set brings
+    one, is run instead of `test_command`. `bug_patch` makes the bug in a repository that lacks it
+    (SWE-smith). `known_failures` fail with the fix too and are set aside by name. `expected` are R2E-Gym's
+    outcomes by test. `assets` are put in place after the official tests. `rule` is the data
+    set's for logs that the package reads: `swebench` or `live`. `missing` says, in words for the
+    user, what the task lacks to be graded.
     """
 
     test_patch: str
@@ -118,6 +139,15 @@ class Grading:
     bug_patch: str = ""
     known_failures: tuple[str, ...] = ()
     expected: Mapping[str, str] = field(default_factory=dict)
+    parser_script: str = ""
+    assets: tuple[Asset, ...] = ()
+    rule: str = "swebench"
+    missing: str = ""
+
+    @property
+    def judged_by(self) -> str:
+        """The rule by which results become a verdict: the log parser's own, or the data set's."""
+        return self.log_parser if self.log_parser in {"junit", "r2e", "script"} else self.rule
 
 
 @dataclass(frozen=True, slots=True)

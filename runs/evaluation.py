@@ -120,7 +120,9 @@ class _Evaluation:
                 self.listen(Ended(found, kept=True))
                 return found
             grade, surroundings = found
-        except (TaskError, GitError) as error:
+        except TaskError as error:
+            grade = Grade(name, GradeStatus.ENVIRONMENT_BROKEN, message=_line(error), log=error.log)
+        except GitError as error:
             grade = Grade(name, GradeStatus.ENVIRONMENT_BROKEN, message=_line(error))
         except (SandboxError, OSError) as error:
             grade = Grade(name, GradeStatus.INFRASTRUCTURE, message=_line(error))

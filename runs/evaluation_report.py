@@ -161,6 +161,7 @@ def _entry(one: Graded, folder: Path) -> dict[str, Any]:
         "command": one.command,
         "image": one.image,
         "image_digest": one.image_digest,
+        "rule": one.rule,
         "versions": dict(one.versions),
         "folder": place_of(folder, one.instance_id).name,
     }

@@ -38,6 +38,7 @@ class Graded(Value):
     message: str = ""
     fail_to_pass: Mapping[str, Outcome] = {}
     pass_to_pass: Mapping[str, Outcome] = {}
+    rule: str = ""
     set_aside: tuple[str, ...] = ()
     command: str = ""
     image: str = ""
@@ -82,6 +83,7 @@ def graded(grade: Grade, model: str, key: str, seconds: float, made_with: Surrou
         message=grade.message or _why_broken(grade),
         fail_to_pass=dict(grade.fail_to_pass),
         pass_to_pass=dict(grade.pass_to_pass),
+        rule=grade.rule,
         set_aside=grade.set_aside,
         command=grade.command,
         image=made_with.image,

@@ -1,8 +1,10 @@
 """How the repositories of SWE-bench and SWE-Gym run their tests, for rows that do not say.
 
-The commands and parsers are those of the SWE-bench harness 4 (`constants`) and of SWE-Gym's fork of it, which
-the rows of their time rely on; rows for harness 5 bring an evaluation script of their own. SWE-Gym's mypy is
-not here: its command takes the names of cases in place of files.
+The commands and parsers are those of the SWE-bench harness 4 (`constants`) and of SWE-Gym's fork of it,
+which the rows of their time rely on; rows for harness 5 bring an evaluation script of their own. Of
+Multilingual and Multimodal the `swebench` package holds no commands any more: of Multimodal there are the
+parsers that are made for one repository, and which repositories are graded by failures alone. SWE-Gym's mypy
+is not here: its command takes the names of cases in place of files.
 """
 
 from __future__ import annotations
@@ -70,6 +72,34 @@ _PARSERS = dict.fromkeys(_GYM_COMMANDS, "parse_log_pytest") | {
     "sphinx-doc/sphinx": "parse_log_sphinx",
     "sympy/sympy": "parse_log_sympy",
 }
+_MULTIMODAL_PARSERS = {
+    "Automattic/wp-calypso": "parse_log_calypso",
+    "GoogleChrome/lighthouse": "parse_log_lighthouse",
+    "PrismJS/prism": "parse_log_prismjs",
+    "alibaba-fusion/next": "parse_log_next",
+    "bpmn-io/bpmn-js": "parse_log_bpmn_js",
+    "carbon-design-system/carbon": "parse_log_carbon",
+    "chartjs/Chart.js": "parse_log_chart_js",
+    "diegomura/react-pdf": "parse_log_react_pdf",
+    "eslint/eslint": "parse_log_eslint",
+    "grommet/grommet": "parse_log_grommet",
+    "highlightjs/highlight.js": "parse_log_highlightjs",
+    "markedjs/marked": "parse_log_marked",
+    "openlayers/openlayers": "parse_log_openlayers",
+    "processing/p5.js": "parse_log_p5js",
+    "quarto-dev/quarto-cli": "parse_log_quarto_cli",
+}
+_FAIL_ONLY = frozenset(
+    {
+        "bpmn-io/bpmn-js",
+        "chartjs/Chart.js",
+        "eslint/eslint",
+        "markedjs/marked",
+        "openlayers/openlayers",
+        "processing/p5.js",
+    }
+)
+"""The package's `FAIL_ONLY_REPOS`: their logs name failures and no tests that pass."""
 _NO_TESTS = frozenset(
     {".json", ".png", ".csv", ".txt", ".md", ".jpg", ".jpeg", ".pkl", ".yml", ".yaml", ".toml"}
 )
@@ -93,7 +123,12 @@ def with_tests(command: str, repo: str, test_patch: str) -> str:
 
 def log_parser(repo: str, command: str = "") -> str:
     """Return the name of the parser of a repository's log; pytest's for other pytest commands, else empty."""
-    return _PARSERS.get(repo, "parse_log_pytest_v2" if "pytest" in command else "")
+    return (_PARSERS | _MULTIMODAL_PARSERS).get(repo, "parse_log_pytest_v2" if "pytest" in command else "")
+
+
+def eval_type(repo: str) -> str:
+    """Return how the harness counts a repository's results where the row does not say."""
+    return "fail_only" if repo in _FAIL_ONLY else "pass_and_fail"
 
 
 def agents_runner(repo: str) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from envs.swebench.live import RULE
+
 if TYPE_CHECKING:
     from envs.swebench.rows import Row
 
@@ -112,6 +114,7 @@ FAMILIES: Mapping[str, Family] = {
         "SWE-bench-Live/SWE-bench-Live",
         _live,
         split="full",
+        rule=RULE,
         description="issues newer than the models, monthly",
     ),
     "gym": Family("SWE-Gym/SWE-Gym", _gym, split="train", env=_CONDA, description="2,438 issues to train on"),
@@ -125,7 +128,7 @@ FAMILIES: Mapping[str, Family] = {
         "ScaleAI/SWE-bench_Pro",
         _pro,
         workdir="/app",
-        description="731 long tasks; bring test_command, log_parser",
+        description="731 long tasks; graded with a checkout of its repository",
     ),
     "r2e": Family(
         "R2E-Gym/R2E-Gym-Lite",

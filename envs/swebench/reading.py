@@ -6,11 +6,14 @@ import importlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from envs.scripted import PREFIX
 from envs.swebench.families import Family
+from envs.swebench.hub import is_reachable
 from envs.swebench.rows import Row, read_row
 from envs.task import TaskError
 
@@ -38,7 +41,8 @@ class RowsFile:
         if self.path.suffix not in readers:
             raise TaskError(f"{self.path} is no .jsonl, .json or .parquet file")
         try:
-            return _checked(readers[self.path.suffix](self.path), str(self.path))
+            rows = _checked(readers[self.path.suffix](self.path), str(self.path))
+            return tuple(_with_paths(row, self.path.parent) for row in rows)
         except UnicodeDecodeError as error:
             raise TaskError(f"{self.path} is not UTF-8 text") from error
         except OSError as error:
@@ -57,7 +61,8 @@ class HubRows:
         datasets = _package("datasets")
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it tells of every try
         try:
-            found = datasets.load_dataset(name, self.family.config or None, split=split)
+            with _offline_unless(is_reachable()):
+                found = datasets.load_dataset(name, self.family.config or None, split=split)
         except Exception as error:  # the library raises its own, the hub's and the network's errors
             reason = " ".join(str(error).split())[:200]
             raise TaskError(
@@ -65,6 +70,20 @@ class HubRows:
                 "without the hub, name a file of its rows instead, such as rows.parquet"
             ) from error
         return _checked(((f"row {at}", dict(row)) for at, row in enumerate(found, 1)), name)
+
+
+@contextmanager
+def _offline_unless(reachable: bool) -> Iterator[None]:
+    """Let the libraries look into their cache alone, where they would try for half a minute in vain."""
+    modules = [_package("datasets.config"), _package("huggingface_hub.constants")]
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    for module, offline in zip(modules, before, strict=True):
+        module.HF_HUB_OFFLINE = offline or not reachable
+    try:
+        yield
+    finally:
+        for module, offline in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = offline
 
 
 def _checked(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> tuple[Row, ...]:
@@ -79,6 +98,18 @@ def _checked(rows: Iterator[tuple[str, Mapping[str, Any]]], source: str) -> tupl
     if not found:
         raise TaskError(f"{source} holds no rows")
     return tuple(found.values())
+
+
+def _with_paths(row: Row, folder: Path) -> Row:
+    """Return a row whose parser and assets, where they are files, are named from anywhere."""
+    parser = row.log_parser
+    if parser.startswith(PREFIX):
+        parser = f"{PREFIX}{(folder / parser.removeprefix(PREFIX)).absolute()}"
+    assets = tuple(
+        (path, source if "://" in source else (folder / (source or path)).absolute().as_uri())
+        for path, source in row.image_assets
+    )
+    return row.model_copy(update={"log_parser": parser, "image_assets": assets})
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:

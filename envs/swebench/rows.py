@@ -5,9 +5,18 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from envs.task import TaskError
 
@@ -61,6 +70,27 @@ def _json(text: str) -> Any:
         raise ValueError("nested too deep") from error
 
 
+def _assets(value: Any) -> Any:
+    """Return the files with a path and an address; lists of addresses alone belong to the issue."""
+    table = _table(value)
+    listed = [table.get(key) or () for key in ("test_patch", "patch")] if isinstance(table, dict) else []
+    named = [one for entries in listed for one in entries if isinstance(one, dict) and one.get("path")]
+    return tuple((one["path"], one.get("url") or "") for one in named) if named else ()
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(f"{path!r} does not lie inside of the repository")
+    return path
+
+
+def _no_file(address: str) -> str:
+    if address.startswith("file:"):
+        raise ValueError("a file is named by its path, relative to the file of rows")
+    return address
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 Commands = Annotated[tuple[str, ...], BeforeValidator(_commands)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -74,8 +104,9 @@ class Row(BaseModel):
     """An instance: its issue, where it runs, and, never printed, how it is graded.
 
     Beyond the published columns a row may carry `image` (a name, or `build`), `workdir`, `setup`,
-    `test_command`, or in its place `runner`, to which the test files are appended, `log_parser`,
-    `eval_script`, and for `build` `python`, `requirements`, `base_image`, `pre_install`, `install`.
+    `test_command`, or in its place `runner`, to which the test files are appended, `log_parser` (of which
+    `script:PATH` is a program), `eval_script`, and for `build` `python`, `requirements`, `base_image`,
+    `pre_install`, `install`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
@@ -108,11 +139,21 @@ class Row(BaseModel):
     test_command: Annotated[str, BeforeValidator(_one_command)] = Field(
         default="", repr=False, validation_alias=_either("test_command", "test_cmds", "test_cmd")
     )
+    selected_tests: Names = Field(
+        default=(), repr=False, validation_alias=_either("selected_test_files_to_run", "selected_tests")
+    )
+    before_tests: Text = Field(
+        default="", repr=False, validation_alias=_either("before_repo_set_cmd", "before_tests")
+    )
     runner: Annotated[str, BeforeValidator(_one_command)] = Field(default="", repr=False)
     environment: Text = ""
     log_parser: Text = ""
     eval_script: Text = Field(default="", repr=False)
-    eval_type: Text = "pass_and_fail"
+    eval_type: Text = ""
+    image_assets: Annotated[
+        tuple[tuple[Annotated[str, AfterValidator(_inside)], Annotated[str, AfterValidator(_no_file)]], ...],
+        BeforeValidator(_assets),
+    ] = Field(default=(), repr=False)
     python: Text = ""
     requirements: Names = ()
     base_image: Text = ""

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import difflib
 import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from envs.mirrors import repository_with
-from envs.patches import split
-from envs.swebench.commands import agents_runner, log_parser, test_command, with_tests
-from envs.swebench.families import Family
-from envs.swebench.r2e import r2e_expected
+from envs.swebench.commands import agents_runner
+from envs.swebench.families import FAMILIES, Family
+from envs.swebench.gradings import grading_of
 from envs.swebench.reading import HubRows, Rows, RowsFile
-from envs.swebench.reverse import reversed_patch
 from envs.swebench.rows import Row
-from envs.task import Build, Environment, Grading, Sealed, Task, TaskError
+from envs.task import Build, Environment, Sealed, Task, TaskError
 from sandbox.docker.images import PLATFORM
 
 __all__ = ["HubRows", "RowSource", "RowsFile"]
@@ -49,7 +46,7 @@ class RowSource:
     def describe(self, instance_id: str) -> Mapping[str, str]:
         """Return what may be shown of a task; see `Source.describe`."""
         row = self._row(instance_id)
-        environment = environment_of(row, self._family)
+        environment = environment_of(row, self._family_of(row))
         facts = {
             "repository": row.repo,
             "base": row.base_commit,
@@ -60,17 +57,22 @@ class RowSource:
 
     def image_of(self, instance_id: str) -> str | None:
         """Return the image that a task runs in; see `envs.sources.images`."""
-        return environment_of(self._row(instance_id), self._family).image
+        row = self._row(instance_id)
+        return environment_of(row, self._family_of(row)).image
 
     async def load(self, instance_id: str, home: Path) -> tuple[Task, Path | None]:
         """Return a task, whose repository is in its image or has to be fetched; see `Source.load`."""
         row = await asyncio.to_thread(self._row, instance_id)
-        task = to_task(row, self._family)
+        task = to_task(row, self._family_of(row))
         if task.environment.image or not task.environment.build:
             return task, None
         return task, await asyncio.to_thread(
             lambda: repository_with(row.repo, task.base_commit, home.resolve())
         )
+
+    def _family_of(self, row: Row) -> Family:
+        """Return the data set of a row; in files of one's own those of SWE-bench Pro tell by their tag."""
+        return self._family if self._family.dataset or not row.dockerhub_tag else FAMILIES["pro"]
 
     def _row(self, instance_id: str) -> Row:
         rows = self._by_id()
@@ -118,62 +120,3 @@ def environment_of(row: Row, family: Family) -> Environment:
         hidden=family.hidden,
         grades_as=family.grades_as if image else "agent",
     )
-
-
-def grading_of(row: Row, family: Family) -> Grading:
-    """Return how a row is graded; columns that rows of older schemas lack are completed."""
-    smith = _is_smith(family)
-    command = row.test_command or (_smith_tests(row) if smith else _command(row))
-    if row.environment and command:
-        command = f"{row.environment}\n{command}"
-    return Grading(
-        test_patch=row.test_patch,
-        test_command=command,
-        fail_to_pass=row.fail_to_pass,
-        pass_to_pass=row.pass_to_pass,
-        test_files=row.test_files or _test_files(row, smith=smith),
-        gold_patch=reversed_patch(row.patch) if smith else row.patch,
-        log_parser=_parser(row, family, command),
-        eval_script=row.eval_script,
-        eval_type=row.eval_type,
-        version=row.version,
-        bug_patch=row.patch if smith else "",
-        known_failures=row.known_failures,
-        expected=r2e_expected(row.expected),
-    )
-
-
-def _is_smith(family: Family) -> bool:
-    """Whether the rows are bugs made in a repository whose own tests show them."""
-    return family.dataset.endswith("SWE-smith")
-
-
-def _command(row: Row) -> str:
-    """Return the official command of a row that brings none as a whole."""
-    if row.runner:
-        return with_tests(row.runner, row.repo, row.test_patch)
-    return test_command(row.repo, row.test_patch)
-
-
-def _parser(row: Row, family: Family, command: str) -> str:
-    if family.rule == "r2e":
-        return "r2e"
-    if row.log_parser == "pytest":  # SWE-bench-Live
-        return "parse_log_pytest"
-    return row.log_parser or log_parser(row.repo, command)
-
-
-def _test_files(row: Row, *, smith: bool) -> tuple[str, ...]:
-    if smith:
-        return tuple(dict.fromkeys(one.partition("::")[0] for one in row.fail_to_pass if "::" in one))
-    return tuple(dict.fromkeys(part.path for part in split(row.test_patch)))
-
-
-def _smith_tests(row: Row) -> str:
-    """Return the command for an instance of SWE-smith in Python: all files of its tests."""
-    files = dict.fromkeys(
-        one.partition("::")[0] for one in (*row.fail_to_pass, *row.pass_to_pass) if "::" in one
-    )
-    python = [file for file in files if file.endswith(".py")]
-    words = ["pytest --disable-warnings --color=no --tb=no --verbose -rA", *map(shlex.quote, python)]
-    return " ".join(words) if python else ""

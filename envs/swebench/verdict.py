@@ -18,6 +18,7 @@ from typing import Any
 
 from envs.task import TaskError
 
+_LONGEST = 200
 _HOME = Path(__file__).parent.parent.parent
 _START = "import sys; sys.path.insert(0, {home!r}); from envs.swebench.worker import main; main()"
 
@@ -66,7 +67,7 @@ def _ask(request: Mapping[str, Any]) -> dict[str, Any]:
     answer = _worker().ask(request)
     if "error" in answer:
         name = request["instance"]["instance_id"]
-        raise TaskError(f"{name}: the log cannot be graded: {answer['error']}")
+        raise TaskError(f"{name}: the log cannot be graded: {answer['error']}", log=answer.get("said", ""))
     return answer
 
 
@@ -77,6 +78,7 @@ class _Worker:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._folder = tempfile.mkdtemp(prefix="mangabey-swebench-")
+        self._said = Path(self._folder, "stderr").open("ab+")  # noqa: SIM115 (closed with the process)
         atexit.register(self.close)
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,17 +93,26 @@ class _Worker:
                 return self._answer(request)
             except (OSError, ValueError) as error:
                 self._end()
-                message = "the swebench package's process ended twice; is there enough memory?"
-                raise TaskError(message) from error
+                said = self._heard()
+                last = (said.strip().splitlines() or ["is there enough memory?"])[-1].strip()
+                message = f"the swebench package's process ended twice: {last[:_LONGEST]}"
+                raise TaskError(message, log=said) from error
+
+    def _heard(self) -> str:
+        """Return what the process has written to stderr since the last request."""
+        self._said.seek(0)
+        return self._said.read().decode("utf-8", "replace")
 
     def _answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._said.truncate(0)
         if self._process is None:
             self._process = self._start()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return dict(json.loads(self._process.stdout.readline()))
+        answer = dict(json.loads(self._process.stdout.readline()))
+        return answer | {"said": self._heard()} if "error" in answer else answer
 
     def _start(self) -> subprocess.Popen[str]:
         from importlib.util import find_spec
@@ -121,7 +132,7 @@ class _Worker:
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             text=True,
             encoding="utf-8",
             cwd=self._folder,
@@ -131,6 +142,7 @@ class _Worker:
         """End the process and forget its folder."""
         with self._lock:
             self._end()
+            self._said.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self) -> None:

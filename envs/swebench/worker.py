@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def main() -> None:
         # the boundary of the process: whatever fails is told, and the next is answered
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
+            traceback.print_exc()
+            sys.stderr.flush()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -34,7 +36,41 @@ Platform = Annotated[
 ]
 
 
-def choice_of(instances: list[str] | None, shuffle: bool, seed: int, cut: str, shard: str) -> Choice:
+def choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that choose instances, in place of its parameter `choice`."""
+    options = _parameters(choice_of)
+    parameters = {
+        name: one
+        for part in _parameters(command).values()
+        for name, one in (options.items() if part.name == "choice" else [(part.name, part)])
+    }
+
+    def with_choice(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in options}
+        command(**given, choice=choice_of(**chosen))
+
+    with_choice.__name__, with_choice.__doc__ = command.__name__, command.__doc__
+    with_choice.__annotations__ = {name: one.annotation for name, one in parameters.items()}
+    with_choice.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    return with_choice
+
+
+def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Return a function's parameters as typer reads them, by keyword and with their types."""
+    hints = get_type_hints(function, localns={"Choice": object}, include_extras=True)
+    return {
+        name: one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[name])
+        for name, one in inspect.signature(function).parameters.items()
+    }
+
+
+def choice_of(
+    instances: Instances = None,
+    cut: Slice = "",
+    shuffle: Shuffle = False,
+    seed: Seed = 0,
+    shard: Shard = "",
+) -> Choice:
     """Return the selection that the options make."""
     from envs.sources.choice import Choice
 

@@ -6,21 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import (
-    Instances,
-    Platform,
-    Registry,
-    Seed,
-    Shard,
-    Shuffle,
-    Slice,
-    choice_of,
-    use_registry,
-)
+from runs.commands.options import Platform, Registry, choosing, use_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envs.sources.choice import Choice
     from runs.pulling import Pulled
 
 EXAMPLES = """
@@ -36,13 +27,10 @@ Exit codes: 0 all are here, 1 some could not be pulled, 2 wrong use, 130 interru
 """
 
 
+@choosing
 def pull(
     source: Annotated[str, typer.Argument(help="A source, or SOURCE/GLOB; see `mangabey tasks sources`.")],
-    instances: Instances = None,
-    cut: Slice = "",
-    shuffle: Shuffle = False,
-    seed: Seed = 0,
-    shard: Shard = "",
+    choice: Choice,
     parallel: Annotated[int, typer.Option(min=1, max=32, help="Images at one time.")] = 3,
     registry: Registry = None,
     platform: Platform = None,
@@ -61,7 +49,7 @@ def pull(
     from sandbox.home import default_home
 
     use_registry(registry or "", platform or "")
-    opened, ids = chosen_tasks(source, choice_of(instances, shuffle, seed, cut, shard))
+    opened, ids = chosen_tasks(source, choice)
     images = asyncio.run(images_of(opened, ids, default_home()))
     none = len(ids) - sum(map(len, images.values()))
     try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import Image, Instances, Sandbox, Seed, Shard, Shuffle, Slice, choice_of
+from runs.commands.options import Image, Sandbox, choosing
 
 if TYPE_CHECKING:
+    from envs.sources.choice import Choice
     from runs.validation import Soundness
 
 tasks = typer.Typer(help="List, show and validate tasks, of any source.", no_args_is_help=True)
@@ -42,13 +43,10 @@ def list_sources(as_json: AsJson = False) -> None:
 
 
 @tasks.command("list")
+@choosing
 def list_tasks(
+    choice: Choice,
     name: Name = "pypi",
-    instances: Instances = None,
-    cut: Slice = "",
-    shuffle: Shuffle = False,
-    seed: Seed = 0,
-    shard: Shard = "",
     suite: Suite = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +57,7 @@ def list_tasks(
     from envs.sources import chosen_tasks
     from envs.sources.registry import source_name
 
-    source, ids = chosen_tasks(name, choice_of(instances, shuffle, seed, cut, shard), suite)
+    source, ids = chosen_tasks(name, choice, suite)
     rows = []
     for instance_id in ids:
         facts = source.describe(instance_id)
@@ -96,13 +94,10 @@ def show_task(
 
 
 @tasks.command("validate")
+@choosing
 def validate_tasks(
+    choice: Choice,
     name: Name = "pypi",
-    instances: Instances = None,
-    cut: Slice = "",
-    shuffle: Shuffle = False,
-    seed: Seed = 0,
-    shard: Shard = "",
     suite: Suite = None,
     image: Image = None,
     sandbox: Sandbox = "auto",
@@ -128,7 +123,7 @@ def validate_tasks(
     from runs.validation import validate_all
     from sandbox.home import default_home
 
-    source, ids = chosen_tasks(name, choice_of(instances, shuffle, seed, cut, shard), suite, image or "")
+    source, ids = chosen_tasks(name, choice, suite, image or "")
     recipe = Recipe(sandbox=sandbox, parallel=parallel, memory_mb=memory_mb)
 
     async def work() -> list[Soundness]:

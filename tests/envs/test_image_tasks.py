@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from dataclasses import replace
-from importlib.metadata import distribution
-from pathlib import Path
 
-import docker
 import pytest
 
 from envs.git import commit_tree, git
@@ -19,6 +14,7 @@ from envs.task import Build, Environment, Grading, Sealed, Task, TaskError
 from sandbox.base import ImageError, Limits
 from sandbox.contract.fixtures import IMAGE
 from sandbox.docker.host import DockerHost
+from tests.envs.packaged import image_of
 
 pytestmark = pytest.mark.docker
 
@@ -78,46 +74,20 @@ def source(tmp_path_factory):
     return folder, base, test_patch
 
 
-def packages():
-    """Return what the pytest that runs this test consists of, which an image's Python can run too."""
-    for name in ("pytest", "pluggy", "iniconfig", "packaging", "pygments"):
-        files = distribution(name).files
-        for top in sorted({file.parts[0] for file in files if file.parts[0] not in {"..", "__pycache__"}}):
-            yield Path(distribution(name).locate_file(top))
-
-
 @pytest.fixture(scope="module")
-def published(source):
+def published(source, tmp_path_factory):
     """The name of an image with that repository in /testbed, another one elsewhere, and a hidden file."""
-    from tests.conftest import docker_missing
-
-    if docker_missing():
-        pytest.skip(docker_missing())
     folder, _, _ = source
     (folder / "setup.py").write_text(PINNED)
     (folder / "tox.ini").write_text(EDITED)
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        tar.add(folder, "testbed")
-        tar.add(folder / ".git", "opt/cache/tiny.git")
-        tar.add(folder / ".git", "opt/cache/clone/.git")
-        for path in packages():
-            tar.add(path, f"usr/local/lib/python3.11/dist-packages/{path.name}")
-        python = tarfile.TarInfo("usr/local/bin/python")
-        python.type, python.linkname = tarfile.SYMTYPE, "/usr/bin/python3"
-        tar.addfile(python)
-        secret = tarfile.TarInfo("r2e_secret/test_1.py")
-        secret.size = 6
-        tar.addfile(secret, io.BytesIO(b"SECRET"))
-    git(folder, "checkout", "--quiet", "--force", ".")
-    client = docker.from_env(timeout=60)
-    container = client.containers.create(IMAGE, ["sleep", "60"])
-    container.put_archive("/", packed.getvalue())
-    container.commit("mangabey/test-published", "1", changes=["ENV FROM_IMAGE=yes", 'CMD ["/bin/bash"]'])
-    container.remove(force=True)
-    yield "mangabey/test-published:1"
-    client.images.remove("mangabey/test-published:1", force=True)
-    client.close()
+    secret = tmp_path_factory.mktemp("secret") / "test_1.py"
+    secret.write_text("SECRET")
+    history = folder / ".git"
+    added = [(folder, "testbed"), (history, "opt/cache/tiny.git"), (history, "opt/cache/clone/.git")]
+    name = "mangabey/test-published:1"
+    with image_of(name, *added, (secret, "r2e_secret/test_1.py"), changes=("ENV FROM_IMAGE=yes",)) as made:
+        git(folder, "checkout", "--quiet", "--force", ".")
+        yield made
 
 
 @pytest.fixture

@@ -94,3 +94,33 @@ async def test_a_surprising_failure_is_looked_at_again(ready, host):
     assert "runs disagree: 1 unresolved, 2 resolved" in found.message
     always = await grade(*ready, host, patched(["return n / 2 if n == 5 else 0"]))
     assert (always.status, always.runs) == (GradeStatus.UNRESOLVED, 3)
+
+
+def unseen(task, **fields):
+    """Return a task whose command leaves tests of ours out, so that none of them can be in its report."""
+    command = f"{RUNNER} tests/test_tiny.py -k 'odd or even'"
+    return replace(task, grading=Sealed(replace(task.grading.unseal(), test_command=command, **fields)))
+
+
+FIX = patched(["return n / 2"])
+
+
+async def test_where_the_reference_fix_does_not_show_our_tests_either_they_count_for_nothing(ready, host):
+    task, prepared = ready
+    found = await grade(unseen(task, gold_patch=FIX), prepared, host, FIX)
+    assert (found.status, found.message) == (GradeStatus.RESOLVED, "")
+
+
+async def test_where_the_reference_fix_shows_our_tests_a_run_without_them_is_not_believed(ready, host):
+    task, prepared = ready
+    task = replace(task, grading=Sealed(replace(task.grading.unseal(), gold_patch=FIX)))
+    empties = FIX.replace(
+        "-1,2 +1,2 @@\n",
+        "-1,2 +1,4 @@\n+import glob\n+[open(one, 'w') for one in glob.glob('tests/test_q*')]\n",
+    )
+    found = await grade(task, prepared, host, empties)
+    assert (found.status, found.fail_to_pass) == (
+        GradeStatus.UNRESOLVED,
+        {"tests/test_tiny.py::test_odd": "passed"},
+    )
+    assert "tests of ours are missing from the run's report" in found.message

@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 from envs.sources import open_source
 from envs.swebench import reading
+from envs.swebench.hub import is_reachable
 from envs.swebench.reading import RowsFile
 from envs.task import TaskError
 
@@ -182,6 +185,35 @@ def test_a_data_set_comes_from_the_hub_and_then_from_the_cache(serving, tmp_path
     assert first.stdout.split() == IDS
     again = ids_of_verified(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))
     assert again.stdout.split() == IDS
+
+
+def test_where_no_way_leads_to_the_hub_it_is_said_at_once(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    began = time.monotonic()
+    told = ids_of_verified(HF_ENDPOINT=nobody, HF_HOME=str(tmp_path)).stdout
+    assert "without the hub, name a file of its rows instead" in told
+    assert time.monotonic() - began < 12
+
+
+def test_where_no_way_leads_to_the_hub_the_cache_serves(serving, tmp_path):
+    with serving(Hub) as address:
+        assert ids_of_verified(HF_ENDPOINT=address, HF_HOME=str(tmp_path)).stdout.split() == IDS
+    assert ids_of_verified(HF_ENDPOINT=address, HF_HOME=str(tmp_path)).stdout.split() == IDS
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
+def test_behind_a_proxy_it_is_the_proxy_that_is_asked(monkeypatch, name):
+    for one in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(one, raising=False)
+        monkeypatch.delenv(one.upper(), raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
+    assert not is_reachable()
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        assert is_reachable()
+        monkeypatch.setenv("no_proxy", "hub.invalid")
+        assert not is_reachable()
 
 
 def test_without_the_hub_a_file_is_named_instead(tmp_path):

@@ -44,7 +44,6 @@ def test_the_columns_of_swe_bench(row):
     assert found.fail_to_pass == ("tests/test_a.py::test_secret",)
     assert found.pass_to_pass == ("tests/test_a.py::test_kept",)
     assert found.title == "It fails"
-    assert found.eval_type == "pass_and_fail"
 
 
 def test_an_id_is_all_that_a_row_needs():

@@ -7,6 +7,7 @@ import pytest
 
 from envs.git import git
 from envs.sources import open_source
+from envs.swebench import commands
 from envs.swebench.families import FAMILIES
 from envs.swebench.rows import read_row
 from envs.swebench.source import to_task
@@ -256,3 +257,39 @@ def test_an_unknown_instance_names_the_nearest(source):
         source().describe("psf__request-1")
     with pytest.raises(TaskError, match="there is no task zzz in"):
         source().describe("zzz")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"repo": "python/mypy"},
+            "neither its row nor the swebench package says how python/mypy runs its tests",
+        ),
+        (
+            {"repo": "redis/redis"},
+            "add the columns test_command and log_parser, or eval_script and log_parser",
+        ),
+        ({"repo": "redis/redis", "test_command": "make test"}, "add the column log_parser"),
+        ({"repo": "redis/redis", "eval_script": "make test"}, "who reads the log of redis/redis"),
+    ],
+)
+def test_a_row_that_cannot_be_graded_says_which_columns_to_add(row, columns, message):
+    _, grading = made("multilingual", row | columns)
+    assert message in grading.missing
+
+
+def test_of_multimodal_the_package_knows_parsers_and_how_results_count(row):
+    _, grading = made("multimodal", row | {"repo": "chartjs/Chart.js", "test_command": "npm test"})
+    assert (grading.log_parser, grading.eval_type, grading.missing) == ("parse_log_chart_js", "fail_only", "")
+    _, other = made("multimodal", row | {"repo": "grommet/grommet", "test_command": "npm test"})
+    assert (other.log_parser, other.eval_type) == ("parse_log_grommet", "pass_and_fail")
+    assert made("full", row)[1].missing == ""
+
+
+def test_what_is_told_of_multimodal_is_what_the_package_holds():
+    from swebench.harness.constants import FAIL_ONLY_REPOS
+    from swebench.harness.log_parsers import PARSER_REGISTRY
+
+    assert commands._FAIL_ONLY == FAIL_ONLY_REPOS
+    assert set(commands._MULTIMODAL_PARSERS.values()) <= set(PARSER_REGISTRY)

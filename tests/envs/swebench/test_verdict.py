@@ -159,8 +159,10 @@ def test_an_unknown_parser_is_told():
 
 
 def test_what_the_package_raises_is_told_and_the_next_is_answered():
-    with pytest.raises(TaskError, match="a__b-1: the log cannot be graded: ValueError"):
-        report_on(instance(eval_type="mine"), whole(PYTEST_LOG))
+    for _ in range(2):
+        with pytest.raises(TaskError, match="a__b-1: the log cannot be graded: ValueError") as told:
+            report_on(instance(eval_type="mine"), whole(PYTEST_LOG))
+        assert told.value.log.count("Traceback") == 1
     assert report_on(instance(), whole(PYTEST_LOG)).resolved
 
 
@@ -188,8 +190,12 @@ def test_the_process_is_started_again_where_it_was_killed_in_between():
 def test_a_process_that_ends_each_time_is_told(monkeypatch):
     worker = verdict._Worker()
     monkeypatch.setattr(verdict, "_worker", lambda: worker)
-    monkeypatch.setattr(verdict, "_START", "print('no answer')")
-    with pytest.raises(TaskError, match="the swebench package's process ended twice"):
+    monkeypatch.setattr(verdict, "_START", "import sys; sys.exit('first line\\nModuleNotFoundError: no x')")
+    with pytest.raises(TaskError, match=r"process ended twice: ModuleNotFoundError: no x$") as told:
+        report_on(instance(), whole(PYTEST_LOG))
+    assert told.value.log == "first line\nModuleNotFoundError: no x\n"
+    monkeypatch.setattr(verdict, "_START", "pass")
+    with pytest.raises(TaskError, match=r"process ended twice: is there enough memory\?$"):
         report_on(instance(), whole(PYTEST_LOG))
     worker.close()
 
