@@ -43,8 +43,9 @@ def load_model(name: str) -> Model:
     Args:
         name: `builtin/repair`, `litellm/<provider>/<model>`, `vllm/<model>` and `compatible/<model>`, both
             also with the server's address as `<model>@<URL>`, `vllm-offline/PATH`, `replay/FILE`,
-            `manual/DIR`, `<plugin>/<rest>` for an entry point of the group `mangabey.models`, or `module:Class` or `path.py:Class` for a
-            class or factory without arguments, `path.py:Class/ARGUMENT` for one that takes a text.
+            `manual/DIR`, `<plugin>/<rest>` for an entry point of the group `mangabey.models`,
+            `module:Class` or `path.py:Class` for a class or factory without arguments, and
+            `path.py:Class/ARGUMENT` for one that takes a text.
 
     Raises:
         UnknownModelError: there is no such backend; lists those known.
