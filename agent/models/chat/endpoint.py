@@ -19,6 +19,7 @@ from agent.messages import Reply, Sampling
 from agent.models.chat.assemble import Assembly
 from agent.models.chat.events import parts
 from agent.models.chat.failures import failure, stream_failure, without_secrets
+from agent.models.chat.http import http_library
 from agent.models.chat.watch import Deadlines, Watch
 from agent.models.errors import (
     BadReplyError,
@@ -30,7 +31,6 @@ from agent.models.errors import (
 if TYPE_CHECKING:
     import ssl
 
-    import httpx
     from openai import AsyncOpenAI, RequestOptions
 
 
@@ -129,11 +129,10 @@ class Endpoint:
         Raises:
             ModelError: it has nothing there, or was not reached.
         """
-        import httpx
-
+        kind = http_library().Response
         with self._typed(), self._lane() as client:
-            response = await client.get(path, cast_to=httpx.Response, options=self._asking())
-            return response.text
+            response = await client.get(path, cast_to=kind, options=self._asking())
+            return str(response.text)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Return the JSON that the server answers at a path or whole URL.
@@ -141,12 +140,9 @@ class Endpoint:
         Raises:
             ModelError: it does not answer so, or was not reached.
         """
-        import httpx
-
+        kind = http_library().Response
         with self._typed(), self._lane() as client:
-            response = await client.post(
-                path, body=dict(body), cast_to=httpx.Response, options=self._asking()
-            )
+            response = await client.post(path, body=dict(body), cast_to=kind, options=self._asking())
             return response.json()
 
     async def close(self) -> None:
@@ -169,9 +165,9 @@ class Endpoint:
             lane.calls -= 1
 
     def _opened(self) -> AsyncOpenAI:
-        import httpx
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+        httpx = http_library()
         timeout = httpx.Timeout(None, connect=self.deadlines.connect)
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=LANE)
         self._trust = self._trust or httpx.create_ssl_context()  # costs tens of milliseconds
@@ -190,8 +186,7 @@ class Endpoint:
         return {**headers} if self._key else {**headers, "Authorization": Omit()}
 
     def _asking(self) -> RequestOptions:
-        import httpx
-
+        httpx = http_library()
         timeout = httpx.Timeout(ASKING, connect=self.deadlines.connect)
         return {"headers": self._headers({}), "timeout": timeout}
 
@@ -208,9 +203,9 @@ class Endpoint:
 
         What may hold the server's words is not chained: they may hold the key.
         """
-        import httpx
         import openai
 
+        httpx = http_library()
         try:
             yield
         except openai.APIStatusError as error:
@@ -231,8 +226,7 @@ class Endpoint:
             raise BadReplyError(f"{self.name} sent torn JSON: {error}") from None
 
     def _late(self, error: Exception) -> DeadlineError:
-        import httpx
-
+        httpx = http_library()
         if isinstance(error.__cause__, httpx.ConnectTimeout):
             limit = self.deadlines.connect
             return DeadlineError(f"{self.name}: no connection to {self.address} within {limit:g} s")
@@ -250,7 +244,7 @@ def _checked(name: str, address: str) -> str:
     return address.rstrip("/")
 
 
-def _body(response: httpx.Response) -> Any:
+def _body(response: Any) -> Any:
     try:
         return response.json()
     except ValueError:
