@@ -10,7 +10,6 @@ from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities, Feature
 from agent.models.chat import Deadlines, Endpoint, chat_request
 from agent.models.chat.probe import probe_context_length, probe_tools, tried
-from agent.models.chat.request import wire_message, wire_tool
 from agent.models.compatible import split_address
 from agent.models.errors import BadReplyError
 from agent.models.vllm.label_tokens import LabelTokens
@@ -99,18 +98,13 @@ class VllmModel:
             self.capabilities = SERVED.model_copy(update=update)
         return self.capabilities
 
-    async def count_tokens(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
-        """Return the tokens that a conversation takes up, by the server's own tokenizer and template.
+    async def count_tokens(self, text: str) -> int:
+        """Return the tokens of a text by the server's own tokenizer; see `Counting`.
 
         Raises:
             ModelError: the server cannot tell.
         """
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": [wire_message(message) for message in messages],
-        }
-        if tools:
-            body["tools"] = [wire_tool(tool) for tool in tools]
+        body = {"model": self._model, "prompt": text, "add_special_tokens": False}
         told = await self._endpoint.post(f"{self._endpoint.root}/tokenize", body)
         try:
             return int(told["count"])

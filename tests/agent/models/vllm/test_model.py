@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from agent.arguments import specifications
 from agent.messages import Message, Sampling
 from agent.models.base import Capabilities
 from agent.models.chat.endpoint import Endpoint
 from agent.models.chat.probe import probe_context_length, probe_features
 from agent.models.compatible import CompatibleModel
+from agent.models.counting import Counting
 from agent.models.errors import AuthenticationError, BadReplyError, ModelError
 from agent.models.registry import load_model
 from agent.models.stub import Act, Exchange, Stub, acts
@@ -57,11 +57,8 @@ async def model(stub: Stub) -> AsyncIterator[VllmModel]:
 
 async def tokenize(exchange: Exchange) -> None:
     """Answer with one token for each character."""
-    body = exchange.asked.body
-    if "messages" in body:
-        await exchange.answer(200, {"count": 41 + len(body.get("tools", ())), "tokens": []})
-    else:
-        await exchange.answer(200, {"count": 1, "tokens": [ord(letter) for letter in body["prompt"]]})
+    tokens = [ord(letter) for letter in exchange.asked.body["prompt"]]
+    await exchange.answer(200, {"count": len(tokens), "tokens": tokens})
 
 
 async def test_the_session_goes_along_for_routers(stub: Stub, model: VllmModel) -> None:
@@ -114,11 +111,12 @@ async def test_labels_without_a_tokenizer_route(stub: Stub, model: VllmModel) ->
 
 async def test_tokens_are_counted_by_the_server(stub: Stub, model: VllmModel) -> None:
     stub.pages["/tokenize"] = tokenize
-    assert await model.count_tokens(HELLO, ()) == 41
-    assert await model.count_tokens(HELLO, specifications()) == 41 + len(specifications())
+    assert isinstance(model, Counting)
+    assert await model.count_tokens("NO") == 2
+    assert stub.asked[-1].body["add_special_tokens"] is False
     stub.pages["/tokenize"] = acts.answers({"detail": "?"})
     with pytest.raises(BadReplyError, match="number of tokens"):
-        await model.count_tokens(HELLO, ())
+        await model.count_tokens("NO")
 
 
 async def test_metrics(stub: Stub, model: VllmModel) -> None:
