@@ -219,10 +219,9 @@ def _import() -> Any:
         ) from error
     warnings.filterwarnings("ignore", "Accessing the 'model_(computed_)?fields' attribute")
     # LiteLLM leaves a coroutine unawaited when a call is cancelled early
-    warnings.filterwarnings("ignore", "coroutine '.*acompletion' was never awaited")
+    warnings.filterwarnings("ignore", "coroutine '.*(acompletion|async_streaming)' was never awaited")
     warnings.filterwarnings("ignore", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
     # a call that is cancelled while a thread of LiteLLM's prepares it leaves what was prepared behind
-    warnings.filterwarnings("ignore", "coroutine '.*acompletion' was never awaited")
     litellm.suppress_debug_info = True
     litellm.drop_params = True  # a provider without seeds still samples
     litellm.disable_aiohttp_transport = True  # httpx alone, which leaves no session open
