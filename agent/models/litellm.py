@@ -221,7 +221,6 @@ def _import() -> Any:
     # LiteLLM leaves a coroutine unawaited when a call is cancelled early
     warnings.filterwarnings("ignore", "coroutine '.*(acompletion|async_streaming)' was never awaited")
     warnings.filterwarnings("ignore", "Item '.*' on TypedDict class '.*' is using the `ReadOnly` qualifier")
-    # a call that is cancelled while a thread of LiteLLM's prepares it leaves what was prepared behind
     litellm.suppress_debug_info = True
     litellm.drop_params = True  # a provider without seeds still samples
     litellm.disable_aiohttp_transport = True  # httpx alone, which leaves no session open
