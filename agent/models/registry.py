@@ -134,9 +134,9 @@ def _manual(rest: str) -> Model:
 _BACKENDS: dict[str, _Backend] = {
     "builtin": _Backend("builtin/repair", "a search engine for small bugs, no language model", "", _builtin),
     "litellm": _Backend("litellm/PROVIDER/MODEL", "every hosted provider", "extra litellm, a key", _litellm),
-    "vllm": _Backend("vllm/NAME[@URL]", "vllm serve, or a router before several", "extra openai", _vllm),
+    "vllm": _Backend("vllm/NAME[@URL]", "vllm serve, or a router before some", "extra openai", _vllm),
     "compatible": _Backend(
-        "compatible/NAME[@URL]", "any server of chat completions", "extra openai, a URL", _compatible
+        "compatible/NAME[@URL]", "any server of chat completions", "extra openai, URL", _compatible
     ),
     "vllm-offline": _Backend(
         "vllm-offline/PATH", "vLLM's engine without a server", "extra vllm, a GPU", _offline
