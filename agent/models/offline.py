@@ -14,8 +14,8 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 from agent.messages import Message, Reply, Sampling, ToolSpec, Usage
-from agent.models.base import Capabilities
 from agent.models.errors import ContextOverflowError, ModelError, ModelUnavailableError
+from agent.models.vllm.model import SERVED
 
 _MISSING = (
     'vllm is not installed for this Python ({error}): pip install "mangabey[vllm]" in an environment of its '
@@ -56,16 +56,7 @@ class OfflineModel:
     over many at once, which is where the engine is fast. The engine ends with this process or with `close`.
     """
 
-    capabilities = Capabilities(
-        n=True,
-        seed=True,
-        stop=True,
-        logprobs=True,
-        labels=True,
-        prompt_logprobs=True,
-        response_schema=True,
-        prefix_cache=True,
-    )
+    capabilities = SERVED
 
     def __init__(self, model: str) -> None:
         """Take a model's folder or name, and options of `vllm.LLM` as `MODEL?load_format=dummy&seed=3`."""

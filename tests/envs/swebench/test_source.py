@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -288,8 +290,13 @@ def test_of_multimodal_the_package_knows_parsers_and_how_results_count(row):
 
 
 def test_what_is_told_of_multimodal_is_what_the_package_holds():
-    from swebench.harness.constants import FAIL_ONLY_REPOS
-    from swebench.harness.log_parsers import PARSER_REGISTRY
-
-    assert commands._FAIL_ONLY == FAIL_ONLY_REPOS
-    assert set(commands._MULTIMODAL_PARSERS.values()) <= set(PARSER_REGISTRY)
+    script = (
+        "import json\n"
+        "from swebench.harness.constants import FAIL_ONLY_REPOS\n"
+        "from swebench.harness.log_parsers import PARSER_REGISTRY\n"
+        "print(json.dumps([sorted(FAIL_ONLY_REPOS), sorted(PARSER_REGISTRY)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    fail_only, parsers = json.loads(done.stdout.splitlines()[-1])
+    assert sorted(commands._FAIL_ONLY) == fail_only
+    assert set(commands._MULTIMODAL_PARSERS.values()) <= set(parsers)
