@@ -14,6 +14,7 @@ from agent.models.repair.render import name_of_test, render
 from agent.models.repair.scene import set_scene
 from agent.models.repair.sessions import session_drafts
 from agent.models.repair.spoken import spoken_programs
+from agent.models.repair.vouched import vouched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,6 +61,7 @@ def _write_tests(clues: IssueClues, homes: Mapping[str, str]) -> tuple[ReproTest
     drafts: list[Draft] = []
     traces = [one.text for one in clues.snippets if one.kind == "traceback"]
     programs = programs or spoken_programs(clues.prose, traces, clues.names, homes)
+    programs = [vouched(one, clues.expectations) for one in programs]
     for program in programs:
         scene = set_scene(clues, program, programs, homes)
         drafts += [*session_drafts(scene), *property_drafts(scene), *output_drafts(scene)]
