@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -119,20 +120,20 @@ ARGUMENTS: dict[str, type[Arguments]] = {
 }
 
 
-def specifications() -> tuple[ToolSpec, ...]:
-    """Return the specifications of all tools, in the order they are offered."""
-    return tuple(_specification(kind) for kind in ARGUMENTS.values())
+def specifications(tools: Mapping[str, type[Arguments]] = ARGUMENTS) -> tuple[ToolSpec, ...]:
+    """Return the specifications of tools, in the order they are offered."""
+    return tuple(_specification(kind) for kind in tools.values())
 
 
-def read_arguments(call: ToolCall) -> Arguments:
-    """Return the checked arguments of a call.
+def read_arguments(call: ToolCall, tools: Mapping[str, type[Arguments]] = ARGUMENTS) -> Arguments:
+    """Return the checked arguments of a call of one of the tools.
 
     Raises:
         ArgumentsError: the tool does not exist, or its arguments are not of the expected shape.
     """
-    kind = ARGUMENTS.get(call.name)
+    kind = tools.get(call.name)
     if kind is None:
-        raise ArgumentsError(_unknown_tool(call.name))
+        raise ArgumentsError(_unknown_tool(call.name, tools))
     if MALFORMED in call.arguments:
         raise ArgumentsError(f"{call.arguments[MALFORMED]}\nExpected {signature(kind)}")
     try:
@@ -167,10 +168,10 @@ def _problem(location: tuple[int | str, ...], message: str, value: object) -> st
     return f"- `{name}`: {message[:1].lower()}{message[1:]}, got {shown}"
 
 
-def _unknown_tool(name: str) -> str:
-    near = difflib.get_close_matches(name, ARGUMENTS, n=1)
+def _unknown_tool(name: str, tools: Mapping[str, type[Arguments]]) -> str:
+    near = difflib.get_close_matches(name, tools, n=1)
     hint = f"; did you mean `{near[0]}`?" if near else "."
-    shapes = "\n".join(f"- {signature(kind)}" for kind in ARGUMENTS.values())
+    shapes = "\n".join(f"- {signature(kind)}" for kind in tools.values())
     return f"There is no tool `{name[:SHOWN]}`{hint} The tools are:\n{shapes}"
 
 

@@ -1,4 +1,4 @@
-"""How a trajectory ends by what the model said, and what its last calls have in common."""
+"""How a trajectory ends, and what a model's last calls have in common."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.messages import ToolCall
-from agent.trajectory import ExitReason, Observation, Turn
+from agent.trajectory import ExitReason, Turn
 
 UNREADABLE = 3
 """Replies in a row without a readable action that end a trajectory."""
-
-ENDINGS = {"submit": ExitReason.SUBMITTED, "give_up": ExitReason.GAVE_UP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +21,14 @@ class Ending:
     message: str = ""
 
 
-def ends(call: ToolCall, seen: Observation) -> bool:
-    """Whether a call with what it returned ended the trajectory."""
-    return call.name in ENDINGS and seen.status == "ok"
+def ending_of_call(call: ToolCall) -> Ending:
+    """Return the ending that the model chose: `give_up`, or any other for a submission."""
+    reason = ExitReason.GAVE_UP if call.name == "give_up" else ExitReason.SUBMITTED
+    return Ending(reason, str(call.arguments.get("message", call.arguments.get("reason", ""))))
 
 
-def ending_of(turns: Sequence[Turn]) -> Ending | None:
-    """Return the ending that the last turn makes, by its words or by being unreadable once too often."""
-    last = turns[-1]
-    for call, seen in zip(last.actions, last.observations, strict=False):
-        if ends(call, seen):
-            words = call.arguments.get("message", call.arguments.get("reason", ""))
-            return Ending(ENDINGS[call.name], str(words))
+def unreadable(turns: Sequence[Turn]) -> Ending | None:
+    """Return the ending of a model that was unreadable once too often in a row."""
     recent = turns[-UNREADABLE:]
     if len(recent) == UNREADABLE and all(_is_unreadable(turn) for turn in recent):
         return Ending(ExitReason.FORMAT_ERRORS, f"{UNREADABLE} replies in a row held no readable action")

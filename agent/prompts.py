@@ -57,6 +57,7 @@ UNREADABLE_CALL = (
 )
 CUT_OFF = "It was cut off at the token limit: write less at once."
 NOT_PERFORMED = "Nothing from there on was performed."
+ONE_ACTION = "Not done: one action a reply, and the first one was taken."
 AGAIN = "[You made exactly this call {times} times in a row: do something else, or finish.]"
 
 

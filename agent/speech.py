@@ -51,20 +51,27 @@ def fitting_dialect(capabilities: Capabilities) -> Dialect:
     return "native" if capabilities.can("tools") else "text"
 
 
-def speech_in(kind: Dialect, tools: tuple[ToolSpec, ...]) -> Speech:
-    """Return the way to talk about these tools in a dialect."""
-    return NativeSpeech(tools) if kind == "native" else TextSpeech(tools)
+def speech_in(kind: Dialect, tools: tuple[ToolSpec, ...], system: str, reminder: str) -> Speech:
+    """Return the way to talk about these tools in a dialect.
+
+    `system` is the system message, to which the text dialect adds how tools are called; `reminder` is said
+    to a reply without a call.
+    """
+    made = NativeSpeech if kind == "native" else TextSpeech
+    return made(tools, system, reminder)
 
 
 class NativeSpeech:
     """Tool calls as the backend's own; those that the server's parser lost are taken from the text."""
 
-    def __init__(self, tools: tuple[ToolSpec, ...]) -> None:
+    def __init__(self, tools: tuple[ToolSpec, ...], system: str, reminder: str) -> None:
         self.offered = tools
+        self._system = system
+        self._reminder = reminder
 
     def system(self) -> str:
         """See `Speech.system`."""
-        return prompts.SYSTEM
+        return self._system
 
     def hear(self, reply: Reply, turn: int) -> Heard:
         """See `Speech.hear`."""
@@ -89,7 +96,7 @@ class NativeSpeech:
             for call, seen in zip(heard.reply.tool_calls, observations, strict=True)
         ]
         if not messages:
-            return [Message(role="user", content=_joined(_trouble(heard), note))]
+            return [Message(role="user", content=_joined(_trouble(heard, self._reminder), note))]
         last = messages.pop()
         return [*messages, last.model_copy(update={"content": _joined(last.content, note)})]
 
@@ -99,12 +106,14 @@ class TextSpeech:
 
     offered: tuple[ToolSpec, ...] = ()
 
-    def __init__(self, tools: tuple[ToolSpec, ...]) -> None:
+    def __init__(self, tools: tuple[ToolSpec, ...], system: str, reminder: str) -> None:
         self._tools = tools
+        self._system = system
+        self._reminder = reminder
 
     def system(self) -> str:
         """See `Speech.system`."""
-        return f"{prompts.SYSTEM}\n{dialect.render_tools(self._tools)}"
+        return f"{self._system}\n{dialect.render_tools(self._tools)}"
 
     def hear(self, reply: Reply, turn: int) -> Heard:
         """See `Speech.hear`."""
@@ -121,13 +130,13 @@ class TextSpeech:
             dialect.render_result(call.name, seen.text)
             for call, seen in zip(heard.reply.tool_calls, observations, strict=True)
         ]
-        trouble = [_trouble(heard)] if heard.problem else []
+        trouble = [_trouble(heard, self._reminder)] if heard.problem else []
         return [Message(role="user", content=_joined(*results, *trouble, note))]
 
 
-def _trouble(heard: Heard) -> str:
+def _trouble(heard: Heard, reminder: str) -> str:
     cut = [prompts.CUT_OFF] if heard.reply.finish_reason == "length" else []
-    rest = [prompts.NO_CALL] if not heard.reply.tool_calls else [prompts.NOT_PERFORMED]
+    rest = [reminder] if not heard.reply.tool_calls else [prompts.NOT_PERFORMED]
     return " ".join([heard.problem, *cut, *rest])
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from agent.assignment import Assignment
 from agent.budget import Budget
-from agent.loop import run_agent
+from agent.kinds import run_agent
 from agent.messages import Sampling
 from agent.models.base import Model
 from agent.models.calling import open_model
@@ -100,20 +101,22 @@ async def _one(
         try:
             async with forked(await room.base()) as sandbox:
                 trajectory = await run_agent(
-                    task,
-                    sandbox,
-                    model,
-                    context=context,
-                    tape=JournalTape(journal, sample),
-                    budget=Budget(steps=recipe.steps, seconds=recipe.seconds, dollars=recipe.dollars),
-                    sampling=Sampling(
-                        temperature=0.0 if sample == 0 else recipe.temperature,
-                        seed=recipe.seed,
-                        sample=sample,
-                        session=task.instance_id,
-                    ),
-                    dialect=dialect,
-                    on_turn=on_turn,
+                    Assignment(
+                        task,
+                        sandbox,
+                        model,
+                        JournalTape(journal, sample),
+                        context=context,
+                        budget=Budget(steps=recipe.steps, seconds=recipe.seconds, dollars=recipe.dollars),
+                        sampling=Sampling(
+                            temperature=0.0 if sample == 0 else recipe.temperature,
+                            seed=recipe.seed,
+                            sample=sample,
+                            session=task.instance_id,
+                        ),
+                        dialect=dialect,
+                        on_turn=on_turn,
+                    )
                 )
         except SandboxError as error:
             trajectory = Trajectory(

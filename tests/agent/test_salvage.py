@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent import prompts
 from agent.arguments import MALFORMED, specifications
 from agent.dialect import render_call
 from agent.messages import Message, Reply
@@ -175,7 +176,7 @@ def test_long_nonsense_is_read_in_good_time(piece: str) -> None:
 
 
 def test_native_speech_hears_and_answers_a_lost_call() -> None:
-    speech = NativeSpeech(specifications())
+    speech = NativeSpeech(specifications(), prompts.SYSTEM, prompts.NO_CALL)
     heard = speech.hear(Reply(text=f"I look.\n<tool_call>{dumped('bash', LS)}</tool_call>"), 4)
     (call,) = heard.reply.tool_calls
     assert (call.id, call.name, call.arguments) == ("turn4-0", "bash", LS)
@@ -185,7 +186,7 @@ def test_native_speech_hears_and_answers_a_lost_call() -> None:
 
 
 def test_native_speech_says_what_a_torn_call_should_be() -> None:
-    speech = NativeSpeech(specifications())
+    speech = NativeSpeech(specifications(), prompts.SYSTEM, prompts.NO_CALL)
     heard = speech.hear(Reply(text='<tool_call>{"name": "bash", "arg'), 0)
     assert heard.reply.tool_calls == ()
     (answer,) = speech.answer(heard, [], "[note]")

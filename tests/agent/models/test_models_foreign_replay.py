@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.budget import Budget
-from agent.loop import run_agent
+from agent.assignment import Assignment
+from agent.kinds import run_agent
 from agent.messages import Message, Sampling
 from agent.models.errors import ModelUnavailableError, ReplayDivergedError
 from agent.models.registry import load_model
@@ -26,9 +26,7 @@ def written(tmp_path: Path, content: object) -> str:
 
 async def play(task: PublicTask, sandbox: Sandbox, name: str) -> Trajectory:
     sampling, tape = Sampling(), MemoryTape()
-    return await run_agent(
-        task, sandbox, load_model(name), context="", tape=tape, budget=Budget(), sampling=sampling
-    )
+    return await run_agent(Assignment(task, sandbox, load_model(name), tape, sampling=sampling))
 
 
 async def test_a_recording_solves_its_issue_again(task: PublicTask, sandbox: Sandbox, tmp_path: Path) -> None:

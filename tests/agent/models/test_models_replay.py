@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from agent.budget import Budget
-from agent.loop import run_agent
+from agent.assignment import Assignment
+from agent.kinds import run_agent
 from agent.messages import Message, Reply, Sampling, ToolCall
 from agent.models.base import Model
 from agent.models.errors import ModelUnavailableError, ReplayDivergedError
@@ -50,15 +50,7 @@ SCRIPT = [bash("date +%N; ls; sleep 0.01; mktemp"), bash("cat shapes.py"), SUBMI
 async def play(
     task: PublicTask, sandbox: Sandbox, model: Model, tape: MemoryTape, sample: int = 0
 ) -> Trajectory:
-    return await run_agent(
-        task,
-        sandbox,
-        model,
-        context="",
-        tape=tape,
-        budget=Budget(),
-        sampling=Sampling(sample=sample),
-    )
+    return await run_agent(Assignment(task, sandbox, model, tape, sampling=Sampling(sample=sample)))
 
 
 async def test_plays_a_recorded_run_again(task: PublicTask, sandbox: Sandbox, tmp_path: Path) -> None:

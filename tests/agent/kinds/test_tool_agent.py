@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from agent.assignment import Assignment
 from agent.budget import Budget
 from agent.dialect import render_call
-from agent.loop import run_agent
-from agent.messages import Attempt, Reply, Sampling, ToolCall, Usage
+from agent.kinds import run_agent
+from agent.messages import Attempt, Reply, ToolCall, Usage
 from agent.models.base import Model
 from agent.models.errors import ContextOverflowError, ModelUnavailableError
 from agent.models.scripted import ScriptedModel
@@ -50,14 +51,15 @@ async def play(
     **options: Any,
 ) -> Trajectory:
     return await run_agent(
-        task,
-        sandbox,
-        model,
-        context="shapes.py:11-12 method Rectangle.area",
-        tape=tape or MemoryTape(),
-        budget=budget or Budget(steps=20, seconds=60),
-        sampling=Sampling(),
-        **options,
+        Assignment(
+            task,
+            sandbox,
+            model,
+            tape or MemoryTape(),
+            context="shapes.py:11-12 method Rectangle.area",
+            budget=budget or Budget(steps=20, seconds=60),
+            **options,
+        )
     )
 
 

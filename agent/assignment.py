@@ -1,0 +1,64 @@
+"""What one trajectory is given, whatever its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent.budget import Budget
+from agent.messages import Sampling
+from agent.models.base import Model
+from agent.shelf import EmptyShelf, SharedTest, Shelf
+from agent.speech import Dialect
+from agent.tape import Tape
+from agent.trajectory import ExitReason, Turn
+from envs.task import PublicTask
+from sandbox.base import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierAttempt:
+    """What an ended trajectory leaves to one that improves on it.
+
+    `patch` is its source changes, `tests` the test files it wrote, `failures` what tests said of the patch
+    (of any author, existing ones included), `summary` its last words or a summary of its way.
+    """
+
+    sample: int
+    exit_reason: ExitReason
+    patch: str
+    tests: tuple[SharedTest, ...] = ()
+    failures: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The issue, the room and the means of one trajectory.
+
+    Attributes:
+        task: what the model may know.
+        sandbox: a room of its own with the repository in it; it stays open.
+        model: the backend.
+        tape: the record to resume from and to write to.
+        context: lines for `<context>`, see `agent.context.gather`.
+        budget: what may be used, replies on the tape included.
+        sampling: how replies are drawn; its `sample` numbers the trajectory.
+        dialect: how tools are called; None for what the model's capabilities suggest. A trajectory on the
+            tape goes on in the dialect it began in.
+        on_turn: called after each turn with its number and the turn.
+        shelf: tests of the other trajectories.
+        earlier: attempts to improve on.
+    """
+
+    task: PublicTask
+    sandbox: Sandbox
+    model: Model
+    tape: Tape
+    context: str = ""
+    budget: Budget = field(default_factory=Budget)
+    sampling: Sampling = field(default_factory=Sampling)
+    dialect: Dialect | None = None
+    on_turn: Callable[[int, Turn], None] | None = None
+    shelf: Shelf = field(default_factory=EmptyShelf)
+    earlier: tuple[EarlierAttempt, ...] = ()

@@ -1,0 +1,38 @@
+"""The tool agent: a model with a shell, an editor and a search, free in what it does next.
+
+After R2E-Gym's editing agent (section 3.1 of its paper) and mini-swe-agent.
+"""
+
+from __future__ import annotations
+
+from agent import prompts
+from agent.arguments import ARGUMENTS
+from agent.assignment import Assignment
+from agent.endings import Ending, ending_of_call
+from agent.phase import Phase
+from agent.played import played
+from agent.talk import Talk
+from agent.tools import Toolbox
+from agent.trajectory import Trajectory
+
+ENDINGS = frozenset({"submit", "give_up"})
+CHANGES = frozenset({"edit", "write_test"})
+
+
+async def run_agent(given: Assignment) -> Trajectory:
+    """Let a model work on an issue with tools, and return what it did; see `agent.played.played`."""
+    return await played(given, _work)
+
+
+async def _work(talk: Talk) -> Ending:
+    given = talk.given
+    phase = Phase(
+        system=prompts.SYSTEM,
+        opening=prompts.first_message(given.task, given.context),
+        tools=ARGUMENTS,
+        bench=Toolbox(given.sandbox),
+        endings=ENDINGS,
+        reminder=prompts.NO_CALL,
+        changes=CHANGES,
+    )
+    return ending_of_call(await talk.through(phase))

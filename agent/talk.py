@@ -1,0 +1,241 @@
+"""The conversation of a trajectory: a model and a sandbox, turn by turn, through one phase or several."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent import prompts
+from agent.arguments import specifications
+from agent.assignment import Assignment
+from agent.budget import Spent, exceeded, remaining, spent
+from agent.endings import Ending, repeats, unreadable
+from agent.messages import Attempt, Message, Reply, ToolCall
+from agent.models.errors import ContextOverflowError, ModelError
+from agent.phase import Phase
+from agent.speech import Heard, Speech, fitting_dialect, speech_in
+from agent.tape import request_key
+from agent.trajectory import ExitReason, Observation, Turn
+from sandbox.base import SandboxError
+
+REPEATED = 3
+"""The same call so many times in a row is said to the model."""
+GRACE = 30.0
+"""Seconds the actions of a turn may go on behind the end of the time, to end what they started."""
+
+
+class OverError(Exception):
+    """The trajectory is over, not by the model's choice; carries the ending."""
+
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.message)
+        self.ending = ending
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A phase in the making."""
+
+    phase: Phase
+    speech: Speech
+    messages: list[Message]
+    first: int
+
+
+class Talk:
+    """A trajectory in the making: its turns so far, over all phases.
+
+    Attributes:
+        given: the assignment.
+        turns: replies and what their actions returned.
+        diff: the last one that was kept.
+        deadline: the end of the time; it is set before the first phase.
+    """
+
+    def __init__(self, given: Assignment) -> None:
+        self.given = given
+        self.turns: list[Turn] = []
+        self.diff = ""
+        self.deadline = asyncio.Timeout(None)
+        self._live = False
+        self._phases: list[Phase] = []
+
+    async def through(self, phase: Phase) -> ToolCall:
+        """Take turns until the model ends the phase, and return the call that ended it.
+
+        Turns on the tape come first: their replies are taken, their actions performed again, and the
+        conversation goes on with the recorded observations.
+
+        Raises:
+            OverError: a budget, the model's failure or its format ended the whole trajectory.
+            SandboxGoneError: the sandbox is gone.
+        """
+        self._phases.append(phase)
+        stretch = self._begin(phase)
+        while True:
+            reply = self.given.tape.reply(len(self.turns)) or await self._next(stretch)
+            if call := await self._turn(stretch, reply):
+                return call
+
+    def used(self) -> Spent:
+        """Return what the trajectory has used, calls that failed before the next turn's included."""
+        return spent(self.turns, self._failed(len(self.turns) + 1))
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the time is up."""
+        when = self.deadline.when()
+        return self.given.budget.seconds if when is None else when - asyncio.get_running_loop().time()
+
+    def time_is_up(self) -> Ending:
+        """Return the ending of a trajectory that has used its time."""
+        return Ending(ExitReason.TIME_LIMIT, f"all {self.given.budget.seconds:.0f} s are used")
+
+    def written_tests(self) -> tuple[str, ...]:
+        """Return the paths of the test files that all phases wrote, each once, in order."""
+        return tuple(dict.fromkeys(path for phase in self._phases for path in phase.bench.written_tests))
+
+    def _begin(self, phase: Phase) -> _Stretch:
+        dialect = self.given.dialect or fitting_dialect(self.given.model.capabilities)
+        speech = speech_in(dialect, specifications(phase.tools), phase.system, phase.reminder)
+        used = spent(self.turns, self._failed(len(self.turns)))
+        opening = f"{phase.opening}\n{remaining(self.given.budget, used)}"
+        messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
+        return _Stretch(phase, speech, messages, len(self.turns))
+
+    async def _next(self, stretch: _Stretch) -> Reply:
+        """Return a new reply, within the budget.
+
+        Raises:
+            OverError: the budget is used up, or there is no reply.
+        """
+        if not self._live:
+            self._live = True
+            left = self.given.budget.seconds - self.used().seconds
+            self.deadline.reschedule(asyncio.get_running_loop().time() + left)
+        if over := exceeded(self.given.budget, self.used()):
+            raise OverError(Ending(*over))
+        return await self._ask(stretch)
+
+    async def _ask(self, stretch: _Stretch) -> Reply:
+        """Return the model's reply, on the tape already.
+
+        Raises:
+            OverError: there is none.
+        """
+        given, number, offered = self.given, len(self.turns), stretch.speech.offered
+        started = time.monotonic()
+        key = request_key(stretch.messages, offered, given.sampling)
+        try:
+            reply = await given.model.generate(tuple(stretch.messages), offered, given.sampling)
+        except Exception as error:
+            # a backend may be anybody's code, and what was won must not be lost with it
+            overflow = isinstance(error, ContextOverflowError)
+            attempts = error.attempts if isinstance(error, ModelError) else ()
+            await given.tape.keep_failure(number, attempts, line_of(error), key)
+            reason = ExitReason.CONTEXT_LIMIT if overflow else ExitReason.MODEL_ERROR
+            raise OverError(Ending(reason, line_of(error))) from error
+        if not reply.seconds:
+            reply = reply.model_copy(update={"seconds": time.monotonic() - started})
+        await given.tape.keep_reply(number, reply, key)
+        return reply
+
+    async def _turn(self, stretch: _Stretch, reply: Reply) -> ToolCall | None:
+        """Act on a reply and add both to the conversation; the call that ended the phase when one did."""
+        number = len(self.turns)
+        heard = stretch.speech.hear(reply, number)
+        observations: list[Observation] = []
+        with _grace(self.deadline) as end:
+            try:
+                await self._act(stretch.phase, number, heard, observations, end)
+            finally:
+                self.turns.append(Turn(reply=heard.reply, observations=tuple(observations)))
+        if self.given.on_turn is not None:
+            self.given.on_turn(number, self.turns[-1])
+        for call, seen in zip(heard.reply.tool_calls, observations, strict=False):
+            if _ends(stretch.phase, call, seen):
+                return call
+        if ending := unreadable(self.turns[stretch.first :]):
+            raise OverError(ending)
+        if asyncio.get_running_loop().time() >= end:
+            raise OverError(self.time_is_up())
+        note = self._note(stretch)
+        stretch.messages += [stretch.speech.said(heard), *stretch.speech.answer(heard, observations, note)]
+        return None
+
+    async def _act(
+        self, phase: Phase, number: int, heard: Heard, observations: list[Observation], end: float
+    ) -> None:
+        """Perform the actions of a reply in order, up to the one that ends the phase.
+
+        Args:
+            phase: the phase.
+            number: the turn's number.
+            heard: the reply.
+            observations: receives what each action returned.
+            end: the loop's time at which the time is up.
+        """
+        for index, call in enumerate(heard.reply.tool_calls):
+            recorded = self.given.tape.observation(number, index)
+            refusal = _refusal(phase, call, observations)
+            if refusal is not None:
+                seen = refusal
+            else:
+                left = end - asyncio.get_running_loop().time()
+                seen = await phase.bench.perform(call, seconds=left)
+            if recorded is None:
+                await self.given.tape.keep_observation(number, index, seen)
+            observations.append(recorded or seen)
+            if _ends(phase, call, observations[-1]):
+                break
+            if call.name in phase.changes and refusal is None:
+                with contextlib.suppress(SandboxError):  # a dead sandbox shows itself in the next action
+                    self.diff = await self.given.sandbox.diff()
+
+    def _note(self, stretch: _Stretch) -> str:
+        """Return the last line of the next message: what is left, behind a word on repeated calls."""
+        times = repeats(self.turns[stretch.first :])
+        again = [prompts.AGAIN.format(times=times)] if times >= REPEATED else []
+        # without what failed at the next turn: a resumed run says again what was said before that
+        used = spent(self.turns, self._failed(len(self.turns)))
+        return "\n".join([*again, remaining(self.given.budget, used)])
+
+    def _failed(self, turns: int) -> list[Attempt]:
+        return [attempt for turn in range(turns) for attempt in self.given.tape.failed(turn)]
+
+
+def line_of(error: Exception) -> str:
+    """Return an error as one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _ends(phase: Phase, call: ToolCall, seen: Observation) -> bool:
+    return call.name in phase.endings and seen.status == "ok"
+
+
+def _refusal(phase: Phase, call: ToolCall, before: list[Observation]) -> Observation | None:
+    """Return what is said to a call that is not performed, None where it is."""
+    if phase.single and before:
+        return Observation(call_id=call.id, text=prompts.ONE_ACTION, status="format_error")
+    if call.name in phase.endings and any(seen.status in ("error", "format_error") for seen in before):
+        text = f"Not done: an action before this {call.name} failed. Look at it first."
+        return Observation(call_id=call.id, text=text, status="error")
+    return None
+
+
+@contextlib.contextmanager
+def _grace(deadline: asyncio.Timeout) -> Iterator[float]:
+    """Put the end of the time off while actions are performed, and yield when it was.
+
+    A command ends itself, with all it started, when its time is up; a cancelled one might not.
+    """
+    when = deadline.when()
+    assert when is not None
+    deadline.reschedule(when + GRACE)
+    try:
+        yield when
+    finally:
+        if not deadline.expired():
+            deadline.reschedule(when)
