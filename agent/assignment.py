@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent.base_runs import BaseRuns
 from agent.budget import Budget
 from agent.messages import Sampling
 from agent.models.base import Model
@@ -47,6 +48,7 @@ class Assignment:
         dialect: how tools are called; None for what the model's capabilities suggest. A trajectory on the
             tape goes on in the dialect it began in.
         on_turn: called after each turn with its number and the turn.
+        base: where tests are tried on the untouched base; None where there is no such room.
         shelf: tests of the other trajectories.
         earlier: attempts to improve on.
     """
@@ -60,5 +62,6 @@ class Assignment:
     sampling: Sampling = field(default_factory=Sampling)
     dialect: Dialect | None = None
     on_turn: Callable[[int, Turn], None] | None = None
+    base: BaseRuns | None = None
     shelf: Shelf = field(default_factory=EmptyShelf)
     earlier: tuple[EarlierAttempt, ...] = ()

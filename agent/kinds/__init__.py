@@ -1,5 +1,13 @@
-"""The kinds of trajectory: each takes an `Assignment` and returns a `Trajectory`."""
+"""The kinds of trajectory by name: each takes an `Assignment` and returns a `Trajectory`."""
 
+from collections.abc import Awaitable, Callable, Mapping
+
+from agent.assignment import Assignment
 from agent.kinds.tool_agent import run_agent
+from agent.trajectory import Trajectory
 
-__all__ = ["run_agent"]
+Kind = Callable[[Assignment], Awaitable[Trajectory]]
+
+KINDS: Mapping[str, Kind] = {"tool-agent": run_agent}
+
+__all__ = ["KINDS", "Kind", "run_agent"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -63,7 +64,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
     git("add", "-A")
     git("commit", "-q", "-m", "base")
     git("clone", "-q", "--bare", str(tree), str(folder / "base.git"))
-    return Root(tree=tree, git_dir=folder / "base.git", base_commit=git("rev-parse", "HEAD"))
+    return Root(
+        tree=tree,
+        git_dir=folder / "base.git",
+        base_commit=git("rev-parse", "HEAD"),
+        mounts={prefix: Path(prefix) for prefix in (sys.prefix, sys.base_prefix)},
+        env={
+            "PATH": f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
 
 
 @pytest.fixture
