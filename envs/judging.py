@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from envs.assets import staged
+from envs.brought_parser import ScriptReader
 from envs.canary import canary_for
 from envs.grade import GradeStatus
 from envs.official import OfficialLog, as_if_alone, run_official
 from envs.outcomes import Outcome, TestRun
 from envs.prepare import Prepared
 from envs.rooms import grading_room, put_in_place
-from envs.scripted import ScriptReader
 from envs.swebench.live import RULE, live_resolved
 from envs.swebench.r2e import R2E_COMMAND, r2e_outcomes, run_r2e
 from envs.swebench.verdict import Report, report_on, statuses_in

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from envs.cache import build_once
+from envs.console_scripts import SCRIPTS, script_folder
 from envs.history import Seal, seal_history
 from envs.image_tasks import ImageTask, built, published
 from envs.images import PATH, VENV
 from envs.scm_version import version_of
-from envs.scripts import SCRIPTS, script_folder
 from envs.shared_packs import sealed_before
 from envs.task import Task, TaskError
 from envs.venvs import INSIDE, venv_for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from runs.folder import write_text
 
 FILE, LOG = "grade.json", "test_output.txt"
 _LONGEST = 200
+_LACKING = re.compile(r"\bNo module named ")
 _MARKER = ">>>>>"
 """Begins the lines that the official harness adds to a log."""
 
@@ -101,8 +103,9 @@ def _why_broken(grade: Grade) -> str:
     if grade.status is not GradeStatus.ENVIRONMENT_BROKEN:
         return ""
     lines = [line.strip() for line in grade.output.splitlines() if not line.startswith(_MARKER)]
-    last = next((line for line in reversed(lines) if line), "")
-    return f"no test runs there, with the patch or without it: {last[:_LONGEST] or 'the log is empty'}"
+    last = next((line for line in reversed(lines) if line), "")[:_LONGEST]
+    hint = "; add its package to the row's `requirements`" if _LACKING.search(last) else ""
+    return f"no test runs there, with the patch or without it: {last or 'the log is empty'}{hint}"
 
 
 def place_of(folder: Path, instance_id: str) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from envs.brought_parser import PREFIX
 from envs.patches import split
-from envs.scripted import PREFIX
 from envs.swebench.commands import eval_type, log_parser, test_command, with_tests
 from envs.swebench.families import Family
 from envs.swebench.pro import MISSING, ProScripts, is_pro, pro_scripts

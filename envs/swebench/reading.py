@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from envs.scripted import PREFIX
+from envs.brought_parser import PREFIX
 from envs.swebench.families import Family
 from envs.swebench.hub import is_reachable
 from envs.swebench.rows import Row, read_row

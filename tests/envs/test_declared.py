@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envs.console_scripts import declared_scripts, script_folder
 from envs.declared import declared_requirements
-from envs.scripts import declared_scripts, script_folder
 
 PYPROJECT = """
 [project]

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from envs.brought_parser import Reading, ScriptReader
 from envs.git import git
 from envs.grading import GradeStatus, grade
 from envs.prepare import prepare
-from envs.scripted import Reading, ScriptReader
 from envs.sources import open_source
 from envs.task import TaskError
 from sandbox.base import Limits
