@@ -1,7 +1,7 @@
 """Floor 3: models, tools, and the loops that turn an issue into a patch with tests."""
 
 from agent.budget import Budget
-from agent.context import Context, gather
+from agent.context import Context, ContextSettings, gather
 from agent.loop import run_agent
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
 from agent.models import Capabilities, Model, known_models, load_model
@@ -12,6 +12,7 @@ __all__ = [
     "Budget",
     "Capabilities",
     "Context",
+    "ContextSettings",
     "ExitReason",
     "MemoryTape",
     "Message",
