@@ -2,7 +2,7 @@
 
 from agent.assignment import Assignment
 from agent.budget import Budget
-from agent.context import Context, gather
+from agent.context import Context, ContextSettings, gather
 from agent.kinds import run_agent
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
 from agent.models import Capabilities, Model, known_models, load_model
@@ -14,6 +14,7 @@ __all__ = [
     "Budget",
     "Capabilities",
     "Context",
+    "ContextSettings",
     "ExitReason",
     "MemoryTape",
     "Message",

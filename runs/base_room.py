@@ -34,10 +34,10 @@ class BaseRoom:
     ) -> None:
         self.task = task
         self.limits = _limits(recipe)
+        self.home = home
         self._run = run
         self._repository = repository
         self._recipe = recipe
-        self._home = home
         self._lock = asyncio.Lock()
         self._host: SandboxHost | None = None
         self._prepared: Prepared | None = None
@@ -62,7 +62,7 @@ class BaseRoom:
 
         async with self._lock:
             if self._prepared is None:
-                found = await prepare(self.task, self._repository, self._home)
+                found = await prepare(self.task, self._repository, self.home)
                 image = self._recipe.image
                 self._prepared = replace(
                     found,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.context import ContextSettings
 from agent.models.retries import Patience
 from runs.roles import Role
 from sandbox.base import Limits
@@ -46,6 +47,8 @@ class Recipe(BaseModel):
     """Memory of one sandbox."""
     test_seconds: float = Field(default=120.0, gt=0)
     """Wall time one run of a test file may take."""
+    context: ContextSettings = ContextSettings()
+    """What the agents are shown of the repository before they begin."""
     grade: bool = True
     """Whether to run the hidden tests once the selection is final, where the task has any."""
 

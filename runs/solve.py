@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
+from runs.context import context_of
 from runs.decision import Decision
 from runs.folder import write_text
 from runs.grading import grade_winner
@@ -90,7 +91,7 @@ async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen
     public = task.public()
     await _record_seal(room, journal)
     listen(StageBegan("context"))
-    context = await _context(room, journal)
+    context = await context_of(room, job.recipe, journal, listen)
     listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model_for('edit')}"))
     trajectories = await draw(public, room, job.recipe, context, journal, listen)
     candidates = await gather_candidates(job, task, room, trajectories, journal)
@@ -110,18 +111,6 @@ async def _record_seal(room: BaseRoom, journal: Journal) -> None:
     """Write down what proves that the agents' repository ends at the base."""
     if journal.last("sealed") is None:
         await journal.append("sealed", asdict((await room.prepared()).seal))
-
-
-async def _context(room: BaseRoom, journal: Journal) -> str:
-    recorded = journal.last("context")
-    if recorded is not None:
-        return str(recorded["text"])
-    from agent.context import gather
-
-    context = await gather(room.task.public(), await room.base())
-    text = context.render()
-    await journal.append("context", {"text": text})
-    return text
 
 
 def _publish(report: Report, folder: Path) -> None:
