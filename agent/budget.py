@@ -58,12 +58,7 @@ def spent(turns: Sequence[Turn], failed: Sequence[Attempt] = ()) -> Spent:
         ),
         dollars=sum(known) if len(known) == len(prices) else None,
         known_dollars=sum(known),
-        usage=Usage(
-            input=sum(usage.input for usage in usages),
-            cached_input=sum(usage.cached_input for usage in usages),
-            output=sum(usage.output for usage in usages),
-            reasoning=sum(usage.reasoning for usage in usages),
-        ),
+        usage=Usage.total(usages),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -64,12 +65,28 @@ class Sampling(Value):
 
 
 class Usage(Value):
-    """Tokens of one call; all zero for models that have none."""
+    """Tokens of one call; all zero for models that have none.
+
+    `estimated` says that some are counted here, as the server broke off before it told any.
+    """
 
     input: int = 0
     cached_input: int = 0
     output: int = 0
     reasoning: int = 0
+    estimated: bool = False
+
+    @classmethod
+    def total(cls, usages: Iterable[Usage]) -> Usage:
+        """Return the tokens of several calls together."""
+        all_of_them = tuple(usages)
+        return cls(
+            input=sum(one.input for one in all_of_them),
+            cached_input=sum(one.cached_input for one in all_of_them),
+            output=sum(one.output for one in all_of_them),
+            reasoning=sum(one.reasoning for one in all_of_them),
+            estimated=any(one.estimated for one in all_of_them),
+        )
 
 
 class Attempt(Value):

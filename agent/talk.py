@@ -14,6 +14,7 @@ from agent.assignment import Assignment
 from agent.budget import Spent, exceeded, remaining, spent
 from agent.endings import Ending, repeats, unreadable
 from agent.messages import Attempt, Message, Reply, ToolCall
+from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.phase import Phase
 from agent.speech import Heard, Speech, fitting_dialect, speech_in
@@ -129,7 +130,8 @@ class Talk:
         started = time.monotonic()
         key = request_key(stretch.messages, offered, given.sampling)
         try:
-            reply = await given.model.generate(tuple(stretch.messages), offered, given.sampling)
+            with heard_by(lambda attempt: given.tape.keep_attempt(number, attempt, key)):
+                reply = await given.model.generate(tuple(stretch.messages), offered, given.sampling)
         except Exception as error:
             # a backend may be anybody's code, and what was won must not be lost with it
             overflow = isinstance(error, ContextOverflowError)

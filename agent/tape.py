@@ -78,10 +78,41 @@ class Tape(Protocol):
         """Record what an action returned."""
 
     def failed(self, turn: int) -> tuple[Attempt, ...]:
-        """Return the sendings of a turn's recorded calls that gave no reply in the end."""
+        """Return the failed sendings of a turn's calls that gave no reply, or were cut off."""
+
+    async def keep_attempt(self, turn: int, attempt: Attempt, request: str) -> None:
+        """Record a sending that failed, before it is known how its call ends."""
 
     async def keep_failure(self, turn: int, attempts: Sequence[Attempt], message: str, request: str) -> None:
-        """Record a call that gave no reply: its sendings, and what was said last."""
+        """Record a call that gave no reply: its sendings, recorded before or not, and what was said last."""
+
+
+class FailedSendings:
+    """The failed sendings of each turn, each once: it is told when it fails, and again with its call."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[Attempt]] = {}
+        self._lost: dict[int, tuple[Attempt, ...]] = {}
+
+    def of(self, turn: int) -> tuple[Attempt, ...]:
+        """Return those of calls that gave no reply: that failed in the end, or were cut off."""
+        return (*self._lost.get(turn, ()), *self._open.get(turn, ()))
+
+    def take(self, turn: int, attempt: Attempt) -> None:
+        """Take one whose call goes on."""
+        self._open.setdefault(turn, []).append(attempt)
+
+    def lose(self, turn: int, attempts: Sequence[Attempt]) -> None:
+        """Take the sendings of a call that failed in the end."""
+        self.answer(turn, attempts)
+        self._lost[turn] = (*self._lost.get(turn, ()), *attempts)
+
+    def answer(self, turn: int, attempts: Sequence[Attempt]) -> None:
+        """Leave out the sendings of a call that are told by its end."""
+        still = self._open.get(turn, [])
+        for attempt in attempts:
+            if attempt in still:
+                still.remove(attempt)
 
 
 class MemoryTape:
@@ -90,7 +121,7 @@ class MemoryTape:
     def __init__(self) -> None:
         self._replies: dict[int, Reply] = {}
         self._observations: dict[tuple[int, int], Observation] = {}
-        self._failed: dict[int, tuple[Attempt, ...]] = {}
+        self._sendings = FailedSendings()
 
     def reply(self, turn: int) -> Reply | None:
         """See `Tape.reply`."""
@@ -103,6 +134,7 @@ class MemoryTape:
     async def keep_reply(self, turn: int, reply: Reply, request: str) -> None:
         """See `Tape.keep_reply`."""
         self._replies[turn] = reply
+        self._sendings.answer(turn, reply.attempts)
 
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """See `Tape.keep_observation`."""
@@ -110,8 +142,12 @@ class MemoryTape:
 
     def failed(self, turn: int) -> tuple[Attempt, ...]:
         """See `Tape.failed`."""
-        return self._failed.get(turn, ())
+        return self._sendings.of(turn)
+
+    async def keep_attempt(self, turn: int, attempt: Attempt, request: str) -> None:
+        """See `Tape.keep_attempt`."""
+        self._sendings.take(turn, attempt)
 
     async def keep_failure(self, turn: int, attempts: Sequence[Attempt], message: str, request: str) -> None:
         """See `Tape.keep_failure`."""
-        self._failed[turn] = (*self.failed(turn), *attempts)
+        self._sendings.lose(turn, attempts)

@@ -1,4 +1,4 @@
-"""Peak memory of this process and everything it started, sampled from /proc."""
+"""Memory of this process, and of everything it started, from /proc."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from pathlib import Path
 from typing import Self
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def rss() -> int:
+    """Return the resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def forget_peak() -> None:
+    """Begin a new count of this process's peak."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_rss() -> int:
+    """Return the most resident bytes this process had since it began, or since `forget_peak`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def tree_rss(pid: int) -> int:

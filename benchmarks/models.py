@@ -1,10 +1,15 @@
 """What a model call costs beside the model: added latency, many streams at once, import time.
 
     python -m benchmarks.models [--calls N] [--streams N] [--pieces N] [--json FILE]
+    python -m benchmarks.models --prefix MODEL [--samples N] [--steps N] [--recipe NAME]
 
-Calls go to a stub server in a process of its own that streams one reply, through our clients and through bare
-httpx, which sends the same request and reads the stream to its end without looking into it, in turns so that
-a busy moment hits all alike.
+Calls go to a stub server in a process of its own that streams one reply, through our clients, bare and with
+all that stands around each call (`Caller`), and through bare httpx, which sends the same request and reads
+the stream to its end without looking into it, in turns so that a busy moment hits all alike. The many streams
+of each client run in a process of their own.
+
+`--prefix` measures something else instead: what share of an issue's prompts a server has in its prefix cache.
+MODEL is a backend's name or `stub`; see `benchmarks.prefix`.
 """
 
 from __future__ import annotations
@@ -12,14 +17,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import httpx
@@ -27,24 +34,29 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.messages import Message, Sampling
-from agent.models.base import Capabilities
-from agent.models.chat import chat_request
+from agent.models.base import Capabilities, Model
+from agent.models.caller import Caller
+from agent.models.chat import Deadlines, chat_request
 from agent.models.compatible import CompatibleModel
 from agent.models.litellm import LiteLLMModel
 from agent.models.vllm import VllmModel
 from benchmarks.machine import machine
-from benchmarks.memory import tree_rss
+from benchmarks.memory import forget_peak, peak_rss, rss
+from benchmarks.prefix import Shares, prefix_shares, share
 
 BARE = "bare httpx"
 MESSAGES = (Message(role="system", content="You repair code. " * 200), Message(role="user", content="Go on."))
-DECLARED = Capabilities(tools=True)
+DECLARED = Capabilities(tools=True, context_length=131_072)
 IMPORTS = {
     "mangabey --version": "",
     "the same and `vllm/...` loaded": "load_model('vllm/x')",
     "the same and its first call": "load_model('vllm/x'); import openai",
     "the same and `litellm/...` loaded": "load_model('litellm/openai/x')",
 }
-SIDES = (("compatible", "vllm"), ("litellm",))
+PATIENT = Deadlines(connect=300, first_token=600, idle=300)
+"""On a busy machine 500 connections at one time take longer than a user would wait."""
+CALLED = ", in Caller"
+SIDES = (("compatible", f"compatible{CALLED}", "vllm", f"vllm{CALLED}"), ("litellm",))
 """Clients that take turns with bare httpx; LiteLLM works on after a call, which others would pay."""
 
 Call = Callable[[], Awaitable[object]]
@@ -74,11 +86,20 @@ def main() -> None:
     parser.add_argument("--pieces", type=int, default=32, help="parts of each reply")
     parser.add_argument("--runs", type=int, default=7, help="timed imports of each backend")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--prefix", metavar="MODEL", default="", help="measure the prefix cache instead")
+    parser.add_argument("--samples", type=int, default=8, help="trajectories for --prefix")
+    parser.add_argument("--steps", type=int, default=12, help="replies a trajectory may have, for --prefix")
+    parser.add_argument("--recipe", default="", help="the recipe for --prefix, by name")
     options = parser.parse_args()
+    if options.prefix:
+        found = asyncio.run(prefix_shares(options.prefix, options.samples, options.steps, options.recipe))
+        show_shares(options.prefix, found)
+        return
     with stub(options.pieces, 0.0) as address:
         calls = [asyncio.run(latencies(address, options.calls, side)) for side in SIDES]
     with stub(options.pieces, 2.0 / options.pieces) as address:
-        streams = asyncio.run(crowds(address, options.streams))
+        names = (BARE, *(name for side in SIDES for name in side))
+        streams = {name: apart(address, name, options.streams) for name in names}
     figures = Figures(calls, streams, imports(options.runs))
     show(figures, options.streams)
     if options.json:
@@ -102,25 +123,29 @@ async def clients(address: str) -> AsyncIterator[dict[str, Call]]:
     """Give what calls the server once, by the name of the client."""
     body = chat_request("x", MESSAGES, (), Sampling(), DECLARED)
     limits = httpx.Limits(max_connections=1024, max_keepalive_connections=512)
-    litellm = LiteLLMModel("openai/x")
-    import litellm as package
+    compatible = CompatibleModel(f"x@{address}", declared=DECLARED, deadlines=PATIENT)
+    vllm = VllmModel(f"x@{address}", declared=DECLARED, deadlines=PATIENT)
+    litellm: list[LiteLLMModel] = []
 
-    package.api_base, package.api_key = address, "none"
-    compatible = CompatibleModel(f"x@{address}", declared=DECLARED)
-    vllm = VllmModel(f"x@{address}", declared=DECLARED)
-    async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+    async def through_litellm() -> None:
+        if not litellm:
+            litellm.append(LiteLLMModel("openai/x", PATIENT))
+            import litellm as package
+
+            package.api_base, package.api_key = address, "none"
+        await litellm[0].generate(MESSAGES, (), Sampling())
+
+    models: dict[str, Model] = {"compatible": compatible, "vllm": vllm}
+    models |= {f"{name}{CALLED}": Caller(model) for name, model in models.items()}
+    async with httpx.AsyncClient(timeout=600, limits=limits) as client:
 
         async def bare() -> None:
             async with client.stream("POST", f"{address}/chat/completions", json=body) as response:
                 async for _ in response.aiter_bytes():
                     pass
 
-        yield {
-            BARE: bare,
-            "compatible": lambda: compatible.generate(MESSAGES, (), Sampling()),
-            "vllm": lambda: vllm.generate(MESSAGES, (), Sampling()),
-            "litellm": lambda: litellm.generate(MESSAGES, (), Sampling()),
-        }
+        calls = {name: partial(model.generate, MESSAGES, (), Sampling()) for name, model in models.items()}
+        yield {BARE: bare, **calls, "litellm": through_litellm}
     await compatible.close()
     await vllm.close()
 
@@ -139,25 +164,32 @@ async def latencies(address: str, count: int, side: tuple[str, ...]) -> dict[str
         return taken
 
 
-async def crowds(address: str, count: int) -> dict[str, dict[str, float]]:
-    """Return what so many streams at one time take, by client."""
+def apart(address: str, name: str, count: int) -> dict[str, float]:
+    """Return what so many streams of a client at one time take, in a fresh process."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(crowd, address, name, count).result()
+
+
+def crowd(address: str, name: str, count: int) -> dict[str, float]:
+    """Return what so many streams at one time take in this process."""
+    return asyncio.run(_crowd(address, name, count))
+
+
+async def _crowd(address: str, name: str, count: int) -> dict[str, float]:
     async with clients(address) as known:
-        figures: dict[str, dict[str, float]] = {}
-        for name, call in known.items():
-            await call()
-            before, began = tree_rss(os.getpid()), time.perf_counter()
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(_once(call)) for _ in range(count)]
-                await asyncio.sleep(1.0)
-                during = tree_rss(os.getpid())
-            seconds = time.perf_counter() - began
-            each = sorted(task.result() for task in tasks)
-            figures[name] = {
-                "calls_per_second": count / seconds,
-                "slowest_seconds": each[-1],
-                "kib_a_stream": (during - before) / 1024 / count,
-            }
-        return figures
+        call = known[name]
+        await call()
+        forget_peak()
+        before, began = rss(), time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_once(call)) for _ in range(count)]
+        seconds, peak = time.perf_counter() - began, peak_rss()
+        return {
+            "calls_per_second": count / seconds,
+            "slowest_seconds": max(task.result() for task in tasks),
+            "peak_mib": peak / 2**20,
+            "kib_a_stream": (peak - before) / 1024 / count,
+        }
 
 
 async def _once(call: Call) -> float:
@@ -192,14 +224,24 @@ def show(figures: Figures, streams: int) -> None:
             row = (own[0], own[1], added[0], added[1], own[2], added[2])
             calls.add_row(name, *(f"{value:.2f}" for value in row))
         calls.add_section()
-    crowd = Table("client", "calls/s", "slowest s", "KiB a stream", title=f"{streams} streams at one time")
+    at_once = ("calls/s", "slowest s", "peak MiB", "KiB a stream at the peak")
+    many = Table("client", *at_once, title=f"{streams} streams at one time")
     for name, found in figures.streams.items():
-        crowd.add_row(name, *(f"{value:.1f}" for value in found.values()))
+        many.add_row(name, *(f"{value:.1f}" for value in found.values()))
     loading = Table("process", "median ms", "best ms", title="import")
     for name, times in figures.imports.items():
         loading.add_row(name, f"{statistics.median(times):.0f}", f"{min(times):.0f}")
-    for table in (calls, crowd, loading):
+    for table in (calls, many, loading):
         Console().print(table)
+
+
+def show_shares(model: str, found: Shares) -> None:
+    """Print what share of the prompts was cached."""
+    title = f"{model}: {found.trajectories} trajectories, {found.replies} replies"
+    table = Table("turns", "prompt tokens", "cached", "share", title=title)
+    for name, usage in (("first", found.first), ("later", found.later), ("all", found.all)):
+        table.add_row(name, f"{usage.input:,}", f"{usage.cached_input:,}", f"{share(usage):.0%}")
+    Console().print(table)
 
 
 def _summary(taken: Taken) -> tuple[float, float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tarfile
@@ -11,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from envs.cache import build_once
+from envs.clean_environment import clean_environment
 from envs.task import TaskError
 
 _LARGEST_UNPACKED = 2 << 30
@@ -33,7 +33,7 @@ def fetch_sdist(package: str, version: str, sha256: str, home: Path) -> Path:
 
 
 def pip(*arguments: str) -> None:
-    """Run the pip of this interpreter.
+    """Run the pip of this interpreter; build scripts that it runs see no key of the user's.
 
     Raises:
         TaskError: it failed; the message is its last meaningful line.
@@ -44,7 +44,7 @@ def pip(*arguments: str) -> None:
         capture_output=True,
         text=True,
         errors="replace",
-        env={name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}},
+        env=clean_environment(),
     )
     if done.returncode:
         raise TaskError(f"pip failed: {pip_complaint(done.stderr + done.stdout)}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.cache import build_once, content_key
+from envs.clean_environment import clean_environment
 from envs.interpreters import Interpreter, examine, find_interpreter
 from envs.sdists import pip
 from envs.task import Environment, TaskError
@@ -108,4 +109,4 @@ def _settle(folder: Path) -> None:
     packages = [str(path) for path in folder.glob("lib/python*/site-packages")]
     # files for other versions of Python, which some packages carry, do not compile
     command = [python, "-I", "-m", "compileall", "-q", "-s", str(folder), "-p", INSIDE, *packages]
-    subprocess.run(command, capture_output=True)
+    subprocess.run(command, capture_output=True, env=clean_environment())

@@ -88,12 +88,7 @@ def read_report(journal: Journal) -> Report:
             )
             for one in trajectories
         ),
-        usage=Usage(
-            input=sum(one.usage.input for one in trajectories),
-            cached_input=sum(one.usage.cached_input for one in trajectories),
-            output=sum(one.usage.output for one in trajectories),
-            reasoning=sum(one.usage.reasoning for one in trajectories),
-        ),
+        usage=Usage.total(one.usage for one in trajectories),
         cost=sum(known) if len(known) == len(costs) else None,
         seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
     )

@@ -11,6 +11,7 @@ from agent.kinds import run_agent
 from agent.messages import Sampling
 from agent.models.base import Model
 from agent.models.calling import open_model
+from agent.models.closing import closing
 from agent.models.errors import ModelError
 from agent.speech import Dialect
 from agent.trajectory import ExitReason, Trajectory, Turn
@@ -54,17 +55,18 @@ async def draw(
         listen(_ended(sample, trajectory, replayed=True))
     missing = [sample for sample in range(recipe.samples) if sample not in done]
     if missing:
-        model = open_model(recipe.model_for("edit"), recipe.patience(), lambda line: listen(Noticed(line)))
-        dialect = await settled_dialect(model, journal)
-        gate = asyncio.Semaphore(recipe.parallel)
-        async with asyncio.TaskGroup() as group:
-            drawn = {
-                sample: group.create_task(
-                    _one(sample, gate, task, room, model, dialect, recipe, context, journal, listen),
-                    name=f"sample {sample}",
-                )
-                for sample in missing
-            }
+        opened = open_model(recipe.model_for("edit"), recipe.patience(), lambda line: listen(Noticed(line)))
+        async with closing(opened) as model:
+            dialect = await settled_dialect(model, journal)
+            gate = asyncio.Semaphore(recipe.parallel)
+            async with asyncio.TaskGroup() as group:
+                drawn = {
+                    sample: group.create_task(
+                        _one(sample, gate, task, room, model, dialect, recipe, context, journal, listen),
+                        name=f"sample {sample}",
+                    )
+                    for sample in missing
+                }
         done |= {sample: job.result() for sample, job in drawn.items()}
     _require_one_that_worked(tuple(done.values()))
     return tuple(done[sample] for sample in range(recipe.samples))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agent.messages import Attempt, Reply
+from agent.tape import FailedSendings
 from agent.trajectory import Observation
 from runs.journal import Journal
 
+_KINDS = ("reply", "observation", "attempt", "failure")
+
 
 class JournalTape:
-    """Keeps a trajectory's replies, observations and failed calls as events of a journal.
+    """Keeps a trajectory's replies, observations and failures as events of a journal.
 
-    Their kinds are `reply`, `observation` and `failure`.
+    Their kinds are `reply`, `observation`, `attempt` (one sending that failed) and `failure` (a whole call).
     """
 
     def __init__(self, journal: Journal, sample: int) -> None:
@@ -20,15 +24,23 @@ class JournalTape:
         self._sample = sample
         self._replies: dict[int, Reply] = {}
         self._observations: dict[tuple[int, int], Observation] = {}
-        self._failed: dict[int, tuple[Attempt, ...]] = {}
-        for event in journal.of("failure", sample=sample):
-            attempts = (Attempt.model_validate(one) for one in event.data["attempts"])
-            self._failed[event.data["turn"]] = (*self.failed(event.data["turn"]), *attempts)
-        for event in journal.of("reply", sample=sample):
-            self._replies[event.data["turn"]] = Reply.model_validate(event.data["reply"])
-        for event in journal.of("observation", sample=sample):
-            key = event.data["turn"], event.data["index"]
-            self._observations[key] = Observation.model_validate(event.data["observation"])
+        self._sendings = FailedSendings()
+        for event in journal.events:
+            if event.kind in _KINDS and event.data["sample"] == sample:
+                self._take(event.kind, event.data)
+
+    def _take(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Take in what an earlier run has recorded."""
+        turn = data["turn"]
+        if kind == "reply":
+            self._replies[turn] = Reply.model_validate(data["reply"])
+            self._sendings.answer(turn, self._replies[turn].attempts)
+        elif kind == "observation":
+            self._observations[turn, data["index"]] = Observation.model_validate(data["observation"])
+        elif kind == "attempt":
+            self._sendings.take(turn, Attempt.model_validate(data["attempt"]))
+        else:
+            self._sendings.lose(turn, [Attempt.model_validate(one) for one in data["attempts"]])
 
     def reply(self, turn: int) -> Reply | None:
         """See `agent.tape.Tape.reply`."""
@@ -48,6 +60,7 @@ class JournalTape:
         }
         await self._journal.append("reply", data)
         self._replies[turn] = reply
+        self._sendings.answer(turn, reply.attempts)
 
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """See `agent.tape.Tape.keep_observation`."""
@@ -62,7 +75,18 @@ class JournalTape:
 
     def failed(self, turn: int) -> tuple[Attempt, ...]:
         """See `agent.tape.Tape.failed`."""
-        return self._failed.get(turn, ())
+        return self._sendings.of(turn)
+
+    async def keep_attempt(self, turn: int, attempt: Attempt, request: str) -> None:
+        """See `agent.tape.Tape.keep_attempt`."""
+        data = {
+            "sample": self._sample,
+            "turn": turn,
+            "request": request,
+            "attempt": attempt.model_dump(mode="json"),
+        }
+        self._sendings.take(turn, attempt)  # first: a cancelled call is charged at once
+        await self._journal.append("attempt", data)
 
     async def keep_failure(self, turn: int, attempts: Sequence[Attempt], message: str, request: str) -> None:
         """See `agent.tape.Tape.keep_failure`."""
@@ -74,4 +98,4 @@ class JournalTape:
             "message": message,
         }
         await self._journal.append("failure", data)
-        self._failed[turn] = (*self.failed(turn), *attempts)
+        self._sendings.lose(turn, attempts)

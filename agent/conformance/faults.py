@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from agent.conformance.subject import Fault
 from agent.conformance.trial import FailedError, NotOfferedError, Trial, is_answer
+from agent.models.closing import closing
 from agent.models.errors import (
     AuthenticationError,
     BadRequestError,
@@ -71,8 +72,9 @@ async def _failure(trial: Trial, fault: Fault) -> ModelError:
     if fault not in trial.subject.faulty:
         raise NotOfferedError("not known how to provoke it here")
     try:
-        broken = replace(trial, subject=replace(trial.subject, model=trial.subject.faulty[fault]()))
-        is_answer(await broken.ask(broken.asking("Reply with exactly: banana")))
+        async with closing(trial.subject.faulty[fault]()) as model:
+            broken = replace(trial, subject=replace(trial.subject, model=model))
+            is_answer(await broken.ask(broken.asking("Reply with exactly: banana")))
     except ModelError as error:
         return error
     raise NotOfferedError("the backend answers all the same")

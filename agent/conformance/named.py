@@ -10,6 +10,7 @@ from dataclasses import replace
 from agent.conformance.subject import Fault, Subject, subject_of
 from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Model
+from agent.models.closing import closing
 from agent.models.registry import load_model
 from sandbox.plugins import parted
 
@@ -52,7 +53,8 @@ class _Locked:
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
     ) -> Reply:
         with _environment(dict.fromkeys(self._keys, WRONG_KEY)):
-            return await load_model(self.name).generate(messages, tools, sampling)
+            async with closing(load_model(self.name)) as model:
+                return await model.generate(messages, tools, sampling)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from agent.conformance.trial import FailedError, Trial, is_logprob
+from agent.conformance.trial import FailedError, NotOfferedError, Trial, is_logprob
 
 LABELS = (" yes", " no")
 
@@ -33,6 +33,8 @@ async def labels(trial: Trial) -> str:
     if set(reply.labels) != set(LABELS):
         raise FailedError(f"labels {list(LABELS)!r} were asked for, {sorted(reply.labels)!r} came")
     known = [value for value in reply.labels.values() if value is not None]
+    if not known and not trial.subject.obeys:
+        raise NotOfferedError("no label is among the tokens that this model thinks likely")
     if not known:
         raise FailedError("`labels` is declared, and no label has a log-probability")
     if not all(is_logprob(value) for value in known):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities, Feature, Model, Probing
+from agent.models.closing import close
 from agent.models.counting import Counter
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.models.keys import data_without_keys, known_keys
@@ -100,6 +101,10 @@ class Caller:
         if self._counter is not None:
             self._counter.learn(messages, tools, reply.usage.input)
         return _without_keys(reply.model_copy(update={"attempts": (*attempts, *reply.attempts)}))
+
+    async def close(self) -> None:
+        """Let go of the backend's connections."""
+        await close(self.backend)
 
     async def _fitted(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling

@@ -66,6 +66,11 @@ def estimate(text: str) -> Count:
     return Count(least=len(data) // 8, most=most)
 
 
+def likely(text: str) -> int:
+    """Return about how many tokens a text is: one for four bytes, as for English and code."""
+    return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 4)
+
+
 class Counter:
     """Counts conversations for one backend; a conversation that has grown costs only what is new.
 

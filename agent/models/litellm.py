@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from agent.messages import Message, Reply, Sampling, ToolSpec
+from agent.messages import Message, Reply, Sampling, ToolSpec, Usage
 from agent.models.base import Capabilities
-from agent.models.chat import Assembly, Deadlines, Watch, chat_request, failure
+from agent.models.chat import Assembly, Deadlines, Watch, accounted, chat_request, failure
 from agent.models.chat.failures import without_secrets
 from agent.models.chat.usage import read_usage
 from agent.models.errors import (
@@ -55,15 +55,16 @@ class LiteLLMModel:
         """Return the model's answer; see `Model.generate`."""
         request = self._request(messages, tools, sampling)
         assembly = Assembly(self.name)
-        async with Watch(self.name, self._deadlines) as watch:
-            try:
-                await self._stream(request, assembly, watch)
-            except ModelError:
-                raise
-            except Exception as error:
-                raise self._typed(error) from None  # what it says may hold the key
-        cost = self._price(assembly.usage)
-        return assembly.reply(sampling, cost=cost, seconds=watch.seconds, first_token=watch.first_token)
+        with accounted(assembly, request, self._price_of):
+            async with Watch(self.name, self._deadlines) as watch:
+                try:
+                    await self._stream(request, assembly, watch)
+                except ModelError:
+                    raise
+                except Exception as error:
+                    raise self._typed(error) from None  # what it says may hold the key
+            cost = self._price(assembly.usage)
+            return assembly.reply(sampling, cost=cost, seconds=watch.seconds, first_token=watch.first_token)
 
     async def _stream(self, request: dict[str, Any], assembly: Assembly, watch: Watch) -> None:
         parts = await self._litellm.acompletion(**request)
@@ -128,6 +129,17 @@ class LiteLLMModel:
         except Exception:
             return None
         return cost if cost or not (usage.input or usage.output) else self._free()
+
+    def _price_of(self, usage: Usage) -> float | None:
+        """Return the dollars of what a broken reply used."""
+        return self._price(
+            {
+                "prompt_tokens": usage.input,
+                "completion_tokens": usage.output,
+                "total_tokens": usage.input + usage.output,
+                "prompt_tokens_details": {"cached_tokens": usage.cached_input},
+            }
+        )
 
     def _free(self) -> float | None:
         """Return 0 where the map says that the model costs nothing, None where it knows no price."""

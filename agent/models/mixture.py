@@ -15,6 +15,7 @@ from typing import get_args
 
 from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities, Feature, Model, Probing
+from agent.models.closing import close
 from agent.models.errors import UnknownModelError
 
 _MEMBER = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*\*\s*(.*?)\s*", re.DOTALL)
@@ -90,6 +91,11 @@ class Mixture:
         model = self.drawn(sampling, turn)
         reply = await model.generate(messages, tools, sampling)
         return reply if reply.model else reply.model_copy(update={"model": model.name})
+
+    async def close(self) -> None:
+        """Let go of all members' connections."""
+        for _, model in self.members:
+            await close(model)
 
     def drawn(self, sampling: Sampling, turn: int) -> Model:
         """Return the member that answers a turn."""

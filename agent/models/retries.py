@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent.messages import Attempt
+from agent.messages import Attempt, Usage
+from agent.models.attempts import Meter, metered, tell
 from agent.models.errors import DeadlineError, ModelError
 from agent.models.keys import redacted
 
@@ -34,7 +35,7 @@ class Patience:
 async def send_until_answered(
     send: Callable[[], Awaitable[_Answer]], name: str, patience: Patience
 ) -> tuple[_Answer, tuple[Attempt, ...]]:
-    """Return what `send` returns, and the sendings that failed before.
+    """Return what `send` returns, and the sendings that failed before, each told of at once.
 
     Raises:
         ModelError: the last failure, in one line without keys, with all attempts; whatever else `send`
@@ -46,12 +47,20 @@ async def send_until_answered(
         sent = time.monotonic()
         left = patience.total_seconds - (sent - began)
         try:
-            answer = await _send_once(send, name, min(patience.call_seconds, left))
+            with metered() as meter:
+                answer = await _send_once(send, name, min(patience.call_seconds, left))
+        except asyncio.CancelledError:
+            if meter.usage != Usage():
+                await tell(_cut_off(meter, name, time.monotonic() - sent))
+            raise
         except ModelError as error:
+            if error.usage == Usage():
+                error.usage, error.cost = meter.usage, error.cost or meter.cost
             now = time.monotonic()
             left = patience.total_seconds - (now - began)
             wait = _wait_before_next(error, len(attempts) + 1, left, patience)
             attempts.append(_attempt(error, now - sent, wait or 0.0))
+            await tell(attempts[-1])
             if wait is None:
                 _complete(error, len(attempts), left)
                 raise error.after(attempts) from error.__cause__
@@ -121,6 +130,17 @@ def _attempt(error: ModelError, seconds: float, waited: float) -> Attempt:
         waited=waited,
         usage=error.usage,
         cost=error.cost,
+    )
+
+
+def _cut_off(meter: Meter, name: str, seconds: float) -> Attempt:
+    """Return the attempt that a cancelled sending is, which is told and charged like one that failed."""
+    return Attempt(
+        error="Cancelled",
+        message=f"{name}: cancelled while the reply came",
+        seconds=seconds,
+        usage=meter.usage,
+        cost=meter.cost,
     )
 
 

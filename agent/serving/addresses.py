@@ -52,14 +52,21 @@ def _listener(host: str, port: int) -> socket.socket:
 
 async def is_healthy(url: str, seconds: float) -> bool:
     """Return whether `url`/health answers 200 within some seconds."""
+    return await fetched(url, "/health", seconds) is not None
+
+
+async def fetched(url: str, path: str, seconds: float) -> bytes | None:
+    """Return what a server of this machine has at a path, None where it does not answer 200 in time."""
     host, _, port = url.removeprefix("http://").rpartition(":")
     try:
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
             try:
-                writer.write(f"GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
-                return (await reader.readline()).split()[1:2] == [b"200"]
+                # version 1.0, so that the body comes as it is and ends with the connection
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+                return body if head.split()[1:2] == [b"200"] else None
             finally:
                 writer.close()
     except (OSError, TimeoutError, ValueError):
-        return False
+        return None

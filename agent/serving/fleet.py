@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import NoReturn
 
+from agent.models.vllm.metrics import Metrics
 from agent.serving.addresses import base_url, free_ports, require_free
 from agent.serving.change import Change, Tell
 from agent.serving.errors import ServingError
+from agent.serving.figures import Measure, watch
 from agent.serving.flags import Plan, plan
 from agent.serving.found import Vllm, find_gpus, find_vllm
 from agent.serving.model_folder import facts_of
@@ -16,12 +18,17 @@ from agent.serving.router import router
 from agent.serving.server import Server, keep_up
 
 
-async def serve(order: Order, tell: Tell) -> NoReturn:
+def _nobody(metrics: Metrics) -> None:
+    """Hear nothing."""
+
+
+async def serve(order: Order, tell: Tell, measure: Measure = _nobody) -> NoReturn:
     """Serve a model until this is cancelled; then no process is left.
 
     Args:
         order: what to serve, and how.
         tell: hears of each change; `ready` means that requests are answered at its address.
+        measure: hears again and again what all replicas together do.
 
     Raises:
         OrderError: it cannot be served here; nothing was started.
@@ -36,7 +43,7 @@ async def serve(order: Order, tell: Tell) -> NoReturn:
     for remark in how.remarks:
         tell(Change("endpoint", "starting", detail=remark))
     try:
-        await _keep_all(order, replicas, front, tell)
+        await _keep_all(order, replicas, front, tell, measure)
     except BaseExceptionGroup as group:
         if failed := _first(group):
             raise failed from None
@@ -46,7 +53,9 @@ async def serve(order: Order, tell: Tell) -> NoReturn:
     raise AssertionError("unreachable")
 
 
-async def _keep_all(order: Order, replicas: list[Server], front: Server | None, tell: Tell) -> None:
+async def _keep_all(
+    order: Order, replicas: list[Server], front: Server | None, tell: Tell, measure: Measure
+) -> None:
     """Keep every server up; the router is started when all replicas answer."""
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -62,6 +71,7 @@ async def _keep_all(order: Order, replicas: list[Server], front: Server | None, 
             await up.wait()
         url = f"{(front or replicas[0]).url}/v1"
         tell(Change("endpoint", "ready", url, loop.time() - began, model=order.name))
+        group.create_task(watch(replicas, measure, order.pace.figures))
 
 
 def _replicas(order: Order, vllm: Vllm, how: Plan) -> list[Server]:

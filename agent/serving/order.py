@@ -22,6 +22,7 @@ class Pace:
         longest_delay: at most between restarts.
         restarts: in a row; a server that falls once more is given up.
         steady: healthy for so long, a server that falls begins a new row.
+        figures: between two readings of what the servers do.
     """
 
     start: float = 900.0
@@ -32,6 +33,7 @@ class Pace:
     longest_delay: float = 60.0
     restarts: int = 5
     steady: float = 300.0
+    figures: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

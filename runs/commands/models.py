@@ -88,16 +88,18 @@ def check_model(
 
     from agent.conformance import run_checks
     from agent.conformance.named import subject_named
+    from agent.models.closing import closing
 
     chosen = _chosen(only or ())
     subject = subject_named(name, obeys=not untrained)
 
     async def work() -> list[Finding]:
         findings = []
-        async for finding in run_checks(subject, chosen, seconds):
-            findings.append(finding)
-            if not as_json:
-                typer.echo(_row(finding))
+        async with closing(subject.model):
+            async for finding in run_checks(subject, chosen, seconds):
+                findings.append(finding)
+                if not as_json:
+                    typer.echo(_row(finding))
         return findings
 
     findings = asyncio.run(work())
@@ -111,8 +113,10 @@ def check_model(
 
 async def _capabilities(model: Model) -> Capabilities:
     from agent.models.base import Probing
+    from agent.models.closing import closing
 
-    return await model.probe() if isinstance(model, Probing) else model.capabilities
+    async with closing(model):
+        return await model.probe() if isinstance(model, Probing) else model.capabilities
 
 
 def _chosen(names: Sequence[str]) -> tuple[Check, ...]:

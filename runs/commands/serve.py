@@ -97,4 +97,4 @@ async def _serve(order: Order, display: ServingDisplay) -> None:
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
-    await serve_order(order, display.listen)
+    await serve_order(order, display.listen, display.measure)

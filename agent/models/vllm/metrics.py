@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Self
 
 from agent.messages import Value
@@ -29,6 +30,12 @@ class Metrics(Value):
     def prefix_share(self) -> float | None:
         """The share of prompt tokens found in the prefix cache; None while none was looked up."""
         return self.prefix_hits / self.prefix_queries if self.prefix_queries else None
+
+    @classmethod
+    def total(cls, servers: Iterable[Metrics]) -> Metrics:
+        """Return what several servers count together."""
+        all_of_them = tuple(servers)
+        return cls(**{name: sum(getattr(one, name) for one in all_of_them) for name in cls.model_fields})
 
     def since(self, before: Self) -> Self:
         """Return what was counted after `before`; requests at this moment stay as they are."""

@@ -62,13 +62,16 @@ class VllmModel:
     ) -> Reply:
         """Return the model's answer; see `Model.generate`.
 
-        With `prompt_logprobs` it comes whole and not as a stream, which vLLM refuses then, and the prefix
-        cache is not used.
+        Each part tells the usage so far, so that a reply that breaks off is charged as it was. With
+        `prompt_logprobs` it comes whole and not as a stream, which vLLM refuses then, and the prefix cache is
+        not used.
         """
         body = chat_request(self._model, messages, tools, sampling, self.capabilities)
         body |= await self._extras(sampling)
         if "prompt_logprobs" in body:
             del body["stream"], body["stream_options"]
+        else:
+            body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
         headers = {"X-Session-ID": sampling.session} if sampling.session else {}
         return await self._endpoint.complete(body, sampling, headers)
 

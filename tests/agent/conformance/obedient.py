@@ -7,6 +7,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec, Usage
 from agent.models.base import Capabilities
@@ -69,13 +70,13 @@ def count(text: str) -> int:
 
 def _one(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling, place: int) -> Reply:
     text = _text(messages, sampling, place)
-    calls = _calls(messages) if tools else ()
+    calls = _calls(messages, {tool.name for tool in tools})
     finish = "tool_calls" if calls else "stop"
     for piece in sampling.stop:
         text = text.partition(piece)[0]
     if count(text) > sampling.max_tokens:
         text, finish = " ".join(text.split()[: sampling.max_tokens]), "length"
-    scores = ({"x": -0.5, "y": -1.5},) * max(1, count(text)) if sampling.logprobs else ()
+    scores = ({" yes": -0.5, " no": -1.5},) * max(1, count(text)) if sampling.logprobs else ()
     return Reply.model_validate(
         {
             "text": "" if calls else text,
@@ -101,16 +102,24 @@ def _text(messages: Sequence[Message], sampling: Sampling, place: int) -> str:
         return ", ".join(map(str, range(1, int(counting[1]) + 1)))
     rng = random.Random(f"{sampling.seed}:{sampling.sample}:{place}") if sampling.temperature else None
     animal = rng.choice(ANIMALS) if rng else ANIMALS[0]
+    if sampling.response_schema:
+        return json.dumps(_shaped(sampling.response_schema))
     if "as JSON" in asked:
         return json.dumps({"animal": "cat"})
     return animal if "animal" in asked else "Four."
 
 
-def _calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
-    if not messages[-1].content.startswith("Call the tool"):
+def _shaped(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of a schema's shape."""
+    return {name: one.get("enum", [True])[0] for name, one in schema["properties"].items()}
+
+
+def _calls(messages: Sequence[Message], offered: set[str]) -> tuple[ToolCall, ...]:
+    named = re.match(r"Call the tool `(\w+)`", messages[-1].content)
+    if named is None or named[1] not in offered:
         return ()
-    cities = re.findall(r"the city (\w+)", messages[-1].content)
+    words = re.findall(r"the city (\w+)|the word `(\w+)`", messages[-1].content)
     return tuple(
-        ToolCall(id=f"call-{place}", name="weather", arguments={"city": city})
-        for place, city in enumerate(cities)
+        ToolCall(id=f"call-{place}", name=named[1], arguments={"city": city} if city else {"word": word})
+        for place, (city, word) in enumerate(words)
     )

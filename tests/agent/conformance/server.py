@@ -1,93 +1,83 @@
-"""An OpenAI-compatible HTTP server on this machine that answers as `Obedient` does."""
+"""An OpenAI-compatible server on this machine that answers as `Obedient` does, with vLLM's own routes."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from agent.messages import Message, Reply, Sampling, ToolCall, ToolSpec
 from agent.models.errors import ContextOverflowError
-from tests.agent.conformance.obedient import KEY, answer
+from agent.models.stub import Exchange, Stub, acts
+from tests.agent.conformance.obedient import KEY, answer, count
 
 DELAY = 0.02
 """Seconds of a reply that is longer than a few words."""
+VOCABULARY = ("yes", " yes", "no", " no")
+"""Tokens that have a number: what a label may begin with."""
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """Serve the model `obedient` for the length of a `with` block, and give the base URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+@asynccontextmanager
+async def serving() -> AsyncIterator[Stub]:
+    """Serve the model `obedient` for the length of a block."""
+    async with Stub() as stub:
+        stub.play(obey)
+        models = {"object": "list", "data": [{"id": "obedient", "max_model_len": 3000}]}
+        stub.pages["/v1/models"] = acts.answers(models)
+        stub.pages["/tokenize"] = tokenize
+        yield stub
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+async def tokenize(exchange: Exchange) -> None:
+    """Answer as vLLM's route does; a word is a token."""
+    text = exchange.asked.body["prompt"]
+    tokens = [VOCABULARY.index(text)] if text in VOCABULARY else [len(VOCABULARY)] * count(text)
+    await exchange.answer(200, {"count": len(tokens), "tokens": tokens})
 
-    def do_GET(self) -> None:
-        self._send(200, {"object": "list", "data": [{"id": "obedient", "max_model_len": 3000}]})
 
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if self.headers.get("authorization") != f"Bearer {KEY}":
-            self._fail(401, "Incorrect API key provided.", "invalid_api_key")
-        elif asked["model"] != "obedient":
-            self._fail(404, f"The model {asked['model']!r} does not exist.", "model_not_found")
-        else:
-            self._answer(asked)
+async def obey(exchange: Exchange) -> None:
+    """Answer a chat completion."""
+    asked = exchange.asked.body
+    if exchange.asked.headers.get("authorization") != f"Bearer {KEY}":
+        return await _refuse(exchange, 401, "Incorrect API key provided.", "invalid_api_key")
+    if asked["model"] != "obedient":
+        return await _refuse(
+            exchange, 404, f"The model {asked['model']!r} does not exist.", "model_not_found"
+        )
+    try:
+        reply = answer(*read_request(asked))
+    except ContextOverflowError as error:
+        said = f"This model's maximum context length is 3000 tokens. {error}"
+        return await _refuse(exchange, 400, said, "context_length_exceeded")
+    if len(reply.text) > 100:
+        await asyncio.sleep(DELAY)
+    ids = asked.get("logprob_token_ids")
+    choices = [
+        {"index": place, "finish_reason": one.finish_reason, "logprobs": _scores(one, ids)}
+        for place, one in enumerate((reply, *reply.others))
+    ]
+    return await _send(exchange, reply, choices)
 
-    def _answer(self, asked: dict[str, Any]) -> None:
-        try:
-            reply = answer(*read_request(asked))
-        except ContextOverflowError as error:
-            said = f"This model's maximum context length is 3000 tokens. {error}"
-            return self._fail(400, said, "context_length_exceeded")
-        if len(reply.text) > 100:
-            time.sleep(DELAY)
-        if asked.get("stream"):
-            return self._stream(reply, bool((asked.get("stream_options") or {}).get("include_usage")))
-        choices = [
-            {"index": place, "message": _message(one), **_rest(one)}
-            for place, one in enumerate((reply, *reply.others))
-        ]
-        return self._send(200, {**_head("chat.completion"), "choices": choices, "usage": _usage(reply)})
 
-    def _stream(self, reply: Reply, counted: bool) -> None:
-        chunks = [
-            {"choices": [{"index": place, "delta": _message(one), **_rest(one)}]}
-            for place, one in enumerate((reply, *reply.others))
-        ]
-        if counted:
-            chunks.append({"choices": [], "usage": _usage(reply)})
-        events = [json.dumps({**_head("chat.completion.chunk"), **chunk}) for chunk in chunks]
-        body = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]).encode()
-        self._write(200, "text/event-stream", body)
+async def _send(exchange: Exchange, reply: Reply, choices: list[dict[str, Any]]) -> None:
+    """Send a reply in the way that was asked for."""
+    messages = [_message(one) for one in (reply, *reply.others)]
+    pairs = list(zip(choices, messages, strict=True))
+    if not exchange.asked.body.get("stream"):
+        whole = [choice | {"message": message} for choice, message in pairs]
+        body = _head("chat.completion") | {"choices": whole, "usage": _usage(reply)}
+        return await exchange.answer(200, body | _prompt_scores(reply))
+    head = _head("chat.completion.chunk")
+    events = [head | {"choices": [choice | {"delta": message}]} for choice, message in pairs]
+    if (exchange.asked.body.get("stream_options") or {}).get("include_usage"):
+        events.append(head | {"choices": [], "usage": _usage(reply)})
+    return await acts.streams(*events, "[DONE]")(exchange)
 
-    def _fail(self, status: int, message: str, code: str) -> None:
-        self._send(status, {"error": {"message": message, "type": "invalid_request_error", "code": code}})
 
-    def _send(self, status: int, body: object) -> None:
-        self._write(status, "application/json", json.dumps(body).encode())
-
-    def _write(self, status: int, kind: str, body: bytes) -> None:
-        try:
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-        except ConnectionError:
-            self.close_connection = True  # the client has cancelled
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
+async def _refuse(exchange: Exchange, status: int, message: str, code: str) -> None:
+    await acts.refuses(status, message, code)(exchange)
 
 
 def read_request(asked: dict[str, Any]) -> tuple[list[Message], list[ToolSpec], Sampling]:
@@ -117,6 +107,8 @@ def read_request(asked: dict[str, Any]) -> tuple[list[Message], list[ToolSpec], 
         seed=asked.get("seed") or 0,
         stop=(stop,) if isinstance(stop, str) else tuple(stop),
         logprobs=asked.get("top_logprobs") or 0,
+        prompt_logprobs=asked.get("prompt_logprobs") or 0,
+        response_schema=(asked.get("response_format") or {}).get("json_schema", {}).get("schema"),
     )
     return messages, tools, sampling
 
@@ -140,16 +132,31 @@ def _message(reply: Reply) -> dict[str, Any]:
     return message
 
 
-def _rest(reply: Reply) -> dict[str, Any]:
+def _scores(reply: Reply, ids: list[int] | None) -> dict[str, Any] | None:
+    """Return the log-probabilities of a reply's tokens; of those alone that were named by number."""
+    named = None if ids is None else {VOCABULARY[place] for place in ids}
     scores = [
         {
             "token": "x",
-            "logprob": position["x"],
-            "top_logprobs": [{"token": token, "logprob": score} for token, score in position.items()],
+            "logprob": -1.0,
+            "top_logprobs": [
+                {"token": token, "logprob": score}
+                for token, score in position.items()
+                if named is None or token in named
+            ],
         }
         for position in reply.logprobs
     ]
-    return {"finish_reason": reply.finish_reason, "logprobs": {"content": scores} if scores else None}
+    return {"content": scores} if scores else None
+
+
+def _prompt_scores(reply: Reply) -> dict[str, Any]:
+    told = [
+        {"7": {"logprob": score, "decoded_token": "x"}}
+        for one in reply.prompt_logprobs
+        for score in one.values()
+    ]
+    return {"prompt_logprobs": [None, *told]} if told else {}
 
 
 def _usage(reply: Reply) -> dict[str, int]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 from agent.conformance import *  # noqa: F403
 from agent.conformance import CHECKS, Subject, run_checks, subject_of
 from agent.messages import Message, Reply, Sampling, ToolSpec
-from agent.models import litellm, manual
+from agent.models import manual
+from agent.models.caller import Caller
+from agent.models.closing import closing
+from agent.models.mixture import Mixture
 from agent.models.registry import load_model
 from agent.models.scripted import ScriptedModel
 from agent.tape import request_key
@@ -23,7 +27,10 @@ from tests.agent.conformance.server import serving
 from tests.agent.foreign.files import mini_1
 
 WRONG = "sk-wrong-key-of-the-tests"
-KINDS = ["obedient", "builtin", "scripted", "manual_model", "replay", "hosted"]
+KINDS = [
+    *("obedient", "builtin", "scripted", "manual_model", "replay", "mixture"),
+    *("hosted", "compatible", "vllm", "called"),
+]
 
 
 @pytest.fixture(params=KINDS)
@@ -119,17 +126,22 @@ def manual_model(manual_folder):
     return load_model(f"manual/{manual_folder}")
 
 
-@pytest.fixture(scope="session")
-def address():
-    with serving() as url:
-        yield url
+@pytest.fixture
+def mixture():
+    return Mixture("1*a + 1*b", [(1, Obedient()), (1, Obedient(delay=0.001))])
+
+
+@pytest.fixture
+async def address():
+    async with serving() as stub:
+        yield stub.address
 
 
 @pytest.fixture
 def environment(address, monkeypatch):
     monkeypatch.setenv("OPENAI_API_BASE", address)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    monkeypatch.setattr(litellm, "FIRST_DELAY", 0.001, raising=False)
+    monkeypatch.setenv("VLLM_API_KEY", KEY)
     return monkeypatch
 
 
@@ -151,17 +163,57 @@ def hosted(environment):
     )
 
 
-class Elsewhere:
-    """A hosted model in another environment."""
+@pytest.fixture
+async def compatible(environment, address):
+    """A client of any server of chat completions, which finds out what the server can do."""
+    async for subject in client("compatible", "OPENAI_API_KEY", environment, address):
+        yield subject
 
-    def __init__(self, model, environment, variable, value):
+
+@pytest.fixture
+async def vllm(environment, address):
+    async for subject in client("vllm", "VLLM_API_KEY", environment, address):
+        yield subject
+
+
+@pytest.fixture
+async def called(vllm):
+    """A backend with all that stands around each call."""
+    faulty = {fault: lambda make=make: Caller(make()) for fault, make in vllm.faulty.items()}
+    del faulty["unreachable"]  # that is tried again and again
+    return replace(vllm, model=Caller(vllm.model), faulty=faulty)
+
+
+async def client(kind, variable, environment, address):
+    """Give a client of the server on this machine, and close its connections."""
+    if find_spec("openai") is None:
+        pytest.skip('needs pip install "mangabey[openai]"')
+    model = load_model(f"{kind}/obedient@{address}")
+    yield Subject(
+        model,
+        faulty={
+            "wrong_key": lambda: Elsewhere(model, environment, variable, WRONG, f"{kind}/obedient@{address}"),
+            "wrong_name": lambda: load_model(f"{kind}/other@{address}"),
+            "unreachable": lambda: load_model(f"{kind}/obedient@{nobody()}/v1"),
+        },
+        secrets=(KEY, WRONG),
+    )
+    await model.close()
+
+
+class Elsewhere:
+    """A model in another environment, loaded by its name or another."""
+
+    def __init__(self, model, environment, variable, value, name=""):
         self.name, self.capabilities = model.name, model.capabilities
         self.environment, self.variable, self.value = environment, variable, value
+        self.loaded = name or model.name
 
     async def generate(self, messages, tools, sampling):
         with self.environment.context() as changed:
             changed.setenv(self.variable, self.value)
-            return await load_model(self.name).generate(messages, tools, sampling)
+            async with closing(load_model(self.loaded)) as model:
+                return await model.generate(messages, tools, sampling)
 
 
 def nobody() -> str:

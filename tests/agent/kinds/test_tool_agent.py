@@ -11,7 +11,14 @@ from agent.dialect import render_call
 from agent.kinds import run_agent
 from agent.messages import Attempt, Reply, ToolCall, Usage
 from agent.models.base import Model
-from agent.models.errors import ContextOverflowError, ModelUnavailableError
+from agent.models.caller import Caller
+from agent.models.errors import (
+    ContextOverflowError,
+    ModelUnavailableError,
+    RateLimitedError,
+    ServerFailedError,
+)
+from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
 from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory
@@ -378,6 +385,25 @@ async def test_failed_calls_are_recorded_charged_and_change_nothing_said(
     assert done.exit_reason is ExitReason.SUBMITTED
     assert done.usage.output == 5
     assert "495 tokens" in again.requests[1][-1].content
+
+
+async def test_a_call_that_was_cut_off_leaves_its_failed_sendings(task: PublicTask, sandbox: Sandbox) -> None:
+    lost = RateLimitedError("slow down", retry_after=100, usage=Usage(input=7), cost=0.3)
+    tape = MemoryTape()
+    patient = Caller(ScriptedModel([SOLVING[0], lost]))
+    cut = await play(task, sandbox, patient, tape=tape, budget=Budget(seconds=3))
+    assert (cut.exit_reason, cut.usage.input, cut.cost) == (ExitReason.TIME_LIMIT, 7, None)
+    assert [(one.error, one.waited >= 100) for one in tape.failed(1)] == [("RateLimitedError", True)]
+    await sandbox.exec("git checkout -q . && git clean -fdq")
+
+    again = Caller(
+        ScriptedModel([ServerFailedError("down", cost=0.1), *SOLVING[1:]]), Patience(first_delay=0.01)
+    )
+    done = await play(task, sandbox, again, tape=tape)
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert len(tape.failed(1)) == 1
+    assert [len(turn.reply.attempts) for turn in done.turns][:2] == [0, 1]
+    assert done.usage.input == 7
 
 
 async def test_failed_calls_use_up_the_budget(task: PublicTask, sandbox: Sandbox) -> None:

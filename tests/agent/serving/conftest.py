@@ -16,7 +16,17 @@ import pytest
 from agent.serving import Order, Pace
 
 HERE = Path(__file__).parent
-FAST = Pace(start=20, check=0.2, answer=0.2, misses=10, delay=0.05, longest_delay=0.1, restarts=2, steady=60)
+FAST = Pace(
+    start=20,
+    check=0.2,
+    answer=0.2,
+    misses=10,
+    delay=0.05,
+    longest_delay=0.1,
+    restarts=2,
+    steady=60,
+    figures=0.1,
+)
 
 
 @dataclass(frozen=True)

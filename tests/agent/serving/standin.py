@@ -1,4 +1,4 @@
-"""Stands in for `vllm serve` and for the router: answers /health and /v1/models, dies and hangs on request.
+"""Stands in for `vllm serve` and for the router: answers as they do, dies and hangs on request.
 
 What it does at its next starts lies in $STANDIN/starts, a word a line: serve, crash, hang. POST /die ends it
 and POST /hang silences it. Each start, and the process it leaves beside itself, are noted in
@@ -19,6 +19,15 @@ import threading
 HOME = pathlib.Path(os.environ["STANDIN"])
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 silent = threading.Event()
+METRICS = b"""# TYPE vllm:prefix_cache_queries_total counter
+vllm:prefix_cache_queries_total{engine="0"} 1000.0
+# TYPE vllm:prefix_cache_hits_total counter
+vllm:prefix_cache_hits_total{engine="0"} 630.0
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0"} 3.0
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{engine="0"} 2.0
+"""
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -26,6 +35,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if silent.is_set():
             threading.Event().wait(600)
         body = json.dumps({"data": [{"id": option("--served-model-name")}]}).encode()
+        if self.path == "/metrics":
+            body = METRICS
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

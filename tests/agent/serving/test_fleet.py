@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agent.models.vllm import Metrics
 from agent.serving import Change, OrderError, ServingError, serve
 from tests.agent.serving.conftest import FAST, post
 
@@ -27,9 +28,9 @@ class Heard(list[Change]):
 
 
 @asynccontextmanager
-async def serving(order):
+async def serving(order, measure=lambda metrics: None):
     heard = Heard()
-    task = asyncio.create_task(serve(order, heard.append))
+    task = asyncio.create_task(serve(order, heard.append, measure))
     heard.task = task
     try:
         yield heard
@@ -127,6 +128,18 @@ async def test_several_replicas_stand_behind_a_router(cpu_vllm, order):
         await heard.wait("replica 0", "crashed", "starting", "healthy")
         assert heard.states("router") == ["starting", "healthy"]
     assert cpu_vllm.left() == []
+
+
+async def test_figures_of_all_replicas_are_read(cpu_vllm, order):
+    cpu_vllm.install("vllm-router", "vllm_router.launch_router")
+    measured = []
+    async with serving(order(replicas=2), measured.append) as heard:
+        await heard.wait("endpoint", "ready")
+        assert measured == []
+        async with asyncio.timeout(20):
+            while not measured or measured[-1].running < 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert measured[-1] == Metrics(prefix_queries=2000, prefix_hits=1260, running=6, waiting=4)
 
 
 async def test_one_replica_that_does_not_start_stops_the_others(cpu_vllm, order):

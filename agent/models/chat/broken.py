@@ -1,0 +1,48 @@
+"""What a reply that breaks off has cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from agent.messages import Usage
+from agent.models.attempts import note_used
+from agent.models.chat.assemble import Assembly
+from agent.models.chat.usage import read_usage
+from agent.models.counting import likely
+from agent.models.errors import ModelError
+
+Price = Callable[[Usage], float | None]
+
+
+def _unpriced(usage: Usage) -> None:
+    """Return no price."""
+
+
+@contextmanager
+def accounted(assembly: Assembly, request: Mapping[str, Any], price: Price = _unpriced) -> Iterator[None]:
+    """Put what was used on whatever breaks off a reply in this block, a cancellation included."""
+    try:
+        yield
+    except BaseException as error:
+        usage = used(assembly, request)
+        cost = price(usage) if usage != Usage() else None
+        note_used(usage, cost)
+        if isinstance(error, ModelError):
+            error.usage, error.cost = usage, cost
+        raise
+
+
+def used(assembly: Assembly, request: Mapping[str, Any]) -> Usage:
+    """Return what the server told, or an estimate where it was writing already: a token for each part.
+
+    A server that has sent nothing is taken to have charged nothing.
+    """
+    if assembly.usage:
+        return read_usage(assembly.usage)
+    if not assembly.pieces:
+        return Usage()
+    prompt = json.dumps([request.get("messages"), request.get("tools")], ensure_ascii=False)
+    return Usage(input=likely(prompt), output=assembly.pieces, estimated=True)
