@@ -160,6 +160,7 @@ async def _ended(_arguments: Arguments, _seconds: float) -> str:
 async def _measured(room: Room, first: int, seconds: float) -> str:
     """Return the patch so far and what tests do on it, as far as the time allows."""
     parts: list[str] = []
+    began = asyncio.get_running_loop().time()
     # the edit itself stands, so the end of the time is no failure of the action
     try:
         async with asyncio.timeout(max(1.0, seconds - 1.0)) as deadline:
@@ -171,8 +172,7 @@ async def _measured(room: Room, first: int, seconds: float) -> str:
                 parts.append(await room.patched.own(room.test))
             parts.append(await room.patched.others(room.others()))
             parts.append(room.introduced(first))
-            changed = room.edits.changed()
-            parts.append(await room.patched.regressions(changed, room.test.path if room.test else ""))
+            parts.append(await room.regressions(seconds - (asyncio.get_running_loop().time() - began)))
     except TimeoutError:
         if not deadline.expired():
             raise

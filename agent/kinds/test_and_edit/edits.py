@@ -12,6 +12,7 @@ from agent.tool_error import ToolError, inside, kind_of, read_file
 from sandbox.base import Sandbox, SandboxError, SandboxGoneError
 
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+NOTHING_DONE = "Nothing was changed: blocks apply all or none. Send all of them again, these corrected."
 SHOWN = 2500
 """Characters of one problem that are told."""
 
@@ -69,8 +70,7 @@ class Edits:
             except ToolError as error:
                 problems.append(f"Block {number} ({block.path[:200]}): {str(error)[:SHOWN]}")
         if problems:
-            kept = "Nothing was changed" + (", the good blocks included" if len(blocks) > 1 else "")
-            raise ToolError("\n\n".join([f"{kept}. Send all blocks again, these corrected.", *problems]))
+            raise ToolError("\n\n".join([NOTHING_DONE, *problems]))
         return files
 
     def _place(self, path: str, test: str) -> str:

@@ -13,6 +13,10 @@ REQUESTS = 12
 SEARCHED = 6000
 """Characters of one search that are shown."""
 
+CODE = 100
+"""Lines of code that are shown for a name with several definitions."""
+
+_KEYWORD = re.compile(r"^(?:async def|def|class|function|method)\s+(?=[\w.]+(?:\(\))?:?$)")
 _RANGE = re.compile(r"^(?P<path>[^\s:]+):(?P<start>\d+)(?:\s*[-:,]\s*(?P<end>\d+))?\b")
 _DEFINITION = re.compile(
     r"^(?P<path>[^\s:]+):(?P<start>\d+)-(?P<end>\d+) (?:class|function|method) (?P<name>\S+)$"
@@ -58,23 +62,24 @@ async def _one(sandbox: Sandbox, request: str) -> str:
             return await view(sandbox, place["path"], int(place["start"]), int(place["end"] or 0))
     elif await _exists(sandbox, request):
         return await view(sandbox, request, 1, 0)
-    found = await search(sandbox, request, "")
-    return _bounded(found) + await _only_definition(sandbox, request, found)
+    name = _KEYWORD.sub("", request).removesuffix(":").removesuffix("()")
+    found = await search(sandbox, name if name.isidentifier() else request, "")
+    return _bounded(found) + await _definitions(sandbox, name, found)
 
 
 async def _exists(sandbox: Sandbox, path: str) -> bool:
     return "\0" not in path and bool(await kind_of(sandbox, path))
 
 
-async def _only_definition(sandbox: Sandbox, request: str, found: str) -> str:
-    """Return the code of what a name stands for, where it stands for one thing."""
-    name = request.removesuffix("()")
+async def _definitions(sandbox: Sandbox, name: str, found: str) -> str:
+    """Return the code of what a name stands for, where it stands for few things that are not long."""
     definitions = [line for line in map(_DEFINITION.match, found.splitlines()) if line]
     exact = [one for one in definitions if f".{one['name']}".endswith(f".{name}")]
-    if len(exact) != 1:
+    places = [(one["path"], int(one["start"]), int(one["end"])) for one in exact]
+    if len(places) > 1 and sum(end - start + 1 for _, start, end in places) > CODE:
         return ""
-    code = await view(sandbox, exact[0]["path"], int(exact[0]["start"]), int(exact[0]["end"]))
-    return f"\n{exact[0]['path']}:\n{code}"
+    codes = [f"\n{path}:\n{await view(sandbox, path, start, end)}" for path, start, end in places]
+    return "".join(codes)
 
 
 def _bounded(text: str) -> str:

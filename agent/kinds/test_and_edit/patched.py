@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.base_runs import BaseRun, BaseRuns
-from agent.kinds.test_and_edit.proof import outcome_lines
+from agent.kinds.test_and_edit.output import outcome_lines, shown_output
 from agent.kinds.test_and_edit.record import OwnTest
 from agent.kinds.test_and_edit.settings import MachineSettings
 from agent.kinds.test_and_edit.siblings import name_of, path_of
 from agent.shelf import SharedTest
-from agent.tools import cut_middle
 from envs.outcomes import Outcome, TestRun
 from envs.regressions import existing_tests
 from envs.testrun import file_of, run_tests
@@ -70,31 +69,30 @@ class PatchedRuns:
             ["# Tests of other attempts, on your patch", *parts, *([output] if output else [])]
         )
 
-    async def regressions(self, changed: Sequence[str], own: str) -> str:
+    async def regressions(self, changed: Sequence[str], likely: str, seconds: float) -> str:
         """Return what existing tests near a change do worse than on the base.
 
         Args:
             changed: paths of the changed files.
-            own: path of the own test, which is no existing one.
+            likely: text whose words name test files that the issue is likely about.
+            seconds: what is left of the time.
 
         Raises:
             SandboxError: the sandbox cannot be forked, or its files cannot be listed.
         """
         head = "# Existing tests near the change"
-        limit = self._settings.regression_files
-        found = await existing_tests(self._sandbox, changed, limit=limit + 1)
-        files = [path for path in found if path != own][:limit]
+        near = await existing_tests(self._sandbox, changed, limit=1000)
+        files = _most_telling(near, likely, self._settings.regression_files)
         if not files:
             return f"{head}\n\nNone was found."
-        run = await self._existing(files)
+        limit = min(self._settings.regression_seconds, max(5.0, seconds / 3))
+        run = await self._existing(files, limit)
         worse = await self._worse(run)
-        again = await self._existing(worse) if worse else None
+        again = await self._existing(worse, limit) if worse else None
         count = sum(outcome is Outcome.PASSED for outcome in run.outcomes.values())
         told = f"{count} pass, in {', '.join(files)}."
         if run.status is Status.TIMED_OUT:
-            told += (
-                f" The run was ended after {self._settings.regression_seconds:.0f} s; the rest says nothing."
-            )
+            told += f" The run was ended after {limit:.0f} s; the rest says nothing."
         lost = {test: again.outcomes[test] for test in worse if again and again.outcomes.get(test) in _BAD}
         if again is None or not lost:
             return f"{head}\n\n{told} None fails that passes on the untouched repository."
@@ -103,9 +101,9 @@ class PatchedRuns:
             f"{outcome_lines(lost, again.messages)}\n\n{shown_output(again.output, self._settings.output)}"
         )
 
-    async def _existing(self, targets: Sequence[str]) -> TestRun:
+    async def _existing(self, targets: Sequence[str], seconds: float) -> TestRun:
         async with forked(self._sandbox) as fork:
-            return await run_tests(fork, self._runner, targets, timeout=self._settings.regression_seconds)
+            return await run_tests(fork, self._runner, targets, timeout=seconds)
 
     async def _worse(self, run: TestRun) -> list[str]:
         """Return the tests that failed and pass on the base, and files that can no longer be collected."""
@@ -126,10 +124,14 @@ class PatchedRuns:
         return await self._base.run(file, data.decode("utf-8", "surrogateescape"))
 
 
-def shown_output(output: str, limit: int) -> str:
-    """Return a run's output for the model, head and tail kept."""
-    text = cut_middle(output.strip("\n"), limit)
-    return f"<output>\n{text}\n</output>" if text else "It printed nothing."
+def _most_telling(near: Sequence[str], likely: str, limit: int) -> list[str]:
+    """Return the test files to run: a third by how near they are, then those that the issue is likely about.
+
+    Where everything imports one module, nearness alone would choose by the alphabet.
+    """
+    words = {word: place for place, word in enumerate(likely.split())}
+    about = sorted((path for path in near if path in words), key=words.__getitem__)
+    return list(dict.fromkeys([*near[: limit // 3], *about, *near]))[:limit]
 
 
 def _bad(outcomes: Mapping[str, Outcome]) -> list[str]:

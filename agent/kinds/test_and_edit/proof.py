@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from agent.base_runs import BaseRun, BaseRuns
 from envs.outcomes import Outcome
 from sandbox.base import Status
 
 _BROKEN = (Outcome.ERROR, Outcome.TIMED_OUT)
-LINES = 40
-"""Tests that are listed one by one."""
 
 
 async def tried(base: BaseRuns, path: str, content: str) -> tuple[BaseRun, str]:
@@ -52,19 +49,6 @@ def why_not_shown(run: BaseRun, path: str) -> str:
     if Outcome.PASSED in run.outcomes.values():
         return "all its tests pass on the untouched repository, so it does not show the issue."
     return "pytest found no test in it."
-
-
-def outcome_lines(outcomes: Mapping[str, Outcome], messages: Mapping[str, str]) -> str:
-    """Return each test's outcome and the first line of its failure, those that did not pass first."""
-    ordered = sorted(outcomes, key=lambda test: outcomes[test] is Outcome.PASSED)
-    lines = [_line(test, outcomes[test], messages.get(test, "")) for test in ordered[:LINES]]
-    more = [f"- and {len(ordered) - LINES} more"] if len(ordered) > LINES else []
-    return "\n".join([*lines, *more])
-
-
-def _line(test: str, outcome: Outcome, message: str) -> str:
-    why = f": {message.splitlines()[0][:300]}" if message.strip() and outcome is not Outcome.PASSED else ""
-    return f"- {outcome.value} {test}{why}"
 
 
 def _message(run: BaseRun, test: str) -> str:

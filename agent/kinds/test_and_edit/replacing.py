@@ -28,7 +28,7 @@ def replace_lines(text: str, old: Sequence[str], new: Sequence[str], path: str) 
     bare = split_lines(text)
     places = _places(bare, old)
     if not places:
-        raise ToolError(explain_missing(text, "\n".join(old), path, name=SEARCH))
+        raise ToolError(explain_missing(text, "\n".join(old) + "\n", path, name=SEARCH))
     if len(places) > 1:
         named = ", ".join(str(place + 1) for place in places[:PLACES]) + (", ..." if places[PLACES:] else "")
         raise ToolError(

@@ -8,8 +8,9 @@ from agent.base_runs import BaseRun, BaseRuns
 from agent.edit_tool import encode, with_final_newline
 from agent.kinds.test_and_edit import prompts
 from agent.kinds.test_and_edit.edits import Edits
-from agent.kinds.test_and_edit.patched import PatchedRuns, shown_output
-from agent.kinds.test_and_edit.proof import outcome_lines, tried
+from agent.kinds.test_and_edit.output import outcome_lines, shown_output
+from agent.kinds.test_and_edit.patched import PatchedRuns
+from agent.kinds.test_and_edit.proof import tried
 from agent.kinds.test_and_edit.record import OwnTest
 from agent.kinds.test_and_edit.settings import MachineSettings
 from agent.kinds.test_and_edit.shapes import WriteTestArguments
@@ -98,6 +99,10 @@ class Room:
         """Return the changes so far without the own test, empty where there are none."""
         parts = split(await self.sandbox.diff())
         return "".join(part.text for part in parts if part.path not in self.written_tests)
+
+    async def regressions(self, seconds: float) -> str:
+        """Return what existing tests near the edits do worse than on the base, within the seconds left."""
+        return await self.patched.regressions(self.edits.changed(), self._talk.given.context, seconds)
 
     def _standing(self) -> str:
         if self.test is None:

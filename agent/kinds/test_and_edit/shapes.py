@@ -14,7 +14,7 @@ class LookArguments(Arguments):
     """Read code: files, lines, folders, definitions, uses. Ask for all you need at once.
 
     One request a line, up to 12: `path`, `path:10-80`, a folder, or a name or text to search for (also as an
-    extended regular expression). A name with one definition is shown with its code. Lines come as number,
+    extended regular expression). A name is shown with the code that it stands for. Lines come as number,
     tab, text; the number and the tab are not part of the file.
     """
 

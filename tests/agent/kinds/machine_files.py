@@ -67,7 +67,7 @@ async def play(
     **options: Any,
 ) -> Trajectory:
     """Let a model go through the machine."""
-    given = {"context": CONTEXT, "budget": Budget(steps=40, seconds=120)} | options
+    given = {"context": CONTEXT, "budget": Budget(steps=40, seconds=900)} | options
     return await run_test_and_edit(Assignment(task, sandbox, model, tape or MemoryTape(), **given), settings)
 
 
