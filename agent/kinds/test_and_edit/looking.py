@@ -57,6 +57,8 @@ async def look(sandbox: Sandbox, what: str, limit: int) -> str:
 
 async def _one(sandbox: Sandbox, request: str) -> str:
     """Return lines of a file, a folder's entries, or what a search finds."""
+    if "\0" in request:
+        raise ToolError("A request cannot hold a NUL character.")
     if place := _RANGE.match(request):
         if await _exists(sandbox, place["path"]):
             return await view(sandbox, place["path"], int(place["start"]), int(place["end"] or 0))
@@ -68,7 +70,7 @@ async def _one(sandbox: Sandbox, request: str) -> str:
 
 
 async def _exists(sandbox: Sandbox, path: str) -> bool:
-    return "\0" not in path and bool(await kind_of(sandbox, path))
+    return bool(await kind_of(sandbox, path))
 
 
 async def _definitions(sandbox: Sandbox, name: str, found: str) -> str:

@@ -162,8 +162,7 @@ REFUSED = {
         "a name that it does not define",
     ),
     "fixture": (
-        "import pytest\n\n\n@pytest.fixture\ndef area():\n    raise OSError('x')\n\n\n"
-        "def test_a(area):\n    pass\n",
+        "import pytest\n@pytest.fixture\ndef area():\n    raise OSError('x')\ndef test_a(area):\n    pass\n",
         "broke before it came to a verdict: ",
     ),
     "random": (RANDOM, "two runs differ: "),
@@ -437,7 +436,8 @@ async def test_give_up(task: PublicTask, sandbox: Sandbox) -> None:
 async def test_the_end_of_the_time_keeps_the_edit(task: PublicTask, sandbox: Sandbox) -> None:
     slow = (
         FAILING
-        + "\n\ndef test_slow():\n    import shapes, time\n    while shapes.Rectangle(2, 3).area() == 6:\n        time.sleep(1)\n"
+        + "\n\ndef test_slow():\n    import shapes, time\n"
+        + "    while shapes.Rectangle(2, 3).area() == 6:\n        time.sleep(1)\n"
     )
     script = [call("write_test", path=TEST_PATH, content=slow), call("done"), call("edit", **FIX)]
     done = await play(task, sandbox, ScriptedModel(script), budget=Budget(steps=9, seconds=14))
@@ -460,7 +460,10 @@ async def test_a_sandbox_that_dies(task: PublicTask, sandbox: Sandbox) -> None:
 
 
 async def test_nothing_of_the_test_runs_is_left_in_the_patch(task: PublicTask, sandbox: Sandbox) -> None:
-    messy = "import pathlib\n\n\ndef test_mess():\n    pathlib.Path('left.py').write_text('x = 1')\n    assert False\n"
+    messy = (
+        "import pathlib\n\n\ndef test_mess():\n"
+        "    pathlib.Path('left.py').write_text('x = 1')\n    assert False\n"
+    )
     script = [
         call("write_test", path=TEST_PATH, content=messy),
         call("done"),

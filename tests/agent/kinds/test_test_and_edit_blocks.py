@@ -35,10 +35,12 @@ def test_reads_what_was_written(blocks: list[tuple[str, list[str], list[str]]]) 
 
 @given(st.lists(st.text("<>=ab \n", max_size=20), max_size=8).map("\n".join))
 def test_any_text_is_read_or_refused_with_a_reason(text: str) -> None:
+    problem = ""
     try:
         assert read_blocks(text)
     except BlocksError as error:
-        assert "Expected\npath/of/file.py\n<<<<<<< SEARCH" in str(error)
+        problem = str(error)
+    assert not problem or "Expected\npath/of/file.py\n<<<<<<< SEARCH" in problem
 
 
 def test_longer_marks_hold_what_looks_like_marks() -> None:
@@ -98,21 +100,21 @@ def test_replaces_whole_lines_and_nothing_else(lines: list[str], data: st.DataOb
     assume(last or lines[-1])  # else there is no last line
     text = line_end.join(lines) + last
     old = lines[start:end]
-    try:
-        changed = replace_lines(text, old, new, "a.py")
-    except ToolError as error:
-        places = [at for at in range(len(lines)) if lines[at : at + len(old)] == old]
-        assert old == new or len(places) > 1, str(error)
+    places = [at for at in range(len(lines)) if lines[at : at + len(old)] == old]
+    if old == new or len(places) > 1:
+        with pytest.raises(ToolError, match=r"are the same|times in a\.py"):
+            replace_lines(text, old, new, "a.py")
         return
+    changed = replace_lines(text, old, new, "a.py")
     kept = [*lines[:start], *new, *lines[end:]]
     assert changed.replace("\r\n", "\n").rstrip("\n") == "\n".join(kept).rstrip("\n")
-    assert "\r\n" in changed or line_end == "\n" or changed.count("\n") == 0
+    assert line_end not in text or changed.count("\n") == changed.count(line_end)
 
 
 def test_a_line_is_not_found_within_another() -> None:
     with pytest.raises(ToolError, match="does not occur"):
         replace_lines("value = 10\n", ["value = 1"], ["value = 2"], "a.py")
-    with pytest.raises(ToolError, match="2 times in a.py, at lines 1, 3"):
+    with pytest.raises(ToolError, match=r"2 times in a\.py, at lines 1, 3"):
         replace_lines("x\ny\nx\n", ["x"], ["z"], "a.py")
     with pytest.raises(ToolError, match="line numbers"):
         replace_lines("x\ny\n", ["     1\tx"], ["z"], "a.py")
