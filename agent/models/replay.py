@@ -101,17 +101,21 @@ def _take(kind: object, data: Any, samples: dict[int, _Recording]) -> None:
 
 def _turn(messages: Sequence[Message], recording: _Recording | None) -> int:
     """Return which turn a conversation asks for; a later phase begins a conversation of its own."""
-    said = [message.content for message in messages if message.role == "assistant"]
+    said = [message for message in messages if message.role == "assistant"]
     replies = recording.replies if recording is not None and said else {}
     starts = (
         start
         for start in sorted(replies)
         if all(
-            start + step in replies and replies[start + step][1].text == text
-            for step, text in enumerate(said)
+            start + step in replies and _is(message, replies[start + step][1])
+            for step, message in enumerate(said)
         )
     )
     return next(starts, 0) + len(said)
+
+
+def _is(message: Message, reply: Reply) -> bool:
+    return message.content == reply.text and message.tool_calls in ((), reply.tool_calls)
 
 
 def _first_difference(messages: Sequence[Message], recording: _Recording, asked: int) -> str:
