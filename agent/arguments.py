@@ -153,7 +153,8 @@ def signature(kind: type[Arguments]) -> str:
 
 
 def _parameter(name: str, field: FieldInfo) -> str:
-    annotation = getattr(field.annotation, "__name__", str(field.annotation))
+    kind = field.annotation
+    annotation = kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")
     return f"{name}: {annotation}" + ("" if field.is_required() else f" = {field.default!r}")
 
 

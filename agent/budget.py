@@ -79,8 +79,14 @@ def exceeded(budget: Budget, used: Spent) -> tuple[ExitReason, str] | None:
     return None
 
 
-def remaining(budget: Budget, used: Spent) -> str:
-    """Return what is left in one line for the model."""
+def remaining(budget: Budget, used: Spent, turns: tuple[int, int] | None = None) -> str:
+    """Return what is left in one line for the model.
+
+    Args:
+        budget: what may be used.
+        used: what was used.
+        turns: what is left of a phase that has a limit of its own, and that limit.
+    """
     steps = budget.steps - used.steps
     parts = [f"{steps} of {budget.steps} steps", f"{max(0.0, budget.seconds - used.seconds):.0f} s"]
     if budget.dollars is not None:
@@ -90,5 +96,6 @@ def remaining(budget: Budget, used: Spent) -> str:
         )
     if budget.tokens is not None:
         parts.append(f"{max(0, budget.tokens - used.usage.input - used.usage.output)} tokens")
-    last = "; this is the last step: submit now" if steps == 1 else ""
-    return f"[budget left: {', '.join(parts)}{last}]"
+    last = "; this is the last step: finish now" if steps == 1 else ""
+    phase = f"{turns[0]} of {turns[1]} turns of this phase, " if turns else ""
+    return f"[budget left: {phase}{', '.join(parts)}{last}]"

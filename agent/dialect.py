@@ -38,13 +38,11 @@ INSTRUCTIONS = """\
 
 Write the call as plain text, exactly in this form, `<function=` at the start of a line:
 
-<function=edit>
-<parameter=path>src/shapes.py</parameter>
-<parameter=old>
-    return width + height
-</parameter>
-<parameter=new>
-    return width * height
+<function=TOOL>
+<parameter=NAME>a value of one line</parameter>
+<parameter=OTHER>
+    a value of several lines,
+    the first of them indented
 </parameter>
 </function>
 
@@ -52,9 +50,9 @@ Write the call as plain text, exactly in this form, `<function=` at the start of
 - A value of several lines starts on the line after `<parameter=...>` and ends on the line before
   `</parameter>`.
 - Leave out parameters that have the default you want.
-- If a value itself holds `</parameter>`, open it with `<parameter=new end=MARK>` and close it with
+- If a value itself holds `</parameter>`, open it with `<parameter=NAME end=MARK>` and close it with
   `</parameter=MARK>`.
-- Think first if you like, then call. You may write several calls; they run in order. Then stop: the
+- Think first if you like, then call; where several calls are allowed, they run in order. Then stop: the
   results come in the next message. Never write results yourself.
 """
 

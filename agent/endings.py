@@ -30,7 +30,7 @@ def ending_of_call(call: ToolCall) -> Ending:
 def unreadable(turns: Sequence[Turn]) -> Ending | None:
     """Return the ending of a model that was unreadable once too often in a row."""
     recent = turns[-UNREADABLE:]
-    if len(recent) == UNREADABLE and all(_is_unreadable(turn) for turn in recent):
+    if len(recent) == UNREADABLE and all(is_unreadable(turn) for turn in recent):
         return Ending(ExitReason.FORMAT_ERRORS, f"{UNREADABLE} replies in a row held no readable action")
     return None
 
@@ -47,5 +47,6 @@ def repeats(turns: Sequence[Turn]) -> int:
     return sum(1 for _ in same)
 
 
-def _is_unreadable(turn: Turn) -> bool:
+def is_unreadable(turn: Turn) -> bool:
+    """Whether no action of a reply could be read."""
     return all(seen.status == "format_error" for seen in turn.observations)

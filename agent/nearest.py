@@ -16,20 +16,23 @@ COMPARED = 1500
 """Characters of a passage that are compared."""
 
 
-def explain_missing(text: str, old: str, path: str) -> str:
-    """Return what to tell a model whose `old` does not occur in `text`."""
+def explain_missing(text: str, old: str, path: str, name: str = "`old`") -> str:
+    """Return what to tell a model whose passage, called `name` where it was given, is not in `text`."""
     wanted, lines = split_lines(old), split_lines(text)
     if not lines:
         return f"{path} is empty."
     if any(wanted) and all(re.match(r" *\d+\t", line) for line in wanted if line):
-        return "`old` holds the line numbers that `view` adds: leave out each number and the tab behind it."
+        return (
+            f"{name} holds the line numbers that are shown with a file: leave out each number and the tab "
+            "behind it."
+        )
     start = _nearest(wanted, lines)
     if start is None:
-        return f"`old` does not occur in {path}, nor anything like it: `view` the file or `search` it."
+        return f"{name} does not occur in {path}, nor anything like it: look at the file, or search it."
     passage = lines[start : start + len(wanted)]
     shown = number_lines(text, start + 1, start + len(passage))
     difference = _difference(wanted, passage, start)
-    return f"`old` does not occur in {path}. {difference}The nearest lines are:\n{shown}"
+    return f"{name} does not occur in {path}. {difference}The nearest lines are:\n{shown}"
 
 
 def _nearest(wanted: list[str], lines: list[str]) -> int | None:

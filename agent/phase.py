@@ -41,6 +41,7 @@ class Phase:
         reminder: said to a reply without a call.
         changes: tools after which the diff is kept, in case the sandbox dies later.
         single: only the first call of a reply is performed.
+        turns: replies with a readable call that it may take; None for as many as the budget has.
     """
 
     system: str
@@ -51,3 +52,4 @@ class Phase:
     reminder: str
     changes: frozenset[str] = frozenset()
     single: bool = False
+    turns: int | None = None

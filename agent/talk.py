@@ -12,7 +12,7 @@ from agent import prompts
 from agent.arguments import specifications
 from agent.assignment import Assignment
 from agent.budget import Spent, exceeded, remaining, spent
-from agent.endings import Ending, repeats, unreadable
+from agent.endings import Ending, is_unreadable, repeats, unreadable
 from agent.messages import Attempt, Message, Reply, ToolCall
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
@@ -34,6 +34,10 @@ class OverError(Exception):
     def __init__(self, ending: Ending) -> None:
         super().__init__(ending.message)
         self.ending = ending
+
+
+class TurnsOverError(OverError):
+    """A phase has taken all its turns; the trajectory may go on with another phase."""
 
 
 @dataclass(slots=True)
@@ -71,12 +75,17 @@ class Talk:
         conversation goes on with the recorded observations.
 
         Raises:
+            TurnsOverError: the phase has taken all its turns.
             OverError: a budget, the model's failure or its format ended the whole trajectory.
             SandboxGoneError: the sandbox is gone.
         """
         self._phases.append(phase)
         stretch = self._begin(phase)
         while True:
+            if self._turns_left(stretch) == 0:
+                raise TurnsOverError(
+                    Ending(ExitReason.STEP_LIMIT, f"all {phase.turns} turns of the phase are used")
+                )
             reply = self.given.tape.reply(len(self.turns)) or await self._next(stretch)
             if call := await self._turn(stretch, reply):
                 return call
@@ -102,9 +111,16 @@ class Talk:
         dialect = self.given.dialect or fitting_dialect(self.given.model.capabilities)
         speech = speech_in(dialect, specifications(phase.tools), phase.system, phase.reminder)
         used = spent(self.turns, self._failed(len(self.turns)))
-        opening = f"{phase.opening}\n{remaining(self.given.budget, used)}"
+        left = remaining(self.given.budget, used, (phase.turns, phase.turns) if phase.turns else None)
+        opening = f"{phase.opening}\n{left}"
         messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
         return _Stretch(phase, speech, messages, len(self.turns))
+
+    def _turns_left(self, stretch: _Stretch) -> int | None:
+        """Return how many turns a phase may still take; replies without a readable call are none."""
+        if stretch.phase.turns is None:
+            return None
+        return stretch.phase.turns - sum(not is_unreadable(turn) for turn in self.turns[stretch.first :])
 
     async def _next(self, stretch: _Stretch) -> Reply:
         """Return a new reply, within the budget.
@@ -148,6 +164,9 @@ class Talk:
         """Act on a reply and add both to the conversation; the call that ended the phase when one did."""
         number = len(self.turns)
         heard = stretch.speech.hear(reply, number)
+        if not heard.reply.tool_calls and self.given.tape.observation(number, 0) is None:
+            trouble = Observation(call_id="", text=heard.problem, status="format_error")
+            await self.given.tape.keep_observation(number, 0, trouble)
         observations: list[Observation] = []
         with _grace(self.deadline) as end:
             try:
@@ -202,7 +221,9 @@ class Talk:
         again = [prompts.AGAIN.format(times=times)] if times >= REPEATED else []
         # without what failed at the next turn: a resumed run says again what was said before that
         used = spent(self.turns, self._failed(len(self.turns)))
-        return "\n".join([*again, remaining(self.given.budget, used)])
+        left = self._turns_left(stretch)
+        turns = None if left is None or stretch.phase.turns is None else (left, stretch.phase.turns)
+        return "\n".join([*again, remaining(self.given.budget, used, turns)])
 
     def _failed(self, turns: int) -> list[Attempt]:
         return [attempt for turn in range(turns) for attempt in self.given.tape.failed(turn)]

@@ -16,14 +16,24 @@ async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[
     Raises:
         ToolError: the repository has or had that file, or pytest would not collect it.
     """
+    path = await place_of_test(sandbox, path, own)
+    await sandbox.write(path, encode(with_final_newline(content)))
+    return f"Wrote {path}. Run it now: it must fail before your fix and pass after it."
+
+
+async def place_of_test(sandbox: Sandbox, path: str, own: Collection[str]) -> str:
+    """Return the path, relative to the repository, at which a test file may be written.
+
+    Raises:
+        ToolError: the repository has or had that file and it is not `own`, or pytest would not collect it.
+    """
     path = inside(sandbox, path)
     name = posixpath.basename(path)
     if not (name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))):
         raise ToolError(f"pytest would not collect {path}: name it test_<what>.py.")
     if path not in own and await _is_of_repository(sandbox, path):
         raise ToolError(f"{path} is a file of the repository and stays as it is: write a new file beside it.")
-    await sandbox.write(path, encode(with_final_newline(content)))
-    return f"Wrote {path}. Run it now: it must fail before your fix and pass after it."
+    return path
 
 
 async def _is_of_repository(sandbox: Sandbox, path: str) -> bool:

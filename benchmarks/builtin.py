@@ -28,6 +28,7 @@ from benchmarks.machine import machine
 from benchmarks.memory import PeakMemory
 from envs.grading import grade
 from envs.pypi import PypiSuite
+from envs.regressions import existing_tests
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.display.plain import line_of
@@ -43,7 +44,6 @@ from sandbox.home import default_home
 from selection.candidate import Candidate
 from selection.clusters import cluster, touched
 from selection.matrix import run_matrix
-from selection.regressions import existing_tests
 from selection.select import select
 
 

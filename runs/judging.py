@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from envs.regressions import existing_tests
 from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
@@ -14,7 +15,6 @@ from runs.recipe import Recipe
 from selection.candidate import Candidate
 from selection.clusters import cluster, touched
 from selection.matrix import run_matrix
-from selection.regressions import existing_tests
 from selection.select import select
 
 

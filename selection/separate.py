@@ -13,9 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from envs import paths
 from envs.patches import FilePatch, join, split
-from envs.runner_files import RUNNER_MODULES
-from selection import paths
 from selection.candidate import Candidate, DroppedEdit, TestFile
 from selection.hunks import added_lines, is_binary, new_content, touched_sections
 
@@ -84,7 +83,10 @@ class _View:
 def _why_dropped(part: FilePatch, view: _View) -> str:
     """Return why a change is not judged, empty where it is source or a new test."""
     ends = {posixpath.normpath(path) for path in (part.old_path, part.path) if path}
-    if any(paths.configures_runner(path) and not _is_source_of(path, view) for path in ends):
+    if any(
+        paths.configures_runner(path) and not paths.is_source_of(path, view.base, view.folders)
+        for path in ends
+    ):
         return "configures the test run"
     if any(posixpath.basename(path) in paths.SECTIONED_FILES for path in ends) and _touches_runner_section(
         part, view
@@ -125,14 +127,6 @@ def _is_test(part: FilePatch, view: _View) -> bool:
     if not paths.has_test_name(part.path) and part.path not in view.announced:
         return False
     return paths.defines_tests(new_content(part.text))
-
-
-def _is_source_of(path: str, view: _View) -> bool:
-    """Whether the base itself ships a module of the runner there, as the runner's own repository does."""
-    parts = PurePosixPath(path).parts
-    top = posixpath.join(*parts[: 2 if parts[0] == "src" else 1])
-    named = posixpath.basename(top).removesuffix(".py") in RUNNER_MODULES
-    return named and (top in view.folders or top in view.base) and parts[-1] != "conftest.py"
 
 
 def _touches_runner_section(part: FilePatch, view: _View) -> bool:

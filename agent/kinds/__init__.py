@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from agent.assignment import Assignment
+from agent.kinds.test_and_edit import run_test_and_edit
 from agent.kinds.tool_agent import run_agent
 from agent.trajectory import Trajectory
 
 Kind = Callable[[Assignment], Awaitable[Trajectory]]
 
-KINDS: Mapping[str, Kind] = {"tool-agent": run_agent}
+KINDS: Mapping[str, Kind] = {"tool-agent": run_agent, "test-and-edit": run_test_and_edit}
 
-__all__ = ["KINDS", "Kind", "run_agent"]
+__all__ = ["KINDS", "Kind", "run_agent", "run_test_and_edit"]

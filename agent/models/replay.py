@@ -45,21 +45,21 @@ class ReplayModel:
         Raises:
             ReplayDivergedError: another request was recorded for this turn, or none.
         """
-        turn = sum(message.role == "assistant" for message in messages)
-        where = f"{self._path}: sample {sampling.sample}, turn {turn}"
         recording = self._samples.get(sampling.sample)
+        turn = _turn(messages, recording)
+        where = f"{self._path}: sample {sampling.sample}, turn {turn}"
         if recording is None:
             known = ", ".join(str(sample) for sample in sorted(self._samples))
             raise ReplayDivergedError(f"{where} was not recorded; the samples in it are {known}")
+        asked = request_key(messages, tools, sampling)
+        if same := [reply for key, reply in recording.replies.values() if key == asked]:
+            return same[0]
         if turn not in recording.replies:
             raise ReplayDivergedError(
                 f"{where} was not recorded; the recording has {len(recording.replies)} turns"
             )
-        key, reply = recording.replies[turn]
-        if key != request_key(messages, tools, sampling):
-            difference = _first_difference(messages, recording)
-            raise ReplayDivergedError(f"{where} differs from what was recorded: {difference}")
-        return reply
+        difference = _first_difference(messages, recording, turn)
+        raise ReplayDivergedError(f"{where} differs from what was recorded: {difference}")
 
 
 def _read(path: Path) -> dict[int, _Recording]:
@@ -99,22 +99,42 @@ def _take(kind: object, data: Any, samples: dict[int, _Recording]) -> None:
             samples.setdefault(data["sample"], _Recording()).observations[data["turn"], data["index"]] = text
 
 
-def _first_difference(messages: Sequence[Message], recording: _Recording) -> str:
+def _turn(messages: Sequence[Message], recording: _Recording | None) -> int:
+    """Return which turn a conversation asks for; a later phase begins a conversation of its own."""
+    said = [message for message in messages if message.role == "assistant"]
+    replies = recording.replies if recording is not None and said else {}
+    starts = (
+        start
+        for start in sorted(replies)
+        if all(
+            start + step in replies and _is(message, replies[start + step][1])
+            for step, message in enumerate(said)
+        )
+    )
+    return next(starts, 0) + len(said)
+
+
+def _is(message: Message, reply: Reply) -> bool:
+    return message.content == reply.text and message.tool_calls in ((), reply.tool_calls)
+
+
+def _first_difference(messages: Sequence[Message], recording: _Recording, asked: int) -> str:
     """Say which message is the first that the recording does not account for."""
-    turn, index = -1, 0
+    turn, index = asked - sum(message.role == "assistant" for message in messages) - 1, 0
+    first = turn
     for place, message in enumerate(messages):
         if message.role == "assistant":
             turn, index = turn + 1, 0
             recorded = recording.replies.get(turn)
             if recorded is None or message.content != recorded[1].text:
                 return f"message {place} (assistant) is not the reply of turn {turn}"
-        elif message.role == "tool" or (message.role == "user" and turn >= 0):
+        elif message.role == "tool" or (message.role == "user" and turn > first):
             expected = recording.observations.get((turn, index))
             if expected is not None and without_noise(expected) not in without_noise(message.content):
                 what = f"message {place} ({message.role}), what action {index} of turn {turn} returned"
                 return f"{what}: {_excerpt(message)}"
             index += 1
-    if turn < 0:
+    if turn == first:
         return "message 0 or 1, the instructions and the issue, or the tools or the sampling"
     last = messages[-1]
     return f"message {len(messages) - 1} ({last.role}), the last before turn {turn + 1}: {_excerpt(last)}"

@@ -148,4 +148,4 @@ def test_tools_are_described_in_full() -> None:
         assert f"## {tool.name}\n{tool.description}" in page
         assert all(f"- {name} (" in page for name in tool.parameters["properties"])  # type: ignore[union-attr]
     assert "- timeout (integer, default 60)" in page
-    assert parse(page).calls[0].arguments["new"] == "    return width * height"
+    assert parse(page).calls[0].arguments["OTHER"].startswith("    a value of several lines,")

@@ -134,7 +134,7 @@ async def test_edit(sandbox: Sandbox) -> None:
             "shapes.py",
             "    12\t        return self.width + self.height",
             "x",
-            "line numbers that `view` adds",
+            "line numbers that are shown",
         ),
         ("shapes.py", "nothing like this exists at all 1234567", "x", "nor anything like it"),
         ("shapes.py", "area", "area", "nothing to do"),

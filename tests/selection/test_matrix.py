@@ -6,12 +6,12 @@ import random
 import pytest
 
 from envs.outcomes import Outcome
+from envs.regressions import existing_tests
 from sandbox.base import Status
 from selection.candidate import Candidate, TestFile
 from selection.cells import Cell, MemoryCells
 from selection.clusters import cluster
 from selection.matrix import BASE, run_matrix
-from selection.regressions import existing_tests
 from selection.select import select
 from selection.separate import candidate_from_diff
 from selection.votes import speaking

@@ -40,7 +40,7 @@ async def test_text_dialect_reply(tmp_path: Path) -> None:
     request = await appears(tmp_path, "*.request.md")
     assert request.name == "001-s0-t0.request.md"
     page = request.read_text("utf-8")
-    for part in ("be good", "fix it, naïve 🐒", "## write_test", "<function=edit>", "001-s0-t0.reply.md"):
+    for part in ("be good", "fix it, naïve 🐒", "## write_test", "<function=TOOL>", "001-s0-t0.reply.md"):
         assert part in page
     exact = json.loads((tmp_path / "001-s0-t0.request.json").read_text("utf-8"))
     assert [Message.model_validate(message) for message in exact["messages"]] == list(HELLO)

@@ -9,9 +9,10 @@ material. Elsewhere a file is a test when it has a test's name and its content d
 from __future__ import annotations
 
 import ast
+import posixpath
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
@@ -96,6 +97,20 @@ def configures_runner(path: str) -> bool:
     if top and top[0].removesuffix(".py") in RUNNER_MODULES:
         return True
     return any(fnmatch(pure.name, pattern) for pattern in RUNNER_FILES)
+
+
+def is_source_of(path: str, files: Container[str], folders: Container[str]) -> bool:
+    """Whether a repository itself ships a module of the runner there, as the runner's own repository does.
+
+    Args:
+        path: a path that configures the runner elsewhere.
+        files: the repository's files.
+        folders: their folders.
+    """
+    parts = PurePosixPath(path).parts
+    top = posixpath.join(*parts[: 2 if parts[0] == "src" else 1])
+    named = posixpath.basename(top).removesuffix(".py") in RUNNER_MODULES
+    return named and (top in folders or top in files) and parts[-1] != "conftest.py"
 
 
 def is_runner_section(section: str) -> bool:

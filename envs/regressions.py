@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
+from envs.paths import has_test_name
 from sandbox.base import Sandbox, SandboxError
-from selection.paths import has_test_name
 
 IMPORTS_MODULE, SAME_NAME, NAME_WITHIN, SAME_FOLDER, IMPORTS_PACKAGE = 4.0, 4.0, 2.0, 1.0, 0.5
 LISTING = "git -c safe.directory='*' ls-files -z -- '*.py' 2>/dev/null || find . -name '*.py' -type f -print0"
