@@ -20,7 +20,7 @@ from agent.models.tokenization import tokenizer_of
 HOME = Path(__file__).parent.parent.parent.parent
 DICE = random.Random(7)
 TEXTS = {
-    "code": (HOME / "agent" / "loop.py").read_text(),
+    "code": (HOME / "agent" / "talk.py").read_text(),
     "prose": (HOME / "docs" / "decisions.md").read_text(),
     "base64": base64.b64encode(DICE.randbytes(6000)).decode(),
     "hex": DICE.randbytes(3000).hex(),
