@@ -10,7 +10,7 @@ export MANGABEY_HOME ?= $(CURDIR)/.mangabey
 .PHONY: demo test test-vllm check setup setup-dev clean
 
 demo: setup  ## solve a real bug of a real package, from its issue to the graded patch
-	$(BIN)/mangabey solve --task $(TASK) --samples $(SAMPLES) --plant-cheater
+	$(BIN)/mangabey solve --recipe demo --task $(TASK) --samples $(SAMPLES) --plant-cheater
 
 test: setup-dev  ## run the tests, a file at a time on each processor
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Turn
+
+
+class Common(Protocol):
+    """What several trajectories may use together."""
+
+    def exceeded(self) -> tuple[ExitReason, str] | None:
+        """Return why none of them may ask for a further reply, and in words; None when they may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +22,14 @@ class Budget:
     """What one trajectory may use at most.
 
     `steps` counts replies, `seconds` wall time of replies and tools, `tokens` input and output together.
-    None means no limit.
+    None means no limit. `common` is what it shares with others.
     """
 
     steps: int = 60
     seconds: float = 1800.0
     dollars: float | None = None
     tokens: int | None = None
+    common: Common | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ def exceeded(budget: Budget, used: Spent) -> tuple[ExitReason, str] | None:
     tokens = used.usage.input + used.usage.output
     if budget.tokens is not None and tokens >= budget.tokens:
         return ExitReason.COST_LIMIT, f"{tokens} of {budget.tokens} tokens are used"
-    return None
+    return budget.common.exceeded() if budget.common is not None else None
 
 
 def remaining(budget: Budget, used: Spent, turns: tuple[int, int] | None = None) -> str:

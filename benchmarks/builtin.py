@@ -35,10 +35,10 @@ from runs.display.plain import line_of
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import JournalCells
-from runs.pool import gather_candidates
+from runs.pool import gather_pool
 from runs.progress import Progress
-from runs.recipe import Recipe
-from runs.sampling import recorded
+from runs.recipe import Crew, Recipe
+from runs.recorded import recorded
 from runs.solve import solve
 from sandbox.home import default_home
 from selection.candidate import Candidate
@@ -89,7 +89,7 @@ def tell(progress: Progress) -> None:
 
 async def point(job: Job, task: Task, tier: int, room: BaseRoom, journal: Journal, count: int) -> Point:
     trajectories = [one for sample, one in sorted(recorded(journal).items()) if sample < count]
-    candidates = await gather_candidates(job, task, room, trajectories, journal)
+    candidates = (await gather_pool(job, task, room, trajectories, journal)).candidates
     base = await room.base()
     clusters = await cluster(base, candidates)
     paths = sorted({path for one in candidates for path in touched(one.patch)})
@@ -98,7 +98,7 @@ async def point(job: Job, task: Task, tier: int, room: BaseRoom, journal: Journa
         base,
         candidates,
         clusters,
-        regression_targets=await existing_tests(base, paths),
+        regressions=[await existing_tests(base, paths)],
         cells=JournalCells(journal),
         timeout=job.recipe.test_seconds,
     )
@@ -178,9 +178,8 @@ def main() -> None:
     for row in PypiSuite(options.suite).rows():
         if only and row.id not in only:
             continue
-        recipe = Recipe(
-            samples=max(counts), parallel=options.parallel, seconds=options.seconds, steps=200, grade=False
-        )
+        crew = Crew(samples=max(counts), seconds=options.seconds, steps=200)
+        recipe = Recipe(crews=(crew,), parallel=options.parallel, grade=False)
         job = Job(recipe=recipe, home=default_home(), task=f"pypi/{row.id}", suite=options.suite)
         console.print(f"[bold]{row.id}[/]")
         figures.append(asyncio.run(measure(job, row.tier, counts, options.out)))

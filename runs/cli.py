@@ -14,6 +14,7 @@ from runs.commands.doctor import doctor
 from runs.commands.evaluate import evaluate
 from runs.commands.models import models
 from runs.commands.pull import pull
+from runs.commands.recipes import recipes
 from runs.commands.serve import serve
 from runs.commands.solve import solve
 from runs.commands.tasks import tasks
@@ -32,6 +33,7 @@ app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
 app.command()(pull)
 app.add_typer(models, name="models")
+app.add_typer(recipes, name="recipes")
 app.command()(serve)
 app.command()(doctor)
 app.command()(clean)

@@ -1,4 +1,4 @@
-"""In which dialect an issue's trajectories call tools: settled once, and kept by whoever resumes the run."""
+"""In which dialect a model calls tools: settled once an issue, and kept by whoever resumes the run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from runs.journal import Journal
 KIND = "dialect"
 
 
-async def settled_dialect(model: Model, journal: Journal) -> Dialect:
-    """Return the dialect that a journal's replies are in; without any, the one that fits the model, recorded.
+async def settled_dialect(model: Model, named: str, journal: Journal) -> Dialect:
+    """Return the dialect that a model's replies are in; without any, the one that fits it, recorded.
 
     What a server could not tell at the first start is asked anew as long as nothing was said in a dialect.
+
+    Args:
+        model: the model.
+        named: its name in the recipe.
+        journal: the record of the issue.
     """
-    recorded = journal.last(KIND)
+    recorded = journal.last(KIND, named=named)
     if recorded is not None and any(True for _ in journal.of("reply")):
         return next(kind for kind in get_args(Dialect) if kind == recorded["dialect"])
     capabilities = await model.probe() if isinstance(model, Probing) else model.capabilities
     chosen = fitting_dialect(capabilities)
     if recorded is None or recorded["dialect"] != chosen:
-        data = {"dialect": chosen, "model": model.name, "capabilities": capabilities.model_dump()}
+        facts = {"dialect": chosen, "model": model.name, "named": named}
+        data = facts | {"capabilities": capabilities.model_dump()}
         await journal.append(KIND, data)
     return chosen

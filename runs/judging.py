@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from envs.regressions import existing_tests
@@ -11,11 +12,13 @@ from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
 from runs.journal import Journal
+from runs.pool import Pool
 from runs.recipe import Recipe
-from selection.candidate import Candidate
-from selection.clusters import cluster, touched
-from selection.matrix import run_matrix
+from sandbox.base import Sandbox
+from selection.clusters import Clusters, cluster, touched
+from selection.matrix import TestMatrix, run_matrix
 from selection.select import select
+from selection.verdict import Selection
 
 
 class JournalCells:
@@ -41,28 +44,61 @@ def recorded_decision(journal: Journal) -> Decision | None:
     return Decision.model_validate(recorded) if recorded is not None else None
 
 
-async def judge(
-    task: PublicTask, room: BaseRoom, candidates: Sequence[Candidate], recipe: Recipe, journal: Journal
-) -> Decision:
-    """Return the decision over the candidates, and record it.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A pool with all that the tests say of it."""
+
+    pool: Pool
+    clusters: Clusters
+    matrix: TestMatrix
+    selection: Selection
+
+
+async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
+    """Test what is there and apply the rule, deciding nothing; no test is run twice, now or later.
 
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
     """
     base = await room.base()
     parallel = max(2, os.cpu_count() or 2)
-    clusters = await cluster(base, candidates, parallel=parallel)
-    paths = sorted({path for one in candidates for path in touched(one.patch)})
+    clusters = await cluster(base, pool.candidates, parallel=parallel)
     matrix = await run_matrix(
         task,
         base,
-        candidates,
+        pool.candidates,
         clusters,
-        regression_targets=await existing_tests(base, paths),
+        tests=pool.tests,
+        regressions=await _regressions(base, pool, journal),
         cells=JournalCells(journal),
         parallel=parallel,
         timeout=recipe.test_seconds,
     )
-    decision = decision_of(candidates, clusters, matrix, select(candidates, clusters, matrix))
+    return Judged(pool, clusters, matrix, select(pool.candidates, clusters, matrix))
+
+
+async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Decision:
+    """Return the decision over the candidates, and record it.
+
+    Raises:
+        SandboxError: the base cannot be tested; every finished cell is kept.
+    """
+    judged = await look(task, room, pool, recipe, journal)
+    decision = decision_of(pool.candidates, judged.clusters, judged.matrix, judged.selection)
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision
+
+
+async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list[str]]:
+    """Return the existing tests to run: the batches of earlier looks as they were, and one of what is new.
+
+    A batch that grew would have to be run again with every patch.
+    """
+    batches = [list(event.data["targets"]) for event in journal.of("regressions")]
+    known = {target for batch in batches for target in batch}
+    paths = sorted({path for one in pool.candidates for path in touched(one.patch)})
+    new = [target for target in await existing_tests(base, paths) if target not in known]
+    if new:
+        await journal.append("regressions", {"targets": new})
+        batches.append(new)
+    return batches

@@ -17,6 +17,14 @@ class StageBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleBegan:
+    """A trajectory began, or was found in the journal; `kind` is what kind of trajectory it is."""
+
+    sample: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class SampleTurned:
     """A trajectory took a turn; `text` is the first line of what the model said or did."""
 
@@ -43,5 +51,5 @@ class Noticed:
     text: str
 
 
-Progress = StageBegan | SampleTurned | SampleEnded | Noticed
+Progress = StageBegan | SampleBegan | SampleTurned | SampleEnded | Noticed
 Listener = Callable[[Progress], None]

@@ -6,27 +6,44 @@ import json
 
 from agent.messages import Usage, Value
 from envs.grading import Grade
+from runs.crews import is_sample
 from runs.decision import Decision
 from runs.grading import GRADE
 from runs.journal import Journal
-from runs.sampling import recorded
+from runs.recorded import recorded, variations
+from runs.round_events import Round, rounds_of
+from runs.variation import Variation
 
 
 class SampleLine(Value):
-    """How one trajectory went."""
+    """How one trajectory went; `drawn` is what set it apart, None in journals of older versions."""
 
     sample: int
     exit_reason: str
     message: str
     seconds: float
     turns: int
+    drawn: Variation | None = None
+
+
+class Diversity(Value):
+    """How different the candidates are: the programs that trajectories made, alike ones counted once.
+
+    `trajectories` counts those that were to make a candidate, also where they made none; `per_trajectory` is
+    None where there was none.
+    """
+
+    trajectories: int
+    clusters: int
+    per_trajectory: float | None
 
 
 class Report(Value):
     """What became of one issue.
 
     `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
-    where a price is not known. `seconds` is wall time of all attempts at the run together.
+    where a price is not known. `seconds` is wall time of all attempts at the run together. `rounds` are
+    the samples that were drawn together, an empty one where the drawing ended before all were.
     """
 
     instance_id: str
@@ -35,6 +52,8 @@ class Report(Value):
     decision: Decision
     grade: Grade | None
     samples: tuple[SampleLine, ...]
+    diversity: Diversity
+    rounds: tuple[Round, ...] = ()
     usage: Usage
     cost: float | None
     seconds: float
@@ -68,6 +87,7 @@ def read_report(journal: Journal) -> Report:
     assert task is not None, "a finished run has a task"
     assert decision is not None, "a finished run has a decision"
     grade = journal.last("grade")
+    found, drawn = Decision.model_validate(decision), variations(journal)
     turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
     trajectories = [one for _, one in sorted(recorded(journal).items())]
     costs = [one.cost for one in trajectories]
@@ -76,7 +96,7 @@ def read_report(journal: Journal) -> Report:
         instance_id=task["instance_id"],
         problem_statement=task["problem_statement"],
         model=next((one.model for one in trajectories), ""),
-        decision=Decision.model_validate(decision),
+        decision=found,
         grade=GRADE.validate_python(grade) if grade is not None else None,
         samples=tuple(
             SampleLine(
@@ -85,10 +105,23 @@ def read_report(journal: Journal) -> Report:
                 message=one.message,
                 seconds=one.seconds,
                 turns=turns[one.sample],
+                drawn=drawn.get(one.sample),
             )
             for one in trajectories
         ),
+        diversity=_diversity(found),
+        rounds=tuple(one for one in rounds_of(journal) if one.samples or one.reason),
         usage=Usage.total(one.usage for one in trajectories),
         cost=sum(known) if len(known) == len(costs) else None,
         seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
+    )
+
+
+def _diversity(decision: Decision) -> Diversity:
+    ours = [line for line in decision.lines if is_sample(line.origin)]
+    clusters = len({line.cluster for line in ours if line.cluster})
+    return Diversity(
+        trajectories=len(ours),
+        clusters=clusters,
+        per_trajectory=round(clusters / len(ours), 3) if ours else None,
     )

@@ -1,140 +1,123 @@
-"""The trajectories of one issue: several at a time, each in its own fork of the base."""
+"""Trajectories drawn at one time: a few run together, each in its own fork of the base."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 
-from agent.assignment import Assignment
-from agent.budget import Budget
-from agent.kinds import run_agent
-from agent.messages import Sampling
-from agent.models.base import Model
-from agent.models.calling import open_model
-from agent.models.closing import closing
+from agent.kinds import KINDS
 from agent.models.errors import ModelError
-from agent.speech import Dialect
 from agent.trajectory import ExitReason, Trajectory, Turn
-from envs.task import PublicTask
-from runs.base_room import BaseRoom
-from runs.dialect import settled_dialect
-from runs.journal import Journal
-from runs.progress import Listener, Noticed, SampleEnded, SampleTurned
-from runs.recipe import Recipe
-from runs.tape import JournalTape
+from runs.crews import Seat
+from runs.progress import SampleBegan, SampleEnded, SampleTurned
+from runs.recorded import INFRASTRUCTURE, record, recorded
+from runs.troop import Troop
+from runs.variation import Variation
 from sandbox.base import SandboxError
 from sandbox.forks import forked
 
-INFRASTRUCTURE = (ExitReason.MODEL_ERROR, ExitReason.SANDBOX_ERROR)
-"""Endings that say nothing about the issue; a resumed run takes such a trajectory up again."""
+Enough = Callable[[], Awaitable[str]]
+"""Returns why the trajectories that still run are not needed, empty while they are."""
 
 
-def recorded(journal: Journal) -> dict[int, Trajectory]:
-    """Return the ended trajectories of a journal by sample; their turns are separate events."""
-    return {
-        event.data["sample"]: Trajectory.model_validate(event.data["trajectory"])
-        for event in journal.of("trajectory")
-    }
+async def draw(troop: Troop, places: Sequence[Seat], enough: Enough | None = None) -> None:
+    """Let trajectories run to their ends, which the journal then holds; those it has ended are not run.
 
-
-async def draw(
-    task: PublicTask, room: BaseRoom, recipe: Recipe, context: str, journal: Journal, listen: Listener
-) -> tuple[Trajectory, ...]:
-    """Return one trajectory per sample, in order of samples; finished ones come from the journal.
-
-    A trajectory that fails ends with its own exit reason and takes no other with it.
+    A trajectory that fails ends with its own exit reason and takes no other with it. None begins once the
+    issue's budget is used up. Whenever one has ended, `enough` may call off the rest: they end where they
+    are, and a resumed run does not go on with them.
 
     Raises:
-        UnknownModelError: the recipe's model has no backend.
-        ModelError: every trajectory ended because the model failed.
-        SandboxError: every trajectory ended because its sandbox failed.
+        UnknownModelError: a crew's model has no backend.
+        ModelError: every trajectory so far ended because the model failed.
+        SandboxError: every trajectory so far ended because its sandbox failed.
         JournalError: a reply could not be recorded; no trajectory goes on without its record.
     """
-    done = {n: one for n, one in recorded(journal).items() if one.exit_reason not in INFRASTRUCTURE}
-    for sample, trajectory in sorted(done.items()):
-        listen(_ended(sample, trajectory, replayed=True))
-    missing = [sample for sample in range(recipe.samples) if sample not in done]
+    ended = {n: one for n, one in recorded(troop.journal).items() if one.exit_reason not in INFRASTRUCTURE}
+    for seat in places:
+        if seat.sample in ended:
+            troop.listen(SampleBegan(seat.sample, seat.crew.kind))
+            troop.listen(_ended(ended[seat.sample], replayed=True))
+    missing = [seat for seat in places if seat.sample not in ended]
+    if enough is not None and missing and len(missing) < len(places) and not troop.ledger.called_off:
+        await _call_off_if(enough, troop)
+    missing = [seat for seat in missing if _may_begin(troop, seat)]
     if missing:
-        opened = open_model(recipe.model_for("edit"), recipe.patience(), lambda line: listen(Noticed(line)))
-        async with closing(opened) as model:
-            dialect = await settled_dialect(model, journal)
-            gate = asyncio.Semaphore(recipe.parallel)
-            async with asyncio.TaskGroup() as group:
-                drawn = {
-                    sample: group.create_task(
-                        _one(sample, gate, task, room, model, dialect, recipe, context, journal, listen),
-                        name=f"sample {sample}",
-                    )
-                    for sample in missing
-                }
-        done |= {sample: job.result() for sample, job in drawn.items()}
-    _require_one_that_worked(tuple(done.values()))
-    return tuple(done[sample] for sample in range(recipe.samples))
+        await troop.ready(missing)
+        await _run(troop, missing, enough)
+    _require_one_that_worked(tuple(recorded(troop.journal).values()))
+
+
+async def _run(troop: Troop, places: Sequence[Seat], enough: Enough | None) -> None:
+    gate = asyncio.Semaphore(troop.recipe.parallel)
+    async with asyncio.TaskGroup() as group:
+        running = {
+            group.create_task(_one(troop, seat, gate), name=f"sample {seat.sample}") for seat in places
+        }
+        while running and enough is not None and not troop.ledger.called_off:
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            if running and await _call_off_if(enough, troop):
+                for job in running:
+                    job.cancel()
+
+
+async def _call_off_if(enough: Enough, troop: Troop) -> bool:
+    """Let nobody take another turn where that is not needed any more, and return whether it is so."""
+    reason = await enough()
+    if reason:
+        await troop.ledger.call_off(reason)
+    return bool(reason)
+
+
+def _may_begin(troop: Troop, seat: Seat) -> bool:
+    """Whether a trajectory may take its next turn, or has taken some before: its work is not given up."""
+    return troop.ledger.exceeded() is None or any(True for _ in troop.journal.of("reply", sample=seat.sample))
+
+
+async def _one(troop: Troop, seat: Seat, gate: asyncio.Semaphore) -> None:
+    """Run one trajectory, and record how it ended unless somebody interrupted it."""
+    async with gate:
+        if not _may_begin(troop, seat):
+            return
+        troop.listen(SampleBegan(seat.sample, seat.crew.kind))
+        trajectory, drawn = await _played(troop, seat)
+        if trajectory.exit_reason is ExitReason.CANCELLED and not troop.ledger.called_off:
+            raise asyncio.CancelledError  # unfinished: a resumed run goes on from its last recorded reply
+        await record(trajectory, drawn, troop.journal)
+        troop.listen(_ended(trajectory))
+
+
+async def _played(troop: Troop, seat: Seat) -> tuple[Trajectory, Variation]:
+    began = time.monotonic()
+
+    def on_turn(number: int, turn: Turn) -> None:
+        troop.listen(SampleTurned(seat.sample, number, _headline(turn)))
+
+    drawn = troop.variation(seat)
+    try:
+        async with forked(await troop.room.base()) as sandbox:
+            given = troop.assignment(seat, sandbox, on_turn)
+            return await KINDS[seat.crew.kind](given), drawn
+    except SandboxError as error:
+        return Trajectory(
+            sample=seat.sample,
+            model=drawn.model,
+            exit_reason=ExitReason.SANDBOX_ERROR,
+            diff="",
+            message=str(error),
+            seconds=time.monotonic() - began,
+        ), drawn
 
 
 def _require_one_that_worked(trajectories: tuple[Trajectory, ...]) -> None:
     """Stop a run whose trajectories all died of the machinery: what is left would look like a result."""
-    if all(one.exit_reason in INFRASTRUCTURE for one in trajectories):
+    if trajectories and all(one.exit_reason in INFRASTRUCTURE for one in trajectories):
         first = trajectories[0]
         kind = ModelError if first.exit_reason is ExitReason.MODEL_ERROR else SandboxError
         raise kind(
             f"all {len(trajectories)} trajectories ended with {first.exit_reason.value}: {first.message}"
         )
-
-
-async def _one(
-    sample: int,
-    gate: asyncio.Semaphore,
-    task: PublicTask,
-    room: BaseRoom,
-    model: Model,
-    dialect: Dialect,
-    recipe: Recipe,
-    context: str,
-    journal: Journal,
-    listen: Listener,
-) -> Trajectory:
-    async with gate:
-        began = time.monotonic()
-
-        def on_turn(number: int, turn: Turn) -> None:
-            listen(SampleTurned(sample, number, _headline(turn)))
-
-        try:
-            async with forked(await room.base()) as sandbox:
-                trajectory = await run_agent(
-                    Assignment(
-                        task,
-                        sandbox,
-                        model,
-                        JournalTape(journal, sample),
-                        context=context,
-                        budget=Budget(steps=recipe.steps, seconds=recipe.seconds, dollars=recipe.dollars),
-                        sampling=Sampling(
-                            temperature=0.0 if sample == 0 else recipe.temperature,
-                            seed=recipe.seed,
-                            sample=sample,
-                            session=task.instance_id,
-                        ),
-                        dialect=dialect,
-                        on_turn=on_turn,
-                    )
-                )
-        except SandboxError as error:
-            trajectory = Trajectory(
-                sample=sample,
-                model=model.name,
-                exit_reason=ExitReason.SANDBOX_ERROR,
-                diff="",
-                message=str(error),
-                seconds=time.monotonic() - began,
-            )
-        if trajectory.exit_reason is ExitReason.CANCELLED:
-            raise asyncio.CancelledError  # unfinished: a resumed run goes on from its last recorded reply
-        stored = trajectory.model_copy(update={"turns": ()})
-        await journal.append("trajectory", {"sample": sample, "trajectory": stored.model_dump(mode="json")})
-        listen(_ended(sample, trajectory))
-        return trajectory
 
 
 def _headline(turn: Turn) -> str:
@@ -144,5 +127,7 @@ def _headline(turn: Turn) -> str:
     return ", ".join(call.name for call in turn.actions) or "no action"
 
 
-def _ended(sample: int, trajectory: Trajectory, *, replayed: bool = False) -> SampleEnded:
-    return SampleEnded(sample, trajectory.exit_reason, trajectory.message, trajectory.seconds, replayed)
+def _ended(trajectory: Trajectory, *, replayed: bool = False) -> SampleEnded:
+    return SampleEnded(
+        trajectory.sample, trajectory.exit_reason, trajectory.message, trajectory.seconds, replayed
+    )

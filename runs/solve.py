@@ -10,18 +10,20 @@ from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.context import context_of
+from runs.crews import require_kinds
 from runs.decision import Decision
+from runs.drawing import draw_rounds
 from runs.folder import write_text
 from runs.grading import grade_winner
 from runs.job import Job
 from runs.journal import Journal
-from runs.judging import judge, recorded_decision
-from runs.pool import gather_candidates
+from runs.judging import Judged, judge, look, recorded_decision
+from runs.pool import Pool, gather_pool
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
+from runs.recorded import recorded
 from runs.report import Report, read_report
-from runs.roles import ROLES
-from runs.sampling import draw
+from runs.troop import Troop
 from sandbox.hosts import check_name
 from selection.pool import read_candidates
 
@@ -31,12 +33,14 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
 
     Raises:
         TaskError: there is no such task, repository or package.
+        UsageError: a crew's kind of trajectory is not known.
         UnknownModelError: the model has no backend.
         UnknownSandboxError: there is no such sandbox.
         PoolError: a file of candidates cannot be read.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
-    for name in {job.recipe.model_for(role) for role in ROLES}:
+    require_kinds(job.recipe)
+    for name in job.recipe.model_names():
         open_model(name)
     check_name(job.recipe.sandbox)
     read_candidates(job.candidates)
@@ -92,11 +96,24 @@ async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen
     await _record_seal(room, journal)
     listen(StageBegan("context"))
     context = await context_of(room, job.recipe, journal, listen)
-    listen(StageBegan("sample", f"{job.recipe.samples} trajectories of {job.recipe.model_for('edit')}"))
-    trajectories = await draw(public, room, job.recipe, context, journal, listen)
-    candidates = await gather_candidates(job, task, room, trajectories, journal)
-    listen(StageBegan("matrix", f"{len(candidates)} candidates"))
-    return await judge(public, room, candidates, job.recipe, journal)
+
+    async def pool() -> Pool:
+        ended = [one for _, one in sorted(recorded(journal).items())]
+        return await gather_pool(job, task, room, ended, journal)
+
+    async def look_now() -> Judged:
+        return await look(public, room, await pool(), job.recipe, journal)
+
+    async with Troop(public, room, job.recipe, context, journal, listen) as troop:
+        await draw_rounds(troop, look_now)
+    found = await pool()
+    listen(StageBegan("matrix", _told(found)))
+    return await judge(public, room, found, job.recipe, journal)
+
+
+def _told(pool: Pool) -> str:
+    tests = f", {len(pool.tests)} tests of testers" if pool.tests else ""
+    return f"{len(pool.candidates)} candidates{tests}"
 
 
 async def _record_task(task: Task, journal: Journal) -> None:

@@ -88,7 +88,8 @@ async def run_matrix(
     candidates: Sequence[Candidate],
     clusters: Clusters,
     *,
-    regression_targets: Sequence[str] = (),
+    tests: Sequence[TestFile] = (),
+    regressions: Sequence[Sequence[str]] = (),
     cells: CellStore | None = None,
     parallel: int = 2,
     timeout: float = 120.0,  # noqa: ASYNC109 (seconds one test run may take)
@@ -103,7 +104,8 @@ async def run_matrix(
         base: the untouched repository; it is forked and never changed.
         candidates: the authors of the patches and of the tests.
         clusters: which of them make the same program.
-        regression_targets: existing test files, as the test command takes them.
+        tests: files of authors who bring no candidate.
+        regressions: existing test files, as the test command takes them; those of one batch run together.
         cells: finished cells of an earlier run, and where new ones go.
         parallel: how many test runs go on at one time.
         timeout: seconds one test run may take.
@@ -112,15 +114,15 @@ async def run_matrix(
         SandboxError: the base, or every cluster, cannot be tested; finished cells are kept. A cluster that
             alone cannot be tested has no row.
     """
-    files, refused = await _files(base, candidates)
+    files, refused = await _files(base, [*(file for one in candidates for file in one.tests), *tests])
     patches = {one.id: one.patch for one in candidates}
     bench = Bench(
         task, base, cells if cells is not None else MemoryCells(), asyncio.Semaphore(parallel), timeout
     )
     first, again = Row(bench, "", turn=1), Row(bench, "", turn=2)
     rows = {key: Row(bench, patches[ids[0]]) for key, ids in clusters.members.items()}
-    everything = (tuple(regression_targets),) if regression_targets else ()
-    await _run_rows((first, again), tuple(files), everything)
+    batches = tuple(tuple(batch) for batch in regressions if batch)
+    await _run_rows((first, again), tuple(files), batches)
     _require_tested(first, again)
     await _run_rows(tuple(rows.values()), tuple(files), first.batches_worth_running())
     tested = {key: row for key, row in rows.items() if not _trouble(row)}
@@ -148,18 +150,17 @@ def _trouble(row: Row) -> str:
 
 
 async def _files(
-    base: Sandbox, candidates: Sequence[Candidate]
+    base: Sandbox, written: Sequence[TestFile]
 ) -> tuple[dict[TestFile, tuple[str, ...]], tuple[DroppedEdit, ...]]:
     """Return the distinct generated files with their authors, and those that would hide a file of the base.
 
     Files of one folder that differ only in name, comments or layout are one test and run once.
     """
     alike: dict[tuple[str, str], list[TestFile]] = {}
-    for candidate in candidates:
-        for file in candidate.tests:
-            folder = file.path.rpartition("/")[0]
-            content = file.content.encode("utf-8", "surrogateescape")
-            alike.setdefault((folder, normal_text(file.path, content)), []).append(file)
+    for file in written:
+        folder = file.path.rpartition("/")[0]
+        content = file.content.encode("utf-8", "surrogateescape")
+        alike.setdefault((folder, normal_text(file.path, content)), []).append(file)
     chosen: dict[TestFile, tuple[str, ...]] = {}
     for group in alike.values():
         first = min(group, key=lambda file: (file.path, file.content, file.author))

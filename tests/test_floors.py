@@ -11,7 +11,19 @@ import pytest
 
 HOME = Path(__file__).parent.parent
 FLOORS = ("sandbox", "envs", "agent", "selection", "runs")
-HEAVY = ("litellm", "docker", "ray", "datasets", "torch", "numpy", "bm25s", "git", "openai", "tree_sitter")
+HEAVY = (
+    "litellm",
+    "docker",
+    "ray",
+    "datasets",
+    "torch",
+    "numpy",
+    "bm25s",
+    "git",
+    "openai",
+    "tree_sitter",
+    "yaml",
+)
 
 
 def imported_rooms(path: Path) -> set[str]:
@@ -51,7 +63,10 @@ def test_no_file_is_longer_than_400_lines():
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull", "models", "serve"))],
+    [
+        ["--help"],
+        *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull", "models", "serve", "recipes")),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments):
     script = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import absolute_image, require_alone
+from runs.commands.options import require_alone
 
 if TYPE_CHECKING:
     from runs.report import Report
@@ -18,6 +18,8 @@ Examples:
   mangabey solve --task pypi/funcy__2.0-1
 
   mangabey solve --repo . --issue issue.md --samples 8
+
+  mangabey solve --repo . --issue issue.md --recipe adaptive -c crews.0.samples=8 -c budget.dollars=2
 
   mangabey solve --repo ~/code/thing --issue "f('') raises IndexError; expected ''" --json
 
@@ -56,41 +58,57 @@ def solve(
         Path | None, typer.Option(help="Interpreter or virtual environment that runs the checkout's tests.")
     ] = None,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Backend as provider/model (see `mangabey models`), a mixture 0.7*A + 0.3*B, and models of "
             "roles: NAME,edit=NAME,verify=NAME."
         ),
-    ] = "builtin/repair",
-    samples: Annotated[int, typer.Option(min=1, max=1000, help="How many trajectories to draw.")] = 4,
-    parallel: Annotated[int, typer.Option(min=1, max=256, help="How many of them at one time.")] = 4,
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option("--recipe", help="Who works on it: a name (see `mangabey recipes`), or FILE.yaml."),
+    ] = "best-of-n",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="How many trajectories to draw.")
+    ] = None,
+    parallel: Annotated[
+        int | None, typer.Option(min=1, max=256, help="How many of them at one time.")
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0.0, max=2.0, help="How much samples stray; the first does not.")
-    ] = 0.8,
-    seed: Annotated[int, typer.Option(help="Makes samples reproducible.")] = 0,
-    steps: Annotated[int, typer.Option(min=1, help="Model calls one trajectory may make.")] = 80,
+        float | None, typer.Option(min=0.0, max=2.0, help="How much samples stray; the first does not.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes samples reproducible.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Model calls one trajectory may make.")] = None,
     seconds: Annotated[
-        float,
+        float | None,
         typer.Option(min=1.0, help="Wall time one trajectory may take, its tests and the model included."),
-    ] = 300.0,
+    ] = None,
     dollars: Annotated[
         float | None,
         typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
     ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens one trajectory may use, prompts and replies together.")
+    ] = None,
     call_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Wall time one model call may take until it is sent again.")
-    ] = 600.0,
+        float | None,
+        typer.Option(min=1.0, help="Wall time one model call may take until it is sent again."),
+    ] = None,
     attempts: Annotated[
-        int, typer.Option(min=1, max=100, help="Times a call is sent while only the server fails.")
-    ] = 6,
+        int | None, typer.Option(min=1, max=100, help="Times a call is sent while only the server fails.")
+    ] = None,
     sandbox: Annotated[
-        str,
+        str | None,
         typer.Option(help="Where untrusted code runs: auto, daemonless, docker, a plug-in, or module:Class."),
-    ] = "auto",
-    memory_mb: Annotated[int, typer.Option(min=64, help="Memory of one sandbox.")] = 2048,
+    ] = None,
+    memory_mb: Annotated[int | None, typer.Option(min=64, help="Memory of one sandbox.")] = None,
     test_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Time one run of a test file may take.")
-    ] = 120.0,
+        float | None, typer.Option(min=1.0, help="Time one run of a test file may take.")
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option(
@@ -106,8 +124,9 @@ def solve(
         bool, typer.Option("--plant-cheater", help="Add a candidate that cheats, to see it rejected.")
     ] = False,
     grade: Annotated[
-        bool, typer.Option(help="Run the hidden tests at the end, where the task has any.")
-    ] = True,
+        bool | None,
+        typer.Option("--grade/--no-grade", help="Run the hidden tests at the end, where the task has any."),
+    ] = None,
     suite: Annotated[Path | None, typer.Option(help="A task manifest of your own.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; made under mangabey-out by default.")
@@ -125,8 +144,7 @@ def solve(
     from runs.folder import new_folder, read_order, write_order
     from runs.job import Job
     from runs.progress import Noticed
-    from runs.recipe import Recipe
-    from runs.roles import read_models
+    from runs.recipe_files import ordered_recipe
     from runs.solve import find
     from runs.solve import solve as run_solve
     from sandbox.home import default_home
@@ -137,27 +155,25 @@ def solve(
         require_alone(context, frozenset({"resume", "as_json"}))
         job, found = read_order(resume, home)
     else:
-        default, roles = read_models(model, "builtin/repair")
-        recipe = Recipe(
-            model=default,
-            models=roles,
-            call_seconds=call_seconds,
-            attempts=attempts,
-            samples=samples,
-            parallel=parallel,
-            temperature=temperature,
-            seed=seed,
-            steps=steps,
-            seconds=seconds,
-            dollars=dollars,
-            sandbox=sandbox,
-            image=absolute_image(image),
-            memory_mb=memory_mb,
-            test_seconds=test_seconds,
-            grade=grade,
-        )
+        options = {
+            "call_seconds": call_seconds,
+            "attempts": attempts,
+            "samples": samples,
+            "parallel": parallel,
+            "temperature": temperature,
+            "seed": seed,
+            "steps": steps,
+            "seconds": seconds,
+            "tokens": tokens,
+            "dollars": dollars,
+            "sandbox": sandbox,
+            "image": image,
+            "memory_mb": memory_mb,
+            "test_seconds": test_seconds,
+            "grade": grade,
+        }
         job = Job(
-            recipe=recipe,
+            recipe=ordered_recipe(recipe, changes or (), options, model),
             home=home,
             task=task,
             suite=suite.absolute() if suite else None,

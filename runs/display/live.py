@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from runs.display.plain import one_line
-from runs.progress import Noticed, Progress, SampleEnded, SampleTurned, StageBegan
+from runs.progress import Noticed, Progress, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Report
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
+    kind: str = ""
     turns: int = 0
     text: str = ""
     ended: str = ""
@@ -57,6 +60,8 @@ class LiveDisplay:
                     f"[dim]{seconds:6.1f} s[/]  [bold]{stage:<8}[/] {escape(detail)}", highlight=False
                 )
                 self._stage = progress
+            case SampleBegan(sample, kind):
+                self._samples[sample] = replace(self._samples.get(sample, _Line()), kind=kind)
             case SampleTurned(sample, turn, text):
                 line = self._samples.get(sample, _Line())
                 self._samples[sample] = replace(line, turns=turn + 1, text=text)
@@ -75,17 +80,32 @@ class LiveDisplay:
 
     def _picture(self) -> RenderableType:
         seconds = time.monotonic() - self._began
-        head = Spinner("dots", Text(f" {self._stage.stage}  {seconds:.0f} s"))
+        words = f"{self._stage.stage}  {round_of(self._stage.detail)}".rstrip()
+        head = Spinner("dots", Text(f" {words}  {seconds:.0f} s"))
         if self._stage.stage != "sample" or not self._samples:
             return head
-        table = Table.grid(padding=(0, 1))
-        for column in ({"width": 9}, {"width": 4, "justify": "right"}, {"ratio": 1, "no_wrap": True}):
-            table.add_column(**column)
-        table.expand = True
-        for sample, line in sorted(self._samples.items()):
-            style = "green" if line.ended.startswith("submitted") else "dim" if line.ended else ""
-            said = f"{line.ended}: {line.text}" if line.ended else line.text
-            table.add_row(
-                f"sample {sample}", str(line.turns), Text(one_line(said), style=style, overflow="ellipsis")
-            )
-        return Group(head, table)
+        kinds = {line.kind for line in self._samples.values()}
+        return Group(head, _table(self._samples, with_kinds=len(kinds) > 1))
+
+
+def round_of(detail: str) -> str:
+    """Return `round 2` of a stage's detail that begins so, nothing of any other."""
+    found = re.match(r"round \d+", detail)
+    return found[0] if found else ""
+
+
+def _table(samples: Mapping[int, _Line], *, with_kinds: bool) -> Table:
+    """Return a row per trajectory: number, kind where there are several, turns, and what it did last."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(width=10)
+    if with_kinds:
+        table.add_column(width=13, no_wrap=True)
+    table.add_column(width=4, justify="right")
+    table.add_column(ratio=1, no_wrap=True)
+    for sample, line in sorted(samples.items()):
+        style = "green" if line.ended.startswith("submitted") else "dim" if line.ended else ""
+        said = f"{line.ended}: {line.text}" if line.ended else line.text
+        kind = [line.kind] if with_kinds else []
+        last = Text(one_line(said), style=style, overflow="ellipsis")
+        table.add_row(f"sample {sample}", *kind, str(line.turns), last)
+    return table

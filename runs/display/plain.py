@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runs.progress import Noticed, Progress, SampleEnded, SampleTurned, StageBegan
+from runs.progress import Noticed, Progress, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Report
 
 
@@ -57,7 +57,7 @@ def line_of(progress: Progress) -> str:
             return f"sample {sample}: {reason.value} ({how}) {one_line(text)}".rstrip()
         case Noticed(text):
             return f"note: {text}"
-        case SampleTurned():
+        case SampleBegan() | SampleTurned():
             return ""
 
 

@@ -52,8 +52,24 @@ def render(report: Report, folder: Path, console: Console | None = None) -> None
         spent += f", {report.usage.input + report.usage.output:,} tokens"
     if report.cost:
         spent += f", ${report.cost:.2f}"
+    out.print(Text.assemble(("drawn     ", "bold"), _drawn(report)))
     out.print(Text.assemble(("spent     ", "bold"), f"{spent} of {report.model}"))
     out.print(Text.assemble(("files     ", "bold"), str(folder)), soft_wrap=True)
+
+
+def _drawn(report: Report) -> str:
+    """Return how many trajectories there were, in which rounds, and how different what they made is."""
+    found = report.diversity
+    programs = f"{found.clusters} different program{'' if found.clusters == 1 else 's'}"
+    share = "" if found.per_trajectory is None else f" ({found.per_trajectory:.2f} each)"
+    made = f"{found.trajectories} trajector{'y' if found.trajectories == 1 else 'ies'}"
+    text = f"{programs} of {made}{share}"
+    others = len(report.samples) - found.trajectories
+    text += f", {others} without a candidate" if others > 0 else ""
+    rounds = sum(1 for one in report.rounds if one.samples)
+    text += f", {rounds} rounds" if rounds > 1 else ""
+    last = report.rounds[-1] if report.rounds else None
+    return text + (f"; {last.reason}" if last is not None and not last.samples else "")
 
 
 def _votes(decision: Decision, out: Console) -> None:

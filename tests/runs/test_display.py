@@ -14,10 +14,12 @@ from agent.trajectory import ExitReason
 from envs.grading import Grade, GradeStatus
 from envs.outcomes import Outcome
 from runs.decision import Column, Decision, Line
+from runs.display.live import LiveDisplay
 from runs.display.plain import line_of, one_line
 from runs.display.result import render
-from runs.progress import Noticed, SampleEnded, SampleTurned, StageBegan
-from runs.report import Report, SampleLine
+from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
+from runs.report import Diversity, Report, SampleLine
+from runs.round_events import Round
 from tests.runs.conftest import ISSUE, environment
 
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-[red]x[/]\n+y\n"
@@ -56,6 +58,7 @@ def report(winner="c1", columns=2, **changes):
         "decision": decision,
         "grade": None,
         "samples": (SampleLine(sample=0, exit_reason="submitted", message="", seconds=1, turns=4),),
+        "diversity": Diversity(trajectories=3, clusters=2, per_trajectory=0.667),
         "usage": Usage(),
         "cost": 0.0,
         "seconds": 12.0,
@@ -106,6 +109,52 @@ def test_lines_of_progress():
     assert line_of(SampleEnded(3, ExitReason.GAVE_UP, "no\nidea", 1.25)) == "sample 3: gave_up (1.2 s) no"
     assert "journal" in line_of(SampleEnded(3, ExitReason.SUBMITTED, "", 1.0, replayed=True))
     assert len(one_line("x" * 500)) == 100
+
+
+def test_crews_and_rounds_are_shown_in_few_words_within_80_columns(tmp_path):
+    live = LiveDisplay()
+    live.listen(StageBegan("sample", "round 2: 1 tester, 2 test-and-edit (tests do not tell the best apart)"))
+    for sample, kind in ((0, "test-and-edit"), (11, "tester")):
+        live.listen(SampleBegan(sample, kind))
+        live.listen(SampleTurned(sample, 4, "looking at " + "everything " * 20))
+    text = drawn_by(live)
+    assert "sample  round 2" in text
+    rows = [line.split()[:4] for line in text.splitlines()[1:]]
+    assert rows == [["sample", "0", "test-and-edit", "5"], ["sample", "11", "tester", "5"]]
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_one_kind_takes_no_column():
+    live = LiveDisplay()
+    live.listen(StageBegan("sample", "4 trajectories of builtin/repair"))
+    live.listen(SampleBegan(0, "tool-agent"))
+    live.listen(SampleEnded(0, ExitReason.SUBMITTED, "done", 1.0))
+    assert "tool-agent" not in drawn_by(live)
+    assert "round" not in drawn_by(live)
+
+
+def drawn_by(live):
+    """What the live display shows right now, on 80 columns."""
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(live._picture())
+    return stream.getvalue()
+
+
+def test_what_was_drawn_and_how_different_it_is_stands_in_the_report(tmp_path):
+    assert "drawn     2 different programs of 3 trajectories (0.67 each)" in rendered(report(), tmp_path)
+    rounds = (
+        Round(number=1, samples=(0, 1)),
+        Round(number=2, samples=(2, 3), reason="the lead can be overtaken"),
+        Round(number=3, samples=(), reason="4 candidates behave like the lead: 2 more cannot overtake it"),
+    )
+    text = rendered(report(rounds=rounds), tmp_path)
+    assert "2 rounds" in text
+    assert "cannot overtake it" in " ".join(text.split())
+    assert max(map(len, text.splitlines()[:-1])) <= 80
+    alone = Diversity(trajectories=1, clusters=1, per_trajectory=1.0)
+    assert "1 different program of 1 trajectory (1.00 each)" in rendered(report(diversity=alone), tmp_path)
+    nobody = Diversity(trajectories=0, clusters=0, per_trajectory=None)
+    assert "0 different programs of 0 trajectories" in rendered(report(diversity=nobody), tmp_path)
 
 
 def test_on_a_terminal_the_run_is_shown_live(checkout, actor, tmp_path):

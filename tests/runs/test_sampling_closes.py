@@ -9,8 +9,10 @@ import pytest
 
 from agent.models.stub import Stub, acts
 from runs.journal import Journal
-from runs.recipe import Recipe
+from runs.recipe import Crew, Recipe
+from runs.recorded import recorded
 from runs.sampling import draw
+from runs.troop import Troop
 from tests.agent.conftest import root, sandbox, task  # noqa: F401
 
 pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason='needs pip install "mangabey[openai]"')
@@ -33,8 +35,13 @@ async def drawing(task, sandbox, tmp_path):  # noqa: F811
     """Start drawing two trajectories of a server's model."""
 
     def start(stub):
-        recipe = Recipe(model=f"vllm/x@{stub.address}", samples=2)
-        return asyncio.create_task(draw(task, Room(sandbox), recipe, "", journal, lambda event: None))
+        recipe = Recipe(model=f"vllm/x@{stub.address}", crews=(Crew(samples=2),))
+        return asyncio.create_task(drawn(Troop(task, Room(sandbox), recipe, "", journal, lambda event: None)))
+
+    async def drawn(troop):
+        async with troop:
+            await draw(troop, list(troop.seats.values()))
+        return list(recorded(journal).values())
 
     with Journal(tmp_path / "issue") as journal:
         yield start

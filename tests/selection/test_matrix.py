@@ -47,7 +47,7 @@ async def judged(scene, pool, *, seconds=30.0, cells=None, parallel=2, targets=N
         scene.base,
         pool,
         clusters,
-        regression_targets=targets,
+        regressions=[targets],
         cells=cells,
         parallel=parallel,
         timeout=seconds,
