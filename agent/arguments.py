@@ -82,7 +82,8 @@ class SearchArguments(Arguments):
 class WriteTestArguments(Arguments):
     """Write a new test file that fails on the issue's bug and passes once it is fixed.
 
-    It counts as your evidence. Existing files of the repository are refused; your own may be written again.
+    Its name is `test_<what>.py`. It counts as your evidence. Existing files of the repository are refused;
+    your own may be written again.
     """
 
     tool = "write_test"
@@ -91,7 +92,7 @@ class WriteTestArguments(Arguments):
 
 
 class SubmitArguments(Arguments):
-    """Finish: every change in the repository's folder is your patch."""
+    """Finish: what you changed in the repository's folder is your result."""
 
     tool = "submit"
     message: Annotated[

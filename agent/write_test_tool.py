@@ -23,7 +23,7 @@ async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[
     if path not in own and await _is_of_repository(sandbox, path):
         raise ToolError(f"{path} is a file of the repository and stays as it is: write a new file beside it.")
     await sandbox.write(path, encode(with_final_newline(content)))
-    return f"Wrote {path}. Run it now: it must fail before your fix and pass after it."
+    return f"Wrote {path}."
 
 
 async def _is_of_repository(sandbox: Sandbox, path: str) -> bool:

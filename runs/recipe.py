@@ -36,6 +36,8 @@ class Recipe(BaseModel):
     """Model calls a trajectory may make."""
     seconds: float = Field(default=300.0, gt=0)
     """Wall time a trajectory may take."""
+    tokens: int | None = Field(default=None, ge=1)
+    """Tokens a trajectory may use, prompts and replies together; None for no limit."""
     dollars: float | None = Field(default=None, gt=0)
     """Money a trajectory may spend; None for no limit."""
     sandbox: str = "auto"

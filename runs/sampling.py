@@ -107,7 +107,12 @@ async def _one(
                         model,
                         JournalTape(journal, sample),
                         context=context,
-                        budget=Budget(steps=recipe.steps, seconds=recipe.seconds, dollars=recipe.dollars),
+                        budget=Budget(
+                            steps=recipe.steps,
+                            seconds=recipe.seconds,
+                            dollars=recipe.dollars,
+                            tokens=recipe.tokens,
+                        ),
                         sampling=Sampling(
                             temperature=0.0 if sample == 0 else recipe.temperature,
                             seed=recipe.seed,

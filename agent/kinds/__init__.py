@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from agent.assignment import Assignment
+from agent.kinds.refiner import run_refiner
+from agent.kinds.tester import run_tester
 from agent.kinds.tool_agent import run_agent
 from agent.trajectory import Trajectory
 
 Kind = Callable[[Assignment], Awaitable[Trajectory]]
 
-KINDS: Mapping[str, Kind] = {"tool-agent": run_agent}
+KINDS: Mapping[str, Kind] = {"tool-agent": run_agent, "tester": run_tester, "refiner": run_refiner}
 
-__all__ = ["KINDS", "Kind", "run_agent"]
+__all__ = ["KINDS", "Kind", "run_agent", "run_refiner", "run_tester"]

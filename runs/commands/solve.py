@@ -73,6 +73,9 @@ def solve(
         float,
         typer.Option(min=1.0, help="Wall time one trajectory may take, its tests and the model included."),
     ] = 300.0,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens one trajectory may use, prompts and replies together.")
+    ] = None,
     dollars: Annotated[
         float | None,
         typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
@@ -149,6 +152,7 @@ def solve(
             seed=seed,
             steps=steps,
             seconds=seconds,
+            tokens=tokens,
             dollars=dollars,
             sandbox=sandbox,
             image=absolute_image(image),
