@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.base_runs import BaseRun
-from agent.excerpts import first_line, last_lines
+from agent.excerpts import first_line, last_of_tests
 from envs.outcomes import Outcome
 from sandbox.base import Status
 
@@ -62,4 +62,4 @@ def reason(run: BaseRun, test: str) -> str:
 
 def ending(run: BaseRun) -> str:
     """Return the last lines of a run's output."""
-    return f"The last lines of its output:\n{last_lines(run.output, LINES)}"
+    return f"The last lines of its output:\n{last_of_tests(run.output, LINES)}"

@@ -11,6 +11,7 @@ agent (section 3.1 of its paper), which condenses at a fixed number of tokens.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -83,7 +84,7 @@ class Window:
 def _turns(messages: Sequence[Message]) -> list[Sequence[Message]]:
     """Return the conversation behind its opening as replies with what they returned."""
     starts = [place for place, message in enumerate(messages) if message.role == "assistant"]
-    return [messages[start:end] for start, end in zip(starts, [*starts[1:], len(messages)], strict=True)]
+    return [messages[start:end] for start, end in itertools.pairwise([*starts, len(messages)])]
 
 
 def _condensed(turn: Sequence[Message]) -> list[Message]:

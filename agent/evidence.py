@@ -54,15 +54,21 @@ class EvidenceBench:
         loop = asyncio.get_running_loop()
         began = loop.time()
         seen = await self._toolbox.perform(call, seconds=seconds)
-        if seen.status != "ok" or call.name not in {"write_test", "submit"}:
+        if seen.status != "ok" or not (call.name == "submit" or self._writes_test(call)):
             return seen
         left = max(1.0, seconds - (loop.time() - began))
         changes: dict[str, str] = {}
-        if call.name == "write_test":
-            changes = {"text": f"{seen.text} {await self._tried(str(call.arguments['path']), left)}"}
+        if call.name != "submit":
+            changes = {"text": f"{seen.text}\n{await self._tried(str(call.arguments['path']), left)}"}
         elif objection := await self._objection(left):
             changes = {"text": objection, "status": "error"}
         return seen.model_copy(update={**changes, "seconds": loop.time() - began})
+
+    def _writes_test(self, call: ToolCall) -> bool:
+        """Whether a call that succeeded wrote a test file, or mended one that was written before."""
+        if call.name == "edit":
+            return inside(self._given.sandbox, str(call.arguments["path"])) in self.written_tests
+        return call.name == "write_test"
 
     async def _tried(self, path: str, seconds: float) -> str:
         """Return what a test file does on the base, and where tests of others lie."""

@@ -18,6 +18,12 @@ def last_lines(text: str, lines: int, characters: int = 3_000) -> str:
     return last if len(last) <= characters else f"[...]{last[-characters:]}"
 
 
+def last_of_tests(output: str, lines: int) -> str:
+    """Return the last lines of what pytest printed, without the one on the report that nobody finds."""
+    kept = [line for line in output.split("\n") if "generated xml file: " not in line]
+    return last_lines("\n".join(kept), lines)
+
+
 def first_line(text: str, characters: int = 120) -> str:
     """Return the first line that is not blank, cut where it is longer."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")

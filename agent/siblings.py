@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from agent.excerpts import first_line, last_lines
+from agent.excerpts import first_line, last_of_tests
 from agent.shelf import SharedTest
 from envs.outcomes import Outcome, TestRun
 from envs.testrun import run_tests
@@ -54,14 +54,18 @@ async def failures(sandbox: Sandbox, runner: str, tests: Sequence[SharedTest], s
         for path, bad in list(failing.items())[:SHOWN]
     ]
     more = [f"- and {len(failing) - SHOWN} more files"] if len(failing) > SHOWN else []
-    output = f"The last lines of the output:\n{last_lines(run.output, LINES)}"
+    output = f"The last lines of the output:\n{last_of_tests(run.output, LINES)}"
     return "\n".join([*shown, *more, output])
 
 
 def _placed(tests: Sequence[SharedTest]) -> Iterator[tuple[str, SharedTest]]:
-    """Yield the latest tests, no two with the same name of a file: pytest takes such for one module."""
+    """Yield the latest tests, no two with the same name of a file: pytest takes such for one module.
+
+    Of what an author wrote again only the last counts: it was mended.
+    """
     names: set[str] = set()
-    for test in tests[-MOST:]:
+    last = {(test.author, test.path): test for test in tests}
+    for test in list(last.values())[-MOST:]:
         folder, name = posixpath.split(test.path)
         stem, number = name.removesuffix(".py"), 2
         while name in names:

@@ -147,7 +147,8 @@ class TestBench:
             refused = {"text": NOT_VALID.format(told=found.told()), "status": "error"}
             return seen.model_copy(update=refused) if found.problem else seen
         status = "error" if found.problem else "ok"
-        return seen.model_copy(update={"text": f"{seen.text} {moved}\n{found.told()}", "status": status})
+        said = (seen.text, moved, found.told())
+        return seen.model_copy(update={"text": "\n".join(filter(None, said)), "status": status})
 
     async def _validate(self) -> Validated:
         """Try the file as it lies in the room, and keep it where it decides."""
