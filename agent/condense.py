@@ -15,7 +15,7 @@ import itertools
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.excerpts import cut_middle, first_line
 from agent.messages import Message, ToolCall, ToolSpec
@@ -40,10 +40,12 @@ _RESULT = re.compile(r"^<result of=([\w.-]+)>$", re.MULTILINE)
 
 @dataclass(slots=True)
 class Window:
-    """How many tokens a prompt may have, by estimate, and how many of the latest turns stay whole."""
+    """How many tokens a prompt of one conversation may have, by estimate; `latest` turns stay whole."""
 
     room: float
     latest: int = LATEST
+    _condensed: list[list[Message]] = field(default_factory=list)
+    """The oldest turns, condensed; a conversation only grows."""
 
     @classmethod
     def of(cls, length: int, reply: int, tools: Sequence[ToolSpec]) -> Window:
@@ -71,8 +73,10 @@ class Window:
                 while cut < count - self.latest and total > KEPT * self.room:
                     total -= _gain(turns[cut])
                     cut += 1
-        condensed = (_condensed(turn) for turn in turns[:cut])
-        return (*head, *(one for turn in (*condensed, *turns[cut:]) for one in turn))
+        for turn in turns[len(self._condensed) : cut]:
+            self._condensed.append(_condensed(turn))
+        sent = (*self._condensed[:cut], *turns[cut:])
+        return (*head, *(one for turn in sent for one in turn))
 
     def shrink(self, messages: Sequence[Message]) -> bool:
         """Take the room for half of what was sent and did not fit; whether less is sent from now on."""

@@ -29,7 +29,9 @@ from agent.messages import ToolCall, ToolSpec
 _OPEN = re.compile(r"^[ \t]*<function=[\"']?([\w.-]+)[\"']?>", re.MULTILINE)
 _PARAMETER = re.compile(r"\s*<parameter(?:=| name=)[\"']?([\w.-]+)[\"']?(?: end=[\"']?(\w+)[\"']?)?>")
 _CLOSE = re.compile(r"\s*</function>")
-_AFTER_VALUE = re.compile(r"\s*(?:<parameter(?:=| name=)[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)")
+_AFTER_VALUE = re.compile(
+    r"\s*(?:<parameter(?:=| name=)[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)"
+)
 _AFTER_CALL = re.compile(r"\s*(?:```\s*|</tool_call>\s*)*(?:$|<tool_call>|^[ \t]*<function=)", re.MULTILINE)
 
 ENTRY = "</parameter>"

@@ -88,8 +88,8 @@ An earlier attempt at this came to its end ({ended}). {state}
 Improve on it. First find out whether it is right: does its patch do all that the issue asks for, does it
 break what worked, is a failing test wrong or the patch? What it did of the steps above need not be done
 again, but believe nothing that you have not seen. Keep what is right and change or take back the rest
-(`git checkout HEAD -- PATH` restores a file). Your patch is the whole difference to the base, what you keep of
-the earlier one included.
+(`git checkout HEAD -- PATH` restores a file). Your patch is the whole difference to the base, what you
+keep of the earlier one included.
 """
 APPLIED = "Its patch and its tests are in the working tree."
 NOT_APPLIED = "Its patch does not apply ({why}), so the working tree is the untouched base."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import weakref
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Protocol
 
 from agent.messages import Attempt, Message, Reply, Sampling, ToolSpec
@@ -29,10 +29,7 @@ def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling
     Durations, addresses, times of day, process numbers and names below /tmp count as the same.
     """
     request = {
-        "messages": [
-            _digest(message.content, _canonical(message.model_dump(exclude={"content"})))
-            for message in messages
-        ],
+        "messages": [_digest(message) for message in messages],
         "tools": [tool.model_dump() for tool in tools],
         # what is left at its default is left out, so that a field added later changes no key
         "sampling": sampling.model_dump(exclude_defaults=True, exclude={"session", "priority"}),
@@ -40,10 +37,20 @@ def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling
     return hashlib.sha256(_canonical(request).encode("ascii")).hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _digest(content: str, rest: str) -> str:
-    """Return the SHA-256 of a message without noise; a conversation asks for each of its again every turn."""
-    return hashlib.sha256(_canonical([without_noise(content), rest]).encode("ascii")).hexdigest()
+_digests: dict[int, tuple[weakref.ref[Message], str]] = {}
+"""Digests of messages that live: a conversation asks for each of its messages again every turn."""
+
+
+def _digest(message: Message) -> str:
+    """Return the SHA-256 of a message without noise."""
+    number = id(message)
+    known = _digests.get(number)
+    if known is not None and known[0]() is message:
+        return known[1]
+    rest = _canonical(message.model_dump(exclude={"content"}))
+    digest = hashlib.sha256(_canonical([without_noise(message.content), rest]).encode("ascii")).hexdigest()
+    _digests[number] = weakref.ref(message, lambda _: _digests.pop(number, None)), digest
+    return digest
 
 
 def _canonical(value: object) -> str:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection
 
 from agent.edit_tool import encode, with_final_newline
 from agent.tool_error import ToolError, inside, kind_of
 from sandbox.base import Sandbox
+
+_FENCED = re.compile(r"\s*```\w*[ \t]*\r?\n(.*\n)[ \t]*```\s*", re.DOTALL)
+"""Code as in a Markdown text: no Python begins with such a line, so nobody means it."""
 
 
 async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[str]) -> str:
@@ -22,8 +26,9 @@ async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[
         raise ToolError(f"pytest would not collect {path}: name it test_<what>.py.")
     if path not in own and await _is_of_repository(sandbox, path):
         raise ToolError(f"{path} is a file of the repository and stays as it is: write a new file beside it.")
-    await sandbox.write(path, encode(with_final_newline(content)))
-    return f"Wrote {path}."
+    bare = _FENCED.fullmatch(content)
+    await sandbox.write(path, encode(with_final_newline(bare[1] if bare else content)))
+    return f"Wrote {path}." + (" (The Markdown fence around it was left out.)" if bare else "")
 
 
 async def _is_of_repository(sandbox: Sandbox, path: str) -> bool:

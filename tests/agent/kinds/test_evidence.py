@@ -106,7 +106,9 @@ async def test_tests_of_others_are_shown_and_met_once(task: PublicTask, sandbox:
     assert "test_sign" not in done.diff
 
 
-async def test_a_patch_that_meets_the_tests_of_others_is_submitted(task: PublicTask, sandbox: Sandbox) -> None:
+async def test_a_patch_that_meets_the_tests_of_others_is_submitted(
+    task: PublicTask, sandbox: Sandbox
+) -> None:
     shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
     model = ScriptedModel([calls(("edit", FIX)), calls(("submit", {}))])
     done = await play(task, sandbox, model, shelf=shelf)
