@@ -86,7 +86,7 @@ class EvidenceBench:
     async def _on_base(self, base: BaseRuns, path: str, seconds: float) -> str:
         given = self._given
         path = inside(given.sandbox, path)
-        content = (await given.sandbox.read(path)).decode("utf-8")
+        content = (await given.sandbox.read(path)).decode("utf-8", "surrogateescape")
         try:
             async with asyncio.timeout(seconds):
                 run = await base.run(path, content)

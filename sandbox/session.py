@@ -21,7 +21,7 @@ _leave() {
   { declare -px && printf 'cd -- %q\n' "$PWD"; } > "$_state.new" && {
     IFS= read -rd '' _old < "$_state" || :
     IFS= read -rd '' _new < "$_state.new" || :
-    [ "${_old-}" = "${_new-}" ] || mv -f "$_state.new" "$_state"  # mostly nothing has changed: no program to start
+    [ "${_old-}" = "${_new-}" ] || mv -f "$_state.new" "$_state"  # mostly nothing has changed
   }
   exit "$code"
 } 2> /dev/null

@@ -20,7 +20,7 @@ from agent.base_verdict import ending
 from agent.endings import Ending, ending_of_call
 from agent.messages import ToolCall
 from agent.phase import Phase
-from agent.played import played
+from agent.played import LAST_DIFF, played
 from agent.shelf import SharedTest
 from agent.talk import Talk
 from agent.tool_error import ToolError, inside
@@ -49,18 +49,13 @@ async def run_tester(given: Assignment) -> Trajectory:
     The trajectory's diff holds the test file and nothing else: its last version of which a test fails on
     the base, the same twice. Where there is none, the diff is empty.
     """
-    kept: list[str] = []
+    bench = TestBench(given)
 
     async def work(talk: Talk) -> Ending:
-        async with _base_of(given) as base:
-            bench = TestBench(given, base)
-            try:
-                return ending_of_call(await talk.through(_phase(given, bench)))
-            finally:
-                kept.extend(await bench.settle())
+        async with _base_of(given) as bench.base:
+            return ending_of_call(await talk.through(_phase(given, bench)))
 
-    done = await played(given, work)
-    return done.model_copy(update={"diff": _only(done.diff, kept), "test_paths": tuple(kept)})
+    return await _with_valid_alone(await played(given, work), bench)
 
 
 def _phase(given: Assignment, bench: TestBench) -> Phase:
@@ -85,8 +80,18 @@ async def _base_of(given: Assignment) -> AsyncIterator[BaseRuns]:
         yield ForkedBase(base, given.task.test_runner)
 
 
-def _only(diff: str, paths: list[str]) -> str:
-    return join(part for part in split(diff) if part.path in paths)
+async def _with_valid_alone(done: Trajectory, bench: TestBench) -> Trajectory:
+    """Return a trajectory whose diff is the last valid version of its file, which is left in the room."""
+    valid = bench.valid
+    if valid is None:
+        return done.model_copy(update={"diff": "", "test_paths": ()})
+    diff = done.diff
+    with contextlib.suppress(SandboxError, TimeoutError):  # a room that is gone leaves what was kept before
+        async with asyncio.timeout(LAST_DIFF):
+            await bench.sandbox.write(valid.path, valid.content.encode("utf-8", "surrogateescape"))
+            diff = await bench.sandbox.diff()
+    alone = join(part for part in split(diff) if part.path == valid.path)
+    return done.model_copy(update={"diff": alone, "test_paths": (valid.path,)})
 
 
 class TestBench:
@@ -95,13 +100,16 @@ class TestBench:
     Attributes:
         written_tests: the file's path, once there is one.
         valid: its last version that decides.
+        base: where tests are tried; it is there before the first call.
+        sandbox: the room.
     """
 
     __test__ = False
 
-    def __init__(self, given: Assignment, base: BaseRuns) -> None:
+    def __init__(self, given: Assignment) -> None:
+        self.base: BaseRuns | None = given.base
+        self.sandbox = given.sandbox
         self._given = given
-        self._base = base
         self._toolbox = Toolbox(given.sandbox)
         self.written_tests = self._toolbox.written_tests
         self.valid: Validated | None = None
@@ -125,14 +133,6 @@ class TestBench:
             seen = seen.model_copy(update={"text": f"{seen.text} {NO_TIME}", "status": "error"})
         return seen.model_copy(update={"seconds": loop.time() - began})
 
-    async def settle(self) -> list[str]:
-        """Leave the last valid version in the room, and return its path; nothing where there is none."""
-        if self.valid is None:
-            return []
-        with contextlib.suppress(SandboxError):
-            await self._given.sandbox.write(self.valid.path, self.valid.content.encode())
-        return [self.valid.path]
-
     async def _tried(self, call: ToolCall, seen: Observation) -> Observation:
         """Return what a call did, with what the file now does on the base."""
         moved = await self._moved()
@@ -154,10 +154,11 @@ class TestBench:
         """Try the file as it lies in the room, and keep it where it decides."""
         path = self.written_tests[-1]
         try:
-            content = (await self._given.sandbox.read(path)).decode("utf-8", "replace")
+            content = (await self.sandbox.read(path)).decode("utf-8", "surrogateescape")
         except SandboxFileError:
             content = ""
-        found = await validate(self._base, path, content)
+        assert self.base is not None
+        found = await validate(self.base, path, content)
         if found.decides:
             self.valid = found
             output = ending(found.runs[0])
@@ -168,12 +169,12 @@ class TestBench:
         """Remove the file that was written before one of another path."""
         *earlier, _ = self.written_tests
         for path in earlier:
-            await self._given.sandbox.exec(["rm", "-f", "--", path], timeout=30)
+            await self.sandbox.exec(["rm", "-f", "--", path], timeout=30)
             self.written_tests.remove(path)
         return MOVED.format(old=", ".join(earlier)) if earlier else ""
 
     def _is_own(self, path: str) -> bool:
         try:
-            return inside(self._given.sandbox, posixpath.normpath(path)) in self.written_tests
+            return inside(self.sandbox, posixpath.normpath(path)) in self.written_tests
         except ToolError:
             return False
