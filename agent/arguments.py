@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -176,6 +177,7 @@ def _unknown_tool(name: str, tools: Mapping[str, type[Arguments]]) -> str:
     return f"There is no tool `{name[:SHOWN]}`{hint} The tools are:\n{shapes}"
 
 
+@cache
 def _specification(kind: type[Arguments]) -> ToolSpec:
     schema: dict[str, Any] = kind.model_json_schema()
     properties = {
