@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -82,7 +83,8 @@ class SearchArguments(Arguments):
 class WriteTestArguments(Arguments):
     """Write a new test file that fails on the issue's bug and passes once it is fixed.
 
-    It counts as your evidence. Existing files of the repository are refused; your own may be written again.
+    Its name is `test_<what>.py`. It counts as your evidence. Existing files of the repository are refused;
+    your own may be written again.
     """
 
     tool = "write_test"
@@ -91,7 +93,7 @@ class WriteTestArguments(Arguments):
 
 
 class SubmitArguments(Arguments):
-    """Finish: every change in the repository's folder is your patch."""
+    """Finish: what you changed in the repository's folder is your result."""
 
     tool = "submit"
     message: Annotated[
@@ -176,6 +178,7 @@ def _unknown_tool(name: str, tools: Mapping[str, type[Arguments]]) -> str:
     return f"There is no tool `{name[:SHOWN]}`{hint} The tools are:\n{shapes}"
 
 
+@cache
 def _specification(kind: type[Arguments]) -> ToolSpec:
     schema: dict[str, Any] = kind.model_json_schema()
     properties = {

@@ -51,6 +51,7 @@ class Assignment:
         base: where tests are tried on the untouched base; None where there is no such room.
         shelf: tests of the other trajectories.
         earlier: attempts to improve on.
+        window: tokens of prompt and reply together, for a model that does not tell its context's length.
     """
 
     task: PublicTask
@@ -65,3 +66,4 @@ class Assignment:
     base: BaseRuns | None = None
     shelf: Shelf = field(default_factory=EmptyShelf)
     earlier: tuple[EarlierAttempt, ...] = ()
+    window: int = 128_000

@@ -14,7 +14,8 @@ A call is written as
 line ends are not part of it. A value ends at the first `</parameter>` that another parameter or
 `</function>` follows; a value holding such text is given an end of its own: `<parameter=old end=MARK>`,
 closed by `</parameter=MARK>`. All complete calls of a reply count, in order: as with native tools, a reply
-may hold several. Text around them, Markdown fences included, is thought and no action.
+may hold several. `<parameter name="old">`, as other dialects have it, means the same. Text around the calls,
+Markdown fences included, is thought and no action.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from dataclasses import dataclass
 from agent.messages import ToolCall, ToolSpec
 
 _OPEN = re.compile(r"^[ \t]*<function=[\"']?([\w.-]+)[\"']?>", re.MULTILINE)
-_PARAMETER = re.compile(r"\s*<parameter=[\"']?([\w.-]+)[\"']?(?: end=[\"']?(\w+)[\"']?)?>")
+_PARAMETER = re.compile(r"\s*<parameter(?:=| name=)[\"']?([\w.-]+)[\"']?(?: end=[\"']?(\w+)[\"']?)?>")
 _CLOSE = re.compile(r"\s*</function>")
-_AFTER_VALUE = re.compile(r"\s*(?:<parameter=[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)")
+_AFTER_VALUE = re.compile(
+    r"\s*(?:<parameter(?:=| name=)[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)"
+)
 _AFTER_CALL = re.compile(r"\s*(?:```\s*|</tool_call>\s*)*(?:$|<tool_call>|^[ \t]*<function=)", re.MULTILINE)
 
 ENTRY = "</parameter>"

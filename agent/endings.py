@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agent.messages import ToolCall
 from agent.trajectory import ExitReason, Turn
@@ -39,12 +40,28 @@ def repeats(turns: Sequence[Turn]) -> int:
     """Return how many times in a row the last call was made; 0 when the last turn made none."""
     if not turns[-1].actions:
         return 0
-    last = turns[-1].actions[-1]
-    backwards = (call for turn in reversed(turns) for call in reversed(turn.actions))
-    same = itertools.takewhile(
-        lambda call: (call.name, call.arguments) == (last.name, last.arguments), backwards
-    )
-    return sum(1 for _ in same)
+    last = _what(turns[-1].actions[-1])
+    return sum(1 for _ in itertools.takewhile(lambda call: call == last, _backwards(turns)))
+
+
+def alternations(turns: Sequence[Turn]) -> int:
+    """Return how many times in a row the last two calls were made in turn; 0 where they are the same."""
+    if not turns[-1].actions:
+        return 0
+    calls = _backwards(turns)
+    pair = list(itertools.islice(calls, 2))
+    if len(pair) < 2 or pair[0] == pair[1]:
+        return 0
+    pairs = iter(lambda: list(itertools.islice(calls, 2)), [])
+    return 1 + sum(1 for _ in itertools.takewhile(lambda two: two == pair, pairs))
+
+
+def _backwards(turns: Sequence[Turn]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return (_what(call) for turn in reversed(turns) for call in reversed(turn.actions))
+
+
+def _what(call: ToolCall) -> tuple[str, dict[str, Any]]:
+    return call.name, call.arguments
 
 
 def is_unreadable(turn: Turn) -> bool:

@@ -74,7 +74,7 @@ def _rank(symbol: Symbol, query: str) -> int | None:
 async def _hits(sandbox: Sandbox, query: str, below: str) -> list[str]:
     """Return the lines holding `query`; where none does, those it matches as a regular expression."""
     for flag in ("-F", "-E"):
-        grep = f"grep -rnI{flag[1]} --exclude-dir=.git --exclude-dir=__pycache__"
+        grep = f"grep -rnHI{flag[1]} --exclude-dir=.git --exclude-dir=__pycache__"
         command = f"{grep} -e {shlex.quote(query)} -- {shlex.quote(below)} 2>/dev/null | head -c 400000"
         lines = (await sandbox.exec(command, timeout=60)).output.decode("utf-8", "replace").splitlines()
         if lines:

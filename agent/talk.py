@@ -12,7 +12,8 @@ from agent import prompts
 from agent.arguments import specifications
 from agent.assignment import Assignment
 from agent.budget import Spent, exceeded, remaining, spent
-from agent.endings import Ending, is_unreadable, repeats, unreadable
+from agent.condense import Window
+from agent.endings import Ending, alternations, is_unreadable, repeats, unreadable
 from agent.messages import Attempt, Message, Reply, ToolCall
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
@@ -23,7 +24,8 @@ from agent.trajectory import ExitReason, Observation, Turn
 from sandbox.base import SandboxError
 
 REPEATED = 3
-"""The same call so many times in a row is said to the model."""
+"""The same call, or the same two in turn, so many times in a row is said to the model."""
+OVERFLOW = ContextOverflowError.__name__
 GRACE = 30.0
 """Seconds the actions of a turn may go on behind the end of the time, to end what they started."""
 
@@ -48,6 +50,7 @@ class _Stretch:
     speech: Speech
     messages: list[Message]
     first: int
+    window: Window
 
 
 class Talk:
@@ -86,6 +89,8 @@ class Talk:
                 raise TurnsOverError(
                     Ending(ExitReason.STEP_LIMIT, f"all {phase.turns} turns of the phase are used")
                 )
+            for _ in filter(_is_overflow, self.given.tape.failed(len(self.turns))):
+                stretch.window.shrink(stretch.messages)
             reply = self.given.tape.reply(len(self.turns)) or await self._next(stretch)
             if call := await self._turn(stretch, reply):
                 return call
@@ -93,6 +98,10 @@ class Talk:
     def used(self) -> Spent:
         """Return what the trajectory has used, calls that failed before the next turn's included."""
         return spent(self.turns, self._failed(len(self.turns) + 1))
+
+    def is_last_step(self) -> bool:
+        """Whether no reply follows the one that is acted on now."""
+        return len(self.turns) + 1 >= self.given.budget.steps
 
     def seconds_left(self) -> float:
         """Return the seconds until the time is up."""
@@ -114,7 +123,9 @@ class Talk:
         left = remaining(self.given.budget, used, (phase.turns, phase.turns) if phase.turns else None)
         opening = f"{phase.opening}\n{left}"
         messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
-        return _Stretch(phase, speech, messages, len(self.turns))
+        length = self.given.model.capabilities.context_length or self.given.window
+        window = Window.of(length, self.given.sampling.max_tokens, speech.offered)
+        return _Stretch(phase, speech, messages, len(self.turns), window)
 
     def _turns_left(self, stretch: _Stretch) -> int | None:
         """Return how many turns a phase may still take; replies without a readable call are none."""
@@ -137,21 +148,33 @@ class Talk:
         return await self._ask(stretch)
 
     async def _ask(self, stretch: _Stretch) -> Reply:
-        """Return the model's reply, on the tape already.
+        """Return the model's reply, on the tape already; what is too long is sent once more, condensed.
 
         Raises:
             OverError: there is none.
         """
+        try:
+            return await self._send(stretch)
+        except OverError as over:
+            overflow = over.ending.reason is ExitReason.CONTEXT_LIMIT
+            if not overflow or not stretch.window.shrink(stretch.messages):
+                raise
+        return await self._send(stretch)
+
+    async def _send(self, stretch: _Stretch) -> Reply:
         given, number, offered = self.given, len(self.turns), stretch.speech.offered
         started = time.monotonic()
-        key = request_key(stretch.messages, offered, given.sampling)
+        messages = stretch.window.fit(stretch.messages)
+        key = request_key(messages, offered, given.sampling)
         try:
             with heard_by(lambda attempt: given.tape.keep_attempt(number, attempt, key)):
-                reply = await given.model.generate(tuple(stretch.messages), offered, given.sampling)
+                reply = await given.model.generate(messages, offered, given.sampling)
         except Exception as error:
             # a backend may be anybody's code, and what was won must not be lost with it
             overflow = isinstance(error, ContextOverflowError)
             attempts = error.attempts if isinstance(error, ModelError) else ()
+            if overflow and not attempts:  # refused unsent; a resumed run must know of it all the same
+                attempts = (Attempt(error=OVERFLOW, message=line_of(error), seconds=0.0),)
             await given.tape.keep_failure(number, attempts, line_of(error), key)
             reason = ExitReason.CONTEXT_LIMIT if overflow else ExitReason.MODEL_ERROR
             raise OverError(Ending(reason, line_of(error))) from error
@@ -219,6 +242,8 @@ class Talk:
         """Return the last line of the next message: what is left, behind a word on repeated calls."""
         times = repeats(self.turns[stretch.first :])
         again = [prompts.AGAIN.format(times=times)] if times >= REPEATED else []
+        if (rounds := alternations(self.turns[stretch.first :])) >= REPEATED:
+            again = [prompts.ALTERNATING.format(times=rounds)]
         # without what failed at the next turn: a resumed run says again what was said before that
         used = spent(self.turns, self._failed(len(self.turns)))
         left = self._turns_left(stretch)
@@ -232,6 +257,10 @@ class Talk:
 def line_of(error: Exception) -> str:
     """Return an error as one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _is_overflow(attempt: Attempt) -> bool:
+    return attempt.error == OVERFLOW
 
 
 def _ends(phase: Phase, call: ToolCall, seen: Observation) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import weakref
+from collections import OrderedDict
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Protocol
 
 from agent.messages import Attempt, Message, Reply, Sampling, ToolSpec
 from agent.trajectory import Observation
+
+OFFERED = 64
+"""Lists of tools whose JSON is kept."""
 
 _NOISE = (
     (re.compile(r"0x[0-9a-fA-F]{6,16}\b"), "0x"),
@@ -28,22 +32,40 @@ def request_key(messages: Sequence[Message], tools: Sequence[ToolSpec], sampling
 
     Durations, addresses, times of day, process numbers and names below /tmp count as the same.
     """
-    request = {
-        "messages": [
-            _digest(message.content, _canonical(message.model_dump(exclude={"content"})))
-            for message in messages
-        ],
-        "tools": [tool.model_dump() for tool in tools],
-        # what is left at its default is left out, so that a field added later changes no key
-        "sampling": sampling.model_dump(exclude_defaults=True, exclude={"session", "priority"}),
-    }
-    return hashlib.sha256(_canonical(request).encode("ascii")).hexdigest()
+    told = _canonical([_digest(message) for message in messages])
+    # what is left at its default is left out, so that a field added later changes no key
+    drawn = _canonical(sampling.model_dump(exclude_defaults=True, exclude={"session", "priority"}))
+    request = f'{{"messages":{told},"sampling":{drawn},"tools":{_described(tools)}}}'
+    return hashlib.sha256(request.encode("ascii")).hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _digest(content: str, rest: str) -> str:
-    """Return the SHA-256 of a message without noise; a conversation asks for each of its again every turn."""
-    return hashlib.sha256(_canonical([without_noise(content), rest]).encode("ascii")).hexdigest()
+_tools: OrderedDict[tuple[int, ...], tuple[tuple[ToolSpec, ...], str]] = OrderedDict()
+"""The canonical JSON of the tools that were offered last, by their identities."""
+
+
+def _described(tools: Sequence[ToolSpec]) -> str:
+    key = tuple(map(id, tools))
+    if key not in _tools:
+        _tools[key] = tuple(tools), _canonical([tool.model_dump() for tool in tools])
+        while len(_tools) > OFFERED:
+            _tools.popitem(last=False)
+    return _tools[key][1]
+
+
+_digests: dict[int, tuple[weakref.ref[Message], str]] = {}
+"""Digests of messages that live: a conversation asks for each of its messages again every turn."""
+
+
+def _digest(message: Message) -> str:
+    """Return the SHA-256 of a message without noise."""
+    number = id(message)
+    known = _digests.get(number)
+    if known is not None and known[0]() is message:
+        return known[1]
+    rest = _canonical(message.model_dump(exclude={"content"}))
+    digest = hashlib.sha256(_canonical([without_noise(message.content), rest]).encode("ascii")).hexdigest()
+    _digests[number] = weakref.ref(message, lambda _: _digests.pop(number, None)), digest
+    return digest
 
 
 def _canonical(value: object) -> str:

@@ -8,6 +8,7 @@ import time
 
 from agent import arguments as shapes
 from agent.edit_tool import create_file, replace_passage
+from agent.excerpts import cut_middle
 from agent.messages import ToolCall
 from agent.search_tool import search
 from agent.tool_error import ToolError
@@ -106,12 +107,3 @@ def _ending(result: ExecResult) -> str:
             return "[program not found]\n[exit code 127]"
         case _:
             return f"[exit code {result.exit_code}]"
-
-
-def cut_middle(text: str, limit: int) -> str:
-    """Return `text` with its middle replaced by a mark where it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    mark = f"\n[... {len(text) - 2 * half} characters omitted ...]\n"
-    return text[:half] + mark + text[-half:]

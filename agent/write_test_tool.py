@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Collection
 
 from agent.edit_tool import encode, with_final_newline
 from agent.tool_error import ToolError, inside, kind_of
 from sandbox.base import Sandbox
+
+_FENCED = re.compile(r"\s*```\w*[ \t]*\r?\n(.*\n)[ \t]*```\s*", re.DOTALL)
+"""Code as in a Markdown text: no Python begins with such a line, so nobody means it."""
 
 
 async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[str]) -> str:
@@ -17,8 +21,9 @@ async def write_test(sandbox: Sandbox, path: str, content: str, own: Collection[
         ToolError: the repository has or had that file, or pytest would not collect it.
     """
     path = await place_of_test(sandbox, path, own)
-    await sandbox.write(path, encode(with_final_newline(content)))
-    return f"Wrote {path}. Run it now: it must fail before your fix and pass after it."
+    bare = _FENCED.fullmatch(content)
+    await sandbox.write(path, encode(with_final_newline(bare[1] if bare else content)))
+    return f"Wrote {path}." + (" (The Markdown fence around it was left out.)" if bare else "")
 
 
 async def place_of_test(sandbox: Sandbox, path: str, own: Collection[str]) -> str:

@@ -28,6 +28,29 @@ def peak_rss() -> int:
 
 def tree_rss(pid: int) -> int:
     """Return the resident bytes of a process and all its descendants, shared pages counted in each."""
+    resident = _resident(pid)
+    return sum(resident.values())
+
+
+def shared_memory(pid: int) -> int:
+    """Return the bytes of a process and all its descendants, each shared page divided among its users."""
+    total = 0
+    for member in _resident(pid):
+        try:
+            lines = Path(f"/proc/{member}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def own_memory() -> int:
+    """Return the resident bytes of this process alone."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def _resident(pid: int) -> dict[int, int]:
+    """Return the resident bytes of a process and of each of its descendants by pid."""
     parents: dict[int, int] = {}
     resident: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
@@ -45,7 +68,7 @@ def tree_rss(pid: int) -> int:
         more = {child for child, parent in parents.items() if parent in family} - family
         family |= more
         grown = bool(more)
-    return sum(resident.get(member, 0) for member in family)
+    return {member: resident.get(member, 0) for member in family}
 
 
 class PeakMemory:

@@ -27,6 +27,30 @@ for _ in range(3):
 print(json.dumps({"start": starts, "command": commands}))
 """
 
+_MINI_STEPS = """
+import json, sys, time
+from minisweagent.agents.default import DefaultAgent
+from minisweagent.environments.docker import DockerEnvironment
+from minisweagent.models.test_models import DeterministicModel, make_output
+class Timed(DeterministicModel):
+    asked = []
+    def query(self, messages, **kwargs):
+        Timed.asked.append(time.perf_counter())
+        return super().query(messages, **kwargs)
+steps = int(sys.argv[2])
+said = [make_output(f"step {n}", [{"command": "true"}], 0.0) for n in range(steps)]
+said.append(make_output("end", [{"command": "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"}], 0.0))
+env = DockerEnvironment(image=sys.argv[1], run_args=["--rm", "--network", "none"])
+try:
+    agent = DefaultAgent(
+        Timed(outputs=said, cost_per_call=0.0), env, system_template="Work.", instance_template="{{task}}"
+    )
+    agent.run("Nothing.")
+finally:
+    env.cleanup()
+print(json.dumps({"step": [1000 * (b - a) for a, b in zip(Timed.asked, Timed.asked[1:])]}))
+"""
+
 _REX = """
 import asyncio, json, sys, time
 from swerex.deployment.docker import DockerDeployment
@@ -70,6 +94,11 @@ def mini_swe_agent(python: str, image: str, rounds: int) -> dict[str, list[float
     return _script(python, _MINI, image, rounds)
 
 
+def mini_swe_agent_steps(python: str, image: str, steps: int) -> list[float]:
+    """Return milliseconds from one request to the next of its default agent with a scripted model."""
+    return _script(python, _MINI_STEPS, image, steps)["step"]
+
+
 def swe_rex(python: str, image: str, rounds: int) -> dict[str, list[float]]:
     """Return milliseconds of its Docker deployment's start, `execute` and `run_in_session`."""
     return _script(python, _REX, image, rounds)
@@ -80,7 +109,7 @@ def _script(python: str, script: str, image: str, rounds: int) -> dict[str, list
         [python, "-c", script, image, str(rounds)], stdout=subprocess.PIPE, text=True, timeout=600, check=True
     )
     figures = [
-        line for line in done.stdout.splitlines() if line.startswith('{"start"')
+        line for line in done.stdout.splitlines() if line.startswith(('{"start"', '{"step"'))
     ]  # beside its own lines
     found: dict[str, list[float]] = json.loads(figures[-1])
     return found

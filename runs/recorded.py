@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.summary import summarise
 from agent.trajectory import ExitReason, Trajectory
 from runs.journal import Journal
 from runs.variation import Variation
@@ -33,17 +34,12 @@ def summaries(journal: Journal) -> dict[int, str]:
     return {event.data["sample"]: str(event.data.get("summary", "")) for event in journal.of(KIND)}
 
 
-def summary_of(trajectory: Trajectory) -> str:
-    """Return what a trajectory, with its turns, leaves to one that improves on it."""
-    return trajectory.message
-
-
 async def record(trajectory: Trajectory, drawn: Variation, journal: Journal) -> None:
     """Record an ended trajectory, and what set it apart from the others."""
     data = {
         "sample": trajectory.sample,
         "trajectory": trajectory.model_copy(update={"turns": ()}).model_dump(mode="json"),
         "drawn": drawn.model_dump(mode="json"),
-        "summary": summary_of(trajectory),
+        "summary": summarise(trajectory),
     }
     await journal.append(KIND, data)

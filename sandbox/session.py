@@ -17,10 +17,12 @@ LONGEST_ARGUMENT = 100_000
 _AROUND = r"""
 _leave() {
   local code=$?
-  {
-    declare -px | grep -avE '^declare -[a-zA-Z]+ (PWD|OLDPWD|SHLVL|_)='
-    printf 'cd -- %q\n' "$PWD"
-  } > "$_state.new" && mv -f "$_state.new" "$_state"
+  export -n PWD OLDPWD SHLVL _  # the next shell has its own
+  { declare -px && printf 'cd -- %q\n' "$PWD"; } > "$_state.new" && {
+    IFS= read -rd '' _old < "$_state" || :
+    IFS= read -rd '' _new < "$_state.new" || :
+    [ "${_old-}" = "${_new-}" ] || mv -f "$_state.new" "$_state"  # mostly nothing has changed
+  }
   exit "$code"
 } 2> /dev/null
 _state=$1 _home=$PWD

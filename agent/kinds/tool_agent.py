@@ -9,10 +9,10 @@ from agent import prompts
 from agent.arguments import ARGUMENTS
 from agent.assignment import Assignment
 from agent.endings import Ending, ending_of_call
+from agent.evidence import EvidenceBench
 from agent.phase import Phase
 from agent.played import played
 from agent.talk import Talk
-from agent.tools import Toolbox
 from agent.trajectory import Trajectory
 
 ENDINGS = frozenset({"submit", "give_up"})
@@ -25,14 +25,18 @@ async def run_agent(given: Assignment) -> Trajectory:
 
 
 async def _work(talk: Talk) -> Ending:
+    return ending_of_call(await talk.through(patching(talk, prompts.EDIT)))
+
+
+def patching(talk: Talk, work: str) -> Phase:
+    """Return the phase in which a patch is made with all tools; `work` is what the model is to do."""
     given = talk.given
-    phase = Phase(
+    return Phase(
         system=prompts.SYSTEM,
-        opening=prompts.first_message(given.task, given.context),
+        opening=prompts.first_message(given.task, given.context, work),
         tools=ARGUMENTS,
-        bench=Toolbox(given.sandbox),
+        bench=EvidenceBench(given, talk.is_last_step),
         endings=ENDINGS,
         reminder=prompts.NO_CALL,
         changes=CHANGES,
     )
-    return ending_of_call(await talk.through(phase))

@@ -149,3 +149,10 @@ def test_tools_are_described_in_full() -> None:
         assert all(f"- {name} (" in page for name in tool.parameters["properties"])  # type: ignore[union-attr]
     assert "- timeout (integer, default 60)" in page
     assert parse(page).calls[0].arguments["OTHER"].startswith("    a value of several lines,")
+
+
+def test_parameters_in_the_manner_of_other_dialects() -> None:
+    named = '<parameter name="path">a.py</parameter>\n<parameter name="old">\nx\n</parameter>'
+    found = parse(f"<function=edit>\n{named}\n</function>")
+    assert found.problem == ""
+    assert found.calls[0].arguments == {"path": "a.py", "old": "x"}

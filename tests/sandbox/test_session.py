@@ -50,3 +50,10 @@ async def test_long_texts_and_texts_with_quotes(session):
 async def test_a_broken_state_is_not_in_the_way(session):
     await session.run("cd pkg; echo 'exit 9 ((' > /tmp/.session; chmod 000 /tmp/.session")
     assert (await session.run("echo fine")).ok
+
+
+async def test_a_text_under_set_e_ends_with_its_own_code(session):
+    assert (await session.run("set -eu; export A=1; cd /tmp; exit 7")).exit_code == 7
+    assert (await session.run("set -e; echo $A $PWD; false; echo no")).text == "1 /tmp\n"
+    assert (await session.run("set -a; B=2")).exit_code == 0
+    assert (await session.run("echo $A$B $SHLVL")).text == "12 1\n"

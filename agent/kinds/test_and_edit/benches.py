@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from agent.arguments import Arguments, ArgumentsError, read_arguments
+from agent.excerpts import cut_middle
 from agent.kinds.test_and_edit import prompts
 from agent.kinds.test_and_edit.blocks import BlocksError, read_blocks
 from agent.kinds.test_and_edit.looking import look
@@ -24,7 +25,6 @@ from agent.kinds.test_and_edit.shapes import (
 from agent.messages import ToolCall
 from agent.talk import Talk
 from agent.tool_error import ToolError, inside
-from agent.tools import cut_middle
 from agent.trajectory import Observation
 from sandbox.base import SandboxError, SandboxGoneError
 

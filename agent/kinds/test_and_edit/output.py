@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent.tools import cut_middle
+from agent.excerpts import cut_middle
 from envs.outcomes import Outcome
 
 LISTED = 12

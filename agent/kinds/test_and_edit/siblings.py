@@ -6,8 +6,8 @@ import hashlib
 import posixpath
 from collections.abc import Sequence
 
+from agent.excerpts import cut_middle
 from agent.shelf import SharedTest
-from agent.tools import cut_middle
 
 AT_ONCE = 6
 """Tests of others that are run on one patch, the oldest first."""

@@ -19,6 +19,8 @@ from agent.models.repair.search import search
 
 _LIVE = 32
 """Searches kept between calls; any other is made again from its conversation."""
+_WHOLE = 1_000_000_000
+"""Tokens of its context: a search is led again from its conversation, of which nothing may be missing."""
 _EXAMPLE = """\
 `area` of a rectangle is wrong
 
@@ -43,7 +45,7 @@ class RepairModel:
     """
 
     name = "builtin/repair"
-    capabilities = Capabilities(tools=True, seed=True)
+    capabilities = Capabilities(tools=True, seed=True, context_length=_WHOLE)
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()

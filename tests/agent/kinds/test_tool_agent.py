@@ -5,12 +5,9 @@ from typing import Any
 
 import pytest
 
-from agent.assignment import Assignment
 from agent.budget import Budget
 from agent.dialect import render_call
-from agent.kinds import run_agent
-from agent.messages import Attempt, Reply, ToolCall, Usage
-from agent.models.base import Model
+from agent.messages import Attempt, Reply, Usage
 from agent.models.caller import Caller
 from agent.models.errors import (
     ContextOverflowError,
@@ -24,50 +21,13 @@ from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
-
-FIX = {"path": "shapes.py", "old": "self.width + self.height", "new": "self.width * self.height"}
-TEST = {
-    "path": "tests/test_area.py",
-    "content": "from shapes import Rectangle\n\n\ndef test_area():\n    assert Rectangle(2, 3).area() == 6\n",
-}
-
-
-def calls(*actions: tuple[str, dict[str, Any]], **fields: Any) -> Reply:
-    made = tuple(ToolCall(id=f"id{n}", name=name, arguments=given) for n, (name, given) in enumerate(actions))
-    return Reply(tool_calls=made, finish_reason="tool_calls", **fields)
-
-
-def text(*actions: tuple[str, dict[str, Any]]) -> Reply:
-    return Reply(text="\n".join(render_call(name, given) for name, given in actions))
-
+from tests.agent.kinds.playing import FIX, TEST, calls, play, text
 
 SOLVING = [
     calls(("write_test", TEST)),
     calls(("bash", {"command": "ls tests"}), ("edit", FIX)),
     calls(("submit", {"message": "area multiplies"})),
 ]
-
-
-async def play(
-    task: PublicTask,
-    sandbox: Sandbox,
-    model: Model,
-    *,
-    tape: MemoryTape | None = None,
-    budget: Budget | None = None,
-    **options: Any,
-) -> Trajectory:
-    return await run_agent(
-        Assignment(
-            task,
-            sandbox,
-            model,
-            tape or MemoryTape(),
-            context="shapes.py:11-12 method Rectangle.area",
-            budget=budget or Budget(steps=20, seconds=60),
-            **options,
-        )
-    )
 
 
 def comparable(trajectory: Trajectory) -> Trajectory:
@@ -212,6 +172,14 @@ async def test_repeated_action_is_said(task: PublicTask, sandbox: Sandbox) -> No
     assert "in a row" not in model.requests[2][-1].content
     assert "exactly this call 3 times in a row" in model.requests[3][-1].content
     assert "exactly this call 4 times in a row" in model.requests[4][-1].content
+
+
+async def test_two_calls_in_turn_are_said(task: PublicTask, sandbox: Sandbox) -> None:
+    there, back = FIX, {**FIX, "old": FIX["new"], "new": FIX["old"]}
+    model = ScriptedModel([calls(("edit", there)), calls(("edit", back))] * 4)
+    await play(task, sandbox, model, budget=Budget(steps=8))
+    assert "in turn" not in model.requests[5][-1].content
+    assert "same two calls in turn 3 times" in model.requests[6][-1].content
 
 
 async def test_give_up(task: PublicTask, sandbox: Sandbox) -> None:

@@ -1,0 +1,93 @@
+"""Tests of the other trajectories in the room of one: shown to it, and run on its tree."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+
+from agent.excerpts import first_line, last_of_tests
+from agent.shelf import SharedTest
+from envs.outcomes import Outcome, TestRun
+from envs.testrun import run_tests
+from sandbox.base import Sandbox
+from sandbox.forks import forked
+
+FOLDER = "/tmp/others"  # noqa: S108 (inside of the sandbox, where /tmp is private)
+MOST = 12
+"""Tests of others that are looked at, the latest ones."""
+SHOWN = 3
+"""Files whose failures are shown."""
+LINES = 12
+"""Last lines of the output that are shown."""
+
+_FINE = frozenset({Outcome.PASSED, Outcome.SKIPPED})
+
+
+async def lay_out(sandbox: Sandbox, tests: Sequence[SharedTest]) -> str:
+    """Write tests of others beside the repository, and return where each lies; empty without any.
+
+    Raises:
+        SandboxError: one cannot be written.
+    """
+    placed = [(f"{FOLDER}/{path}", test) for path, test in _placed(tests)]
+    for path, test in placed:
+        await sandbox.write(path, _encoded(test))
+    return "\n".join(f"- {path}, of attempt {test.author}" for path, test in placed)
+
+
+async def failures(sandbox: Sandbox, runner: str, tests: Sequence[SharedTest], seconds: float) -> str:
+    """Run tests of others in a fork, and return what failed of which file; empty where nothing did.
+
+    Raises:
+        SandboxError: it cannot be forked, or the fork fails.
+    """
+    placed = dict(_placed(tests))
+    async with forked(sandbox) as fork:
+        for path, test in placed.items():
+            await fork.write(path, _encoded(test))
+        run = await run_tests(fork, runner, list(placed), timeout=seconds)
+    failing = {path: bad for path in placed if (bad := _failing(run, path))}
+    if not failing:
+        return ""
+    shown = [
+        f"- {path}, of attempt {placed[path].author}: {_told(run, bad)}"
+        for path, bad in list(failing.items())[:SHOWN]
+    ]
+    more = [f"- and {len(failing) - SHOWN} more files"] if len(failing) > SHOWN else []
+    output = f"The last lines of the output:\n{last_of_tests(run.output, LINES)}"
+    return "\n".join([*shown, *more, output])
+
+
+def _placed(tests: Sequence[SharedTest]) -> Iterator[tuple[str, SharedTest]]:
+    """Yield the latest tests, no two with the same name of a file: pytest takes such for one module.
+
+    Of what an author wrote again only the last counts: it was mended.
+    """
+    names: set[str] = set()
+    last = {(test.author, test.path): test for test in tests}
+    for test in list(last.values())[-MOST:]:
+        folder, name = posixpath.split(test.path)
+        stem, number = name.removesuffix(".py"), 2
+        while name in names:
+            name, number = f"{stem}_{number}.py", number + 1
+        names.add(name)
+        yield posixpath.join(folder, name), test
+
+
+def _failing(run: TestRun, path: str) -> list[str]:
+    return [
+        test
+        for test, outcome in run.outcomes.items()
+        if (test == path or test.startswith(f"{path}::")) and outcome not in _FINE
+    ]
+
+
+def _told(run: TestRun, tests: Sequence[str]) -> str:
+    first = tests[0]
+    why = first_line(run.messages.get(first, ""), 200)
+    more = f", and {len(tests) - 1} more" if len(tests) > 1 else ""
+    return f"{first.partition('::')[2] or first} {run.outcomes[first]}{f': {why}' if why else ''}{more}"
+
+
+def _encoded(test: SharedTest) -> bytes:
+    return test.content.encode("utf-8", "surrogateescape")
