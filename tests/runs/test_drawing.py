@@ -89,7 +89,8 @@ async def test_refiners_come_after_the_others_and_start_from_what_those_left(sta
     assert "tests/test_tiny.py::test_last: failed (it passes without the patch)" in second.failures
     assert [test.path for test in first.tests] == ["tests/test_new.py"]
     assert "IndexError" in first.tests[0].output
-    assert (first.summary, first.exit_reason) == ("done", "submitted")
+    assert first.exit_reason == "submitted"
+    assert "done" in first.summary
     assert first.patch.startswith("diff --git a/tiny.py")
     assert "sample 2" in {line.origin for line in report.decision.lines if not line.rejected}
 
@@ -215,6 +216,8 @@ async def test_killed_at_any_event_an_adaptive_run_ends_the_same_and_asks_nothin
     assert rounds(calm) == [(0, 1), (2,), (3, 4)]
     with Journal(stage.journal_path.parent) as journal:
         kinds = [event.kind for event in journal.events]
+        paid = {(event.data["sample"], event.data["turn"]) for event in journal.of("reply")}
+    assert {sample for sample, _ in paid} == {0, 1, 2, 3, 4}
     whole, saved = stage.out, stage.folder / "saved"
     shutil.copytree(whole, saved)
     # after the last event of these kinds: whatever came behind it is done again
@@ -230,10 +233,7 @@ async def test_killed_at_any_event_an_adaptive_run_ends_the_same_and_asks_nothin
         assert again.decision == calm.decision, kinds[lines - 1]
         assert again.rounds == calm.rounds, kinds[lines - 1]
         assert not known & set(stage.turns()), kinds[lines - 1]
-        assert known | set(stage.turns()) == {
-            *((sample, turn) for sample in (0, 1, 3, 4) for turn in range(3)),
-            *((2, turn) for turn in range(2)),
-        }
+        assert paid <= known | set(stage.turns()), kinds[lines - 1]
 
 
 async def test_an_unknown_kind_is_refused_before_anything_is_paid(stage):

@@ -47,7 +47,8 @@ def test_show(capsys):
     assert run(["models", "show", "builtin/repair"]) == 0
     assert "tools             yes" in capsys.readouterr().out
     assert run(["models", "show", "builtin/repair", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["capabilities"]["context_length"] is None
+    told = json.loads(capsys.readouterr().out)["capabilities"]
+    assert told["context_length"] >= 10**9  # it replays whole conversations: none may be condensed
 
 
 def test_a_check_that_passes(file, capsys):
