@@ -28,13 +28,10 @@ printf '%s' "$archive"
 """
 
 
-async def fetch_python(sandbox: Sandbox) -> dict[str, str]:
-    """Return the repository's Python files by path, sorted; ignored, huge and binary ones are left out."""
-    return await fetch(sandbox, ("*.py",))
-
-
 async def fetch(sandbox: Sandbox, patterns: tuple[str, ...], holding: str = "") -> dict[str, str]:
     """Return the repository's text files that match any of the shell patterns, by path, sorted.
+
+    Ignored, huge and binary ones are left out.
 
     Args:
         sandbox: where the repository is.

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import signal
-import time
 
 from agent import arguments as shapes
 from agent.edit_tool import create_file, replace_passage
 from agent.excerpts import cut_middle
 from agent.messages import ToolCall
+from agent.observed import observed
 from agent.search_tool import search
-from agent.tool_error import ToolError
 from agent.trajectory import Observation
 from agent.view_tool import view
 from agent.write_test_tool import write_test
-from sandbox.base import ExecResult, Sandbox, SandboxError, SandboxGoneError, Status
+from sandbox.base import ExecResult, Sandbox, Status
 from sandbox.session import Session
 
 OBSERVATION = 16_000
@@ -40,23 +39,10 @@ class Toolbox:
         Raises:
             SandboxGoneError: the sandbox is gone; every other failure is an observation.
         """
-        started = time.monotonic()
-        try:
-            text, status = await self._run(shapes.read_arguments(call), seconds)
-        except shapes.ArgumentsError as error:
-            text, status = str(error), "format_error"
-        except ToolError as error:
-            text, status = str(error), "error"
-        except SandboxGoneError:
-            raise
-        except (SandboxError, OSError, ValueError) as error:  # NUL or half characters in a name, for instance
-            text, status = f"The sandbox could not do that: {error}", "error"
-        return Observation.model_validate(
-            {"call_id": call.id, "text": text, "status": status, "seconds": time.monotonic() - started}
-        )
+        return await observed(call, lambda: self._run(call, seconds))
 
-    async def _run(self, arguments: shapes.Arguments, seconds: float) -> tuple[str, str]:
-        match arguments:
+    async def _run(self, call: ToolCall, seconds: float) -> tuple[str, str]:
+        match shapes.read_arguments(call):
             case shapes.BashArguments(command=command, timeout=timeout):
                 result = await self._session.run(command, timeout=max(1.0, min(timeout, seconds)))
                 return render_result(result), "timed_out" if result.status is Status.TIMED_OUT else "ok"

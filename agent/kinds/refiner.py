@@ -11,7 +11,7 @@ import contextlib
 
 from agent import prompts
 from agent.assignment import Assignment, EarlierAttempt
-from agent.attempts import shown_alone, shown_together
+from agent.earlier_attempts import shown_alone, shown_together
 from agent.endings import Ending, ending_of_call
 from agent.kinds.tool_agent import patching
 from agent.played import played

@@ -10,9 +10,6 @@ from agent.serving.found import Vllm
 from agent.serving.order import Order
 from agent.serving.server import Server
 
-SESSION_HEADER = "X-Session-ID"
-"""Requests with the same value of this header go to the same replica."""
-
 
 def router(order: Order, vllm: Vllm, replicas: Sequence[Server]) -> Server:
     """Return the router of an order.

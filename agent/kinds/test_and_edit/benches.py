@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from agent.arguments import Arguments, ArgumentsError, read_arguments
+from agent.arguments import Arguments, read_arguments
 from agent.excerpts import cut_middle
 from agent.kinds.test_and_edit import prompts
-from agent.kinds.test_and_edit.blocks import BlocksError, read_blocks
+from agent.kinds.test_and_edit.blocks import read_blocks
 from agent.kinds.test_and_edit.looking import look
 from agent.kinds.test_and_edit.record import OwnTest, times
 from agent.kinds.test_and_edit.room import Room, clean
@@ -23,10 +22,10 @@ from agent.kinds.test_and_edit.shapes import (
     WriteTestArguments,
 )
 from agent.messages import ToolCall
+from agent.observed import observed
 from agent.talk import Talk
 from agent.tool_error import ToolError, inside
 from agent.trajectory import Observation
-from sandbox.base import SandboxError, SandboxGoneError
 
 Action = Callable[[Any, float], Awaitable[str]]
 """Takes checked arguments and the seconds left; returns what is told, or raises why it was not done."""
@@ -61,29 +60,19 @@ class PhaseBench:
     async def perform(self, call: ToolCall, *, seconds: float) -> Observation:
         """See `agent.phase.Bench.perform`."""
         recorded = self._talk.given.tape.observation(len(self._talk.turns), 0)
-        started = time.monotonic()
-        try:
-            arguments = read_arguments(call, self._tools)
-            if recorded is not None:
-                await _make_again(self._room, arguments, recorded)
-                return recorded
-            text, status = await self._within(call.name, arguments, seconds)
-        except (ArgumentsError, BlocksError) as error:
-            text, status = str(error), "format_error"
-        except ToolError as error:
-            text, status = str(error), "error"
-        except SandboxGoneError:
-            raise
-        except (SandboxError, OSError, ValueError) as error:  # NUL or half characters in a name, for instance
-            text, status = f"The sandbox could not do that: {error}", "error"
-        return Observation.model_validate(
-            {"call_id": call.id, "text": text, "status": status, "seconds": time.monotonic() - started}
-        )
+        if recorded is not None:
+            return await observed(call, lambda: self._again(call, recorded))
+        return await observed(call, lambda: self._within(call, seconds))
 
-    async def _within(self, name: str, arguments: Arguments, seconds: float) -> tuple[str, str]:
+    async def _again(self, call: ToolCall, recorded: Observation) -> tuple[str, str]:
+        await _make_again(self._room, read_arguments(call, self._tools), recorded)
+        return recorded.text, recorded.status
+
+    async def _within(self, call: ToolCall, seconds: float) -> tuple[str, str]:
+        arguments = read_arguments(call, self._tools)
         try:
             async with asyncio.timeout(seconds + MARGIN) as deadline:
-                return await self._actions[name](arguments, seconds), "ok"
+                return await self._actions[call.name](arguments, seconds), "ok"
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -18,6 +18,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.arguments import ArgumentsError
+
 _OPEN = re.compile(r"^[ \t]*(<{5,})[ \t]*(?:SEARCH|search|Search)?[ \t]*$")
 _MIDDLE = re.compile(r"^[ \t]*(={5,})[ \t]*$")
 _CLOSE = re.compile(r"^[ \t]*(>{5,})[ \t]*(?:REPLACE|replace|Replace)?[ \t]*$")
@@ -35,7 +37,7 @@ whole lines to put there
 >>>>>>> REPLACE"""
 
 
-class BlocksError(ValueError):
+class BlocksError(ArgumentsError):
     """The text holds no readable blocks; the message says where and what was expected."""
 
 

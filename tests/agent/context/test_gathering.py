@@ -18,7 +18,7 @@ from agent.context.value import NOTHING
 from agent.context.words import compounds, words, words_of_lines
 from agent.messages import Reply
 from agent.models.base import Capabilities
-from agent.sources import as_text, fetch_python, unpack
+from agent.sources import as_text, fetch, unpack
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 
@@ -84,7 +84,7 @@ async def test_what_is_fetched(sandbox: Sandbox) -> None:
         "echo ignored.py > .gitignore; echo 'i = 1' > ignored.py; rm tabs.py"
     )
     before = (await sandbox.exec("ls /tmp")).text
-    files = await fetch_python(sandbox)
+    files = await fetch(sandbox, ("*.py",))
     assert sorted(files) == [
         "-rf.py",
         "broken.py",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from agent.assignment import Assignment
+from agent.base_runs import BaseRun, ForkedBase
 from agent.budget import Budget
 from agent.dialect import render_call
 from agent.kinds.test_and_edit import MachineSettings, run_test_and_edit
 from agent.messages import Reply, ToolCall
 from agent.models.base import Model
+from agent.shelf import SharedTest
 from agent.tape import MemoryTape, Tape
 from agent.trajectory import Trajectory
 from envs.task import PublicTask
@@ -74,3 +76,34 @@ async def play(
 def said(trajectory: Trajectory) -> list[tuple[str, str]]:
     """Return each action's status and text."""
     return [(seen.status, seen.text) for turn in trajectory.turns for seen in turn.observations]
+
+
+PROVE = [call("write_test", **TEST), call("done")]
+SKIP = [call("no_test", reason="nothing can be shown")]
+NEVER = {"path": "tests/test_other.py", "content": "def test_no():\n    assert False\n"}
+
+
+class Shelf:
+    """A shelf with given tests on it, that remembers what is put."""
+
+    def __init__(self, *tests: SharedTest) -> None:
+        self.on_it = list(tests)
+        self.put_there: list[SharedTest] = []
+
+    def tests(self) -> tuple[SharedTest, ...]:
+        return tuple(self.on_it)
+
+    async def put(self, test: SharedTest) -> None:
+        self.put_there.append(test)
+
+
+class CountingBase:
+    """Runs on the base, and how often each was asked for."""
+
+    def __init__(self, base: ForkedBase) -> None:
+        self.base = base
+        self.asked: list[tuple[str, int]] = []
+
+    async def run(self, path: str, content: str, *, take: int = 0) -> BaseRun:
+        self.asked.append((path, take))
+        return await self.base.run(path, content, take=take)

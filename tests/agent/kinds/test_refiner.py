@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.assignment import EarlierAttempt
-from agent.attempts import shown_together, trimmed_patch
+from agent.earlier_attempts import shown_together, trimmed_patch
 from agent.kinds import KINDS
 from agent.models.scripted import ScriptedModel
 from agent.shelf import SharedTest
