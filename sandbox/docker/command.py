@@ -168,14 +168,16 @@ class Command:
 
     async def _disk_used_up(self) -> None:
         """Return when the container has written more than it may, and what it has written does not shrink."""
-        gauge, last = self._vessel.gauge, 0.0
+        gauge = self._vessel.gauge
+        last: tuple[float, int] | None = None
         if gauge.share <= 1:
             await asyncio.sleep(LOOK_EVERY)
         while True:
             await gauge.look()
-            if gauge.share > 1 and gauge.share >= last > 0:
+            now = gauge.fullness
+            if gauge.share > 1 and last is not None and now >= last:
                 return
-            last = gauge.share
+            last = now
             await asyncio.sleep(LOOK_EVERY)
 
 

@@ -49,6 +49,15 @@ class Gauge:
         return max(self._bytes / self.limits.disk, self._files / self.limits.files)
 
     @property
+    def fullness(self) -> tuple[float, int]:
+        """What must shrink while a guest makes room: its share, or, where that stays, what the disk holds.
+
+        A container that cannot be measured is endlessly full until its last folder beyond the longest
+        path is gone.
+        """
+        return self.share, bytes_on(self.engine.disk)
+
+    @property
     def is_old(self) -> bool:
         """Whether it is some time since the last look."""
         return time.monotonic() - self._looked > LOOK_EVERY
@@ -89,6 +98,15 @@ class Gauge:
         if found is not None:
             self.begin()
             self._files = found
+
+
+def bytes_on(disk: str) -> int:
+    """Return how many bytes of a folder's disk are used; 0 where it is elsewhere."""
+    try:
+        found = os.statvfs(disk)
+    except OSError:
+        return 0
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
 
 
 def files_on(disk: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -54,3 +55,14 @@ async def test_files_that_others_make_end_no_command(box):
     box._vessel.gauge._files = 10**9
     assert (await box.exec("touch mine; sleep 3")).ok
     assert 0 < box._vessel.gauge.share < 0.1
+
+
+@pytest.mark.parametrize(("step", "status"), [(-(1 << 20), Status.EXITED), (1 << 20, Status.OUT_OF_DISK)])
+async def test_the_disk_tells_who_makes_room_where_nothing_can_be_measured(box, step, status, monkeypatch):
+    deep = "import os\nfor _ in range(30):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)"
+    assert (await box.exec(["python3", "-c", deep])).ok
+    used = itertools.count(10**12, step)
+    monkeypatch.setattr("sandbox.docker.gauge.bytes_on", lambda disk: next(used))
+    done = await box.exec("sleep 4; echo next", timeout=60)
+    assert done.status is status
+    assert (done.output == b"next\n") is (status is Status.EXITED)
