@@ -1,0 +1,114 @@
+"""Everything known of one issue's candidates before a rule decides: what rules, verifiers and the lab share.
+
+Nothing in it comes from hidden tests or labels, and a candidate's origin is in it for people only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from selection.candidate import Candidate
+from selection.clusters import Clusters
+from selection.matrix import TestCase, TestMatrix
+from selection.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One reading of several candidates side by side.
+
+    `shown` are candidate ids in the order the judge saw them; `picked` is one of them, empty when it picked
+    none. Comparisons of equal `shown` sets are repeated readings.
+    """
+
+    judge: str
+    shown: tuple[str, ...]
+    picked: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one issue's candidates.
+
+    `facts` are measured properties of a candidate that do not depend on the others, by candidate id and name
+    (see `selection.features`). `verdicts` are those of verifiers, `comparisons` those of judges who saw
+    several candidates. `excused` are existing tests that the issue legitimately changes, with the recorded
+    judgement why: they guard nothing.
+    """
+
+    task: str
+    repo: str = ""
+    problem_statement: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    clusters: Clusters = field(default_factory=Clusters)
+    matrix: TestMatrix = field(default_factory=TestMatrix)
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    excused: Mapping[str, str] = field(default_factory=dict)
+
+    def candidate(self, id_: str) -> Candidate:
+        """Return the candidate of an id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for one in self.candidates:
+            if one.id == id_:
+                return one
+        raise KeyError(id_)
+
+    def scores(self, judge: str) -> Mapping[str, float]:
+        """Return a judge's scores by candidate id, the mean where it read one several times.
+
+        Candidates that it could not score are not in it.
+        """
+        found: dict[str, list[float]] = {}
+        for one in self.verdicts:
+            if one.judge == judge and one.score is not None:
+                found.setdefault(one.candidate, []).append(one.score)
+        return {candidate: sum(scores) / len(scores) for candidate, scores in found.items()}
+
+    def only(self, ids: Collection[str]) -> Evidence:
+        """Return what would be known had only these candidates been made.
+
+        Tests that only others wrote go with them; those of authors who bring no candidate stay.
+        """
+        kept = tuple(one for one in self.candidates if one.id in ids)
+        members = {
+            key: tuple(id_ for id_ in group if id_ in ids) for key, group in self.clusters.members.items()
+        }
+        clusters = Clusters(
+            {key: group for key, group in members.items() if group},
+            {id_: why for id_, why in self.clusters.failed.items() if id_ in ids},
+        )
+        return replace(
+            self,
+            candidates=kept,
+            clusters=clusters,
+            matrix=self._matrix_of(frozenset(clusters.members), frozenset(ids)),
+            facts={id_: facts for id_, facts in self.facts.items() if id_ in ids},
+            verdicts=tuple(one for one in self.verdicts if one.candidate in ids),
+            comparisons=tuple(one for one in self.comparisons if set(one.shown) <= set(ids)),
+        )
+
+    def _matrix_of(self, rows: frozenset[str], ids: frozenset[str]) -> TestMatrix:
+        absent = {one.id for one in self.candidates} - ids
+        tests = tuple(_written_by_others(test, absent) for test in self.matrix.tests)
+        kept = tuple(test for test in tests if test is not None)
+        return replace(
+            self.matrix,
+            tests=kept,
+            rows=tuple(row for row in self.matrix.rows if row in rows),
+            quarantined=tuple(id_ for id_ in self.matrix.quarantined if any(test.id == id_ for test in kept)),
+        )
+
+
+def _written_by_others(test: TestCase, absent: Collection[str]) -> TestCase | None:
+    """Return a test as it would be without some authors, None where nobody else wrote it."""
+    authors = tuple(author for author in test.authors if author not in absent)
+    if test.file is not None and test.authors and not authors:
+        return None
+    return test if authors == test.authors else replace(test, authors=authors)
