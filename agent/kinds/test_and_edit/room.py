@@ -25,7 +25,7 @@ from envs.patches import split
 LONGEST_TEST = 60_000
 """Characters of a test file."""
 
-_FENCED = re.compile(r"\A\s*(`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1[ \t]*\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")
 
 
 class Room:
@@ -116,9 +116,17 @@ class Room:
 def clean(content: str) -> tuple[str, str]:
     """Return a test file without a Markdown fence around it, and what is said where there was one."""
     text = content.replace("\r\n", "\n")
-    fenced = _FENCED.match(text)
-    note = f"{prompts.UNFENCED} " if fenced else ""
-    return with_final_newline(fenced["inside"] if fenced else text), note
+    inside = _unfenced(text)
+    note = f"{prompts.UNFENCED} " if inside is not None else ""
+    return with_final_newline(text if inside is None else inside), note
+
+
+def _unfenced(text: str) -> str | None:
+    """Return what stands inside of the Markdown fence around a text, None where there is none."""
+    first, _, rest = text.strip().partition("\n")
+    inside, _, last = rest.rpartition("\n")
+    fence = _FENCE.fullmatch(first)
+    return inside if fence is not None and last.strip() == fence[1] else None
 
 
 def _verdict(run: BaseRun) -> str:
