@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
-from agent.base_runs import BaseRuns
+from agent.base_runs import BaseRuns, ForkedBase
 from agent.budget import Budget
 from agent.messages import Sampling
 from agent.models.base import Model
@@ -15,6 +17,7 @@ from agent.tape import Tape
 from agent.trajectory import ExitReason, Turn
 from envs.task import PublicTask
 from sandbox.base import Sandbox
+from sandbox.forks import forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,10 @@ class Assignment:
         on_turn: called after each turn with its number and the turn.
         base: where tests are tried on the untouched base; None where there is no such room.
         shelf: tests of the other trajectories.
+        seed: tests of another trajectory that it is shown at the start.
+        first_phase: what a test-and-edit machine begins with.
         earlier: attempts to improve on.
+        test_seconds: wall time of one run of written tests, on the base or on a patch.
         window: tokens of prompt and reply together, for a model that does not tell its context's length.
     """
 
@@ -65,5 +71,18 @@ class Assignment:
     on_turn: Callable[[int, Turn], None] | None = None
     base: BaseRuns | None = None
     shelf: Shelf = field(default_factory=EmptyShelf)
+    seed: tuple[SharedTest, ...] = ()
+    first_phase: Literal["test", "edit"] = "test"
     earlier: tuple[EarlierAttempt, ...] = ()
+    test_seconds: float = 120.0
     window: int = 128_000
+
+
+@asynccontextmanager
+async def base_of(given: Assignment) -> AsyncIterator[BaseRuns]:
+    """Yield where tests are tried: the assignment's base, else a fork of the room before anything is done."""
+    if given.base is not None:
+        yield given.base
+        return
+    async with forked(given.sandbox) as base:
+        yield ForkedBase(base, given.task.test_runner, seconds=given.test_seconds)

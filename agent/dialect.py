@@ -21,16 +21,19 @@ Markdown fences included, is thought and no action.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.messages import ToolCall, ToolSpec
 
-_OPEN = re.compile(r"^[ \t]*<function=[\"']?([\w.-]+)[\"']?>", re.MULTILINE)
+_CALL = re.compile(r"<function=[\"']?([\w.-]+)[\"']?>")
+_OPEN = re.compile(rf"^[ \t]*{_CALL.pattern}", re.MULTILINE)
 _PARAMETER = re.compile(r"\s*<parameter(?:=| name=)[\"']?([\w.-]+)[\"']?(?: end=[\"']?(\w+)[\"']?)?>")
 _CLOSE = re.compile(r"\s*</function>")
-_AFTER_VALUE = re.compile(
-    r"\s*(?:<parameter(?:=| name=)[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>)"
+_END_OF_VALUE = re.compile(
+    r"</parameter>(?=\s*(?:<parameter(?:=| name=)[\"']?[\w.-]+[\"']?(?: end=[\"']?\w+[\"']?)?>|</function>))"
 )
 _AFTER_CALL = re.compile(r"\s*(?:```\s*|</tool_call>\s*)*(?:$|<tool_call>|^[ \t]*<function=)", re.MULTILINE)
 
@@ -107,7 +110,7 @@ def parse(text: str, prefix: str = "call") -> Parsed:
 
 def read_call(text: str, position: int, id_: str) -> tuple[ToolCall, int] | None:
     """Return the complete call whose `<function=` is at a position, and where it ends; None where none is."""
-    opening = _OPEN.match(text, position)
+    opening = _CALL.match(text, position)
     if opening is None:
         return None
     try:
@@ -149,15 +152,19 @@ def _end_of_value(text: str, start: int, mark: str | None, what: str) -> tuple[i
         if end < 0:
             raise _BrokenCallError(f"{what} is not closed: {closing} is missing.")
         return end, end + len(closing)
-    end = first = text.find(ENTRY, start)
+    first = text.find(ENTRY, start)
     if first < 0:
         raise _BrokenCallError(f"{what} is not closed: {ENTRY} is missing; perhaps the reply was cut off.")
-    while end >= 0:
-        behind = end + len(ENTRY)
-        if _AFTER_VALUE.match(text, behind):
-            return end, behind
-        end = text.find(ENTRY, behind)
-    return first, first + len(ENTRY)
+    ends = _ends_of_values(text)
+    at = bisect_left(ends, start)
+    end = ends[at] if at < len(ends) else first
+    return end, end + len(ENTRY)
+
+
+@lru_cache(maxsize=1)
+def _ends_of_values(text: str) -> tuple[int, ...]:
+    """Return where values of a text may end, found once: each call looking anew would cost its square."""
+    return tuple(end.start() for end in _END_OF_VALUE.finditer(text))
 
 
 def _value(raw: str) -> str:

@@ -27,6 +27,13 @@ class Bench(Protocol):
             SandboxGoneError: the sandbox is gone; every other failure is an observation.
         """
 
+    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+        """Do to the room what a recorded call did to it; what it returned is on record.
+
+        Raises:
+            SandboxGoneError: the sandbox is gone.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -40,8 +47,10 @@ class Phase:
         endings: the tools that end the phase when they succeed.
         reminder: said to a reply without a call.
         changes: tools after which the diff is kept, in case the sandbox dies later.
+        may_change: tools that can change anything; after these the diff is kept as often as that costs little.
         single: only the first call of a reply is performed.
         turns: replies with a readable call that it may take; None for as many as the budget has.
+        steps: replies of any sort that it may take; None for as many as the budget has.
     """
 
     system: str
@@ -51,5 +60,7 @@ class Phase:
     endings: frozenset[str]
     reminder: str
     changes: frozenset[str] = frozenset()
+    may_change: frozenset[str] = frozenset()
     single: bool = False
     turns: int | None = None
+    steps: int | None = None

@@ -114,7 +114,7 @@ def _read_one(text: str, position: int) -> tuple[list[ToolCall], int] | None:
             value = _read_json(text, named.end())
             return ([_call(named[1], value[0])], value[1]) if value else None
     if text.startswith("<function=", position):
-        read = _read_function(text, position)
+        read = dialect.read_call(text, position, "")
         return ([read[0]], read[1]) if read else None
     if tag := _TAG.match(text, position):
         position = tag.end()
@@ -123,15 +123,6 @@ def _read_one(text: str, position: int) -> tuple[list[ToolCall], int] | None:
         return None
     calls = _calls_of(value[0])
     return (calls, value[1]) if calls else None
-
-
-def _read_function(text: str, position: int) -> tuple[ToolCall, int] | None:
-    """Return a call of the dialect; it may stand behind `<tool_call>` on its line."""
-    line = text.rfind("\n", 0, position) + 1
-    if text[line:position].strip(" \t"):
-        read = dialect.read_call(text[position:], 0, "")
-        return (read[0], read[1] + position) if read else None
-    return dialect.read_call(text, line, "")
 
 
 def _read_json(text: str, position: int) -> tuple[Any, int] | None:

@@ -12,11 +12,13 @@ from agent.endings import Ending, ending_of_call
 from agent.evidence import EvidenceBench
 from agent.phase import Phase
 from agent.played import played
+from agent.siblings import seeded
 from agent.talk import Talk
 from agent.trajectory import Trajectory
 
 ENDINGS = frozenset({"submit", "give_up"})
 CHANGES = frozenset({"edit", "write_test"})
+MAY_CHANGE = frozenset({"bash"})
 
 
 async def run_agent(given: Assignment) -> Trajectory:
@@ -33,10 +35,11 @@ def patching(talk: Talk, work: str) -> Phase:
     given = talk.given
     return Phase(
         system=prompts.SYSTEM,
-        opening=prompts.first_message(given.task, given.context, work),
+        opening=prompts.first_message(given.task, given.context, seeded(work, given.seed)),
         tools=ARGUMENTS,
         bench=EvidenceBench(given, talk.is_last_step),
         endings=ENDINGS,
         reminder=prompts.NO_CALL,
         changes=CHANGES,
+        may_change=MAY_CHANGE,
     )

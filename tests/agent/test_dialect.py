@@ -132,6 +132,7 @@ def test_whole_calls_before_a_broken_one_count() -> None:
         "<function=edit>\n<parameter=old>" + "</parameter> " * 16_000,
         "<function=edit>\n<parameter=old>x</parameter>" + "\n" * 200_000 + "y",
         "<function=bash>\n" * 13_000,
+        "<function=bash>\n<parameter=command>ls</parameter>\n" * 4_000,
         " " * 200_000,
         "\n" * 200_000,
     ],

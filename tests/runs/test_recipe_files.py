@@ -132,12 +132,14 @@ def test_options_are_short_for_changes_and_come_last():
         ("single", "model.x=3", "model is one value and holds no 'x'"),
         ("single", "crews=[]", "crews: [] is wrong, it should have at least 1 item"),
         ("single", "crews=7", "crews: 7 is wrong, it should be a valid list"),
+        ("single", "crews.0=3", "crews.0: 3 is wrong, it should be a valid"),
         ("single", "samples", "write KEY=VALUE"),
         ("single", "samples=[", "the value is no YAML (line 1, column"),
         ("single", "models.edti=a/b", "models.edti"),
         ("single", "kind=tester", "no crew makes candidates"),
         ("single", "kind=refiner", "a refiner needs a `round` after that of another crew"),
         ("single", "seed_test=yes", "no tester shares tests in an earlier `round`"),
+        ("single", "first_phase=edit", "only a test-and-edit has phases"),
         ("adaptive", "crews.1.round=2", "what is known decides who is next"),
         ("adaptve", "seed=1", "there is no recipe 'adaptve'; did you mean adaptive? (known: adaptive, best-"),
         ("nowhere.yaml", "seed=1", "the recipe nowhere.yaml cannot be read: No such file"),
@@ -167,6 +169,19 @@ def test_a_broken_file_says_where(tmp_path, text, said):
     with pytest.raises(UsageError) as error:
         read_recipe(str(path))
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["map", "files"])
+def test_a_share_of_a_context_that_ranks_nothing_is_refused(kind):
+    changes = {"context_share": 0.5, "samples": 4}
+    assert read_recipe("single", changes).crews[0].context_share == 0.5
+    with pytest.raises(UsageError, match=r"crews\.0\.context_share: only context\.kind definitions"):
+        read_recipe("single", changes | {"context.kind": kind})
+
+
+def test_a_whole_crew_may_be_given():
+    changed = read_recipe("refine", read_changes(["crews.0={kind: test-and-edit, samples: 2}"]))
+    assert [crew.kind for crew in changed.crews] == ["test-and-edit", "refiner", "refiner"]
 
 
 def test_a_file_that_is_no_text_is_told(tmp_path):

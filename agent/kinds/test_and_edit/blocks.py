@@ -20,13 +20,15 @@ from dataclasses import dataclass
 
 from agent.arguments import ArgumentsError
 
-_OPEN = re.compile(r"^[ \t]*(<{5,})[ \t]*(?:SEARCH|search|Search)?[ \t]*$")
-_MIDDLE = re.compile(r"^[ \t]*(={5,})[ \t]*$")
-_CLOSE = re.compile(r"^[ \t]*(>{5,})[ \t]*(?:REPLACE|replace|Replace)?[ \t]*$")
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})")
-_PATH = re.compile(
-    r"^[\s#*>`\"'-]*(?:(?:file|path|filename)\s*:\s*)?[`\"'*]*(?P<path>[^`\"'*]+?)[`\"'*:\s]*$", re.I
-)
+# a line is matched without the blanks around it: two runs of blanks in one pattern cost the square of a line
+_OPEN = re.compile(r"(<{5,})(?:[ \t]*(?:SEARCH|search|Search))?")
+_MIDDLE = re.compile(r"(={5,})")
+_CLOSE = re.compile(r"(>{5,})(?:[ \t]*(?:REPLACE|replace|Replace))?")
+_FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
+_LABEL = re.compile(r"(?:file|path|filename)\s*:", re.I)
+_QUOTES = re.compile(r"[`\"'*]")
+LONGEST_PATH = 500
+"""Characters of a path."""
 
 SHAPE = """\
 path/of/file.py
@@ -61,9 +63,9 @@ def read_blocks(text: str) -> tuple[Block, ...]:
     above: list[str] = []
     at = 0
     while at < len(lines):
-        opening = _OPEN.match(lines[at])
+        opening = _mark(_OPEN, lines[at])
         if opening is None:
-            if _CLOSE.match(lines[at]):
+            if _mark(_CLOSE, lines[at]):
                 raise BlocksError(_wrong(at, "ends a block that was not begun", len(blocks)))
             above.append(lines[at])
             at += 1
@@ -108,17 +110,28 @@ def _middles(count: int) -> str:
 
 
 def _wide(form: re.Pattern[str], line: str, width: int) -> bool:
-    found = form.match(line)
+    found = _mark(form, line)
     return found is not None and len(found[1]) == width
+
+
+def _mark(form: re.Pattern[str], line: str) -> re.Match[str] | None:
+    return form.fullmatch(line.strip(" \t"))
 
 
 def _path_of(above: Sequence[str]) -> str:
     """Return the path named by the last line that is neither empty nor a fence."""
     for line in reversed(above):
         if line.strip() and not _FENCE.match(line):
-            found = _PATH.match(line)
-            return found["path"].strip() if found else ""
+            return _path_in(line)
     return ""
+
+
+def _path_in(line: str) -> str:
+    """Return the path that a line names without the Markdown around it, empty where it names none."""
+    path = line.strip().lstrip(" \t#*>`\"'-")
+    label = _LABEL.match(path)
+    path = (path[label.end() :] if label else path).strip(" \t`\"'*").rstrip(" \t`\"'*:")
+    return "" if _QUOTES.search(path) or len(path) > LONGEST_PATH else path
 
 
 def _wrong(at: int, what: str, before: int) -> str:

@@ -6,12 +6,9 @@ conversations of their own, so that the second does not pay for the first one's 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
-from agent.assignment import Assignment
-from agent.base_runs import BaseRuns, ForkedBase
+from agent.assignment import Assignment, base_of
 from agent.endings import Ending, ending_of_call
 from agent.kinds.test_and_edit import prompts
 from agent.kinds.test_and_edit.benches import fixing_bench, proving_bench
@@ -23,7 +20,8 @@ from agent.phase import Phase
 from agent.played import played
 from agent.talk import Talk, TurnsOverError
 from agent.trajectory import ExitReason, Trajectory
-from sandbox.forks import forked
+
+EDITS_FIRST = "this attempt edits first, and shows the issue by a test once its cause is known."
 
 
 async def run_test_and_edit(given: Assignment, settings: MachineSettings | None = None) -> Trajectory:
@@ -32,25 +30,28 @@ async def run_test_and_edit(given: Assignment, settings: MachineSettings | None 
 
 
 async def _work(talk: Talk, settings: MachineSettings) -> Ending:
-    async with _base_of(talk.given, settings) as base:
+    async with base_of(talk.given) as base:
         room = Room(talk, base, settings)
-        reason = await _show(talk, room, settings)
+        edits_first = talk.given.first_phase == "edit"
+        reason = EDITS_FIRST if edits_first else await _show(talk, room, settings)
         return await _fix(talk, room, settings, reason)
 
 
 async def _show(talk: Talk, room: Room, settings: MachineSettings) -> str:
     """Go through the test phase, and return why there is no test; empty where the room has one."""
     given = talk.given
+    half = max(1, given.budget.steps // 2)
     phase = Phase(
         system=prompts.TEST_SYSTEM,
-        opening=prompts.shared(given.task, given.context),
+        opening=prompts.shared(given.task, given.context) + room.seed,
         tools=TEST_PHASE,
         bench=proving_bench(talk, room),
         endings=frozenset({"done", "no_test"}),
         reminder=prompts.TEST_REMINDER,
         changes=frozenset({"write_test"}),
         single=True,
-        turns=max(1, min(settings.test_turns, given.budget.steps // 2)),
+        turns=min(settings.test_turns, half),
+        steps=half,
     )
     try:
         call = await talk.through(phase)
@@ -65,26 +66,16 @@ async def _fix(talk: Talk, room: Room, settings: MachineSettings, reason: str) -
     looked = looked_at(talk.turns, settings.looked)
     phase = Phase(
         system=prompts.EDIT_SYSTEM,
-        opening=prompts.edit_opening(given.task, given.context, looked, room.test, reason),
+        opening=prompts.edit_opening(given.task, given.context, looked, room.test, reason) + room.seed,
         tools=EDIT_PHASE,
         bench=fixing_bench(talk, room),
         endings=frozenset({"done", "give_up"}),
         reminder=prompts.EDIT_REMINDER,
         changes=frozenset({"edit", "write_test"}),
         single=True,
-        turns=settings.edit_turns,
+        turns=settings.edit_turns + (settings.test_turns if given.first_phase == "edit" else 0),
     )
     ending = ending_of_call(await talk.through(phase))
     if ending.reason is ExitReason.SUBMITTED and not await room.source_diff():
         return Ending(ExitReason.GAVE_UP, ending.message)
     return ending
-
-
-@asynccontextmanager
-async def _base_of(given: Assignment, settings: MachineSettings) -> AsyncIterator[BaseRuns]:
-    """Return where tests are tried on the base: as given, or a fork of the sandbox as it is at the start."""
-    if given.base is not None:
-        yield given.base
-        return
-    async with forked(given.sandbox) as start:
-        yield ForkedBase(start, given.task.test_runner, seconds=settings.test_seconds)

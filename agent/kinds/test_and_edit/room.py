@@ -25,7 +25,7 @@ from envs.patches import split
 LONGEST_TEST = 60_000
 """Characters of a test file."""
 
-_FENCED = re.compile(r"\A\s*(`{3,}|~{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*\1[ \t]*\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")
 
 
 class Room:
@@ -34,15 +34,17 @@ class Room:
     Attributes:
         test: the test that showed the issue on the base, as it was accepted last.
         written_tests: its path, where there is one.
+        seed: the tests that the trajectory starts from, as both phases open with them.
     """
 
     def __init__(self, talk: Talk, base: BaseRuns, settings: MachineSettings) -> None:
         self.settings = settings
         self.sandbox = talk.given.sandbox
         self.edits = Edits(self.sandbox)
-        self.patched = PatchedRuns(self.sandbox, talk.given.task.test_runner, base, settings)
+        self.patched = PatchedRuns(talk.given, base, settings)
         self.test: OwnTest | None = None
         self.written_tests: list[str] = []
+        self.seed = f"\n{told}\n" if (told := introduced(talk.given.seed, "")) else ""
         self._talk = talk
         self._base = base
 
@@ -92,8 +94,8 @@ class Room:
 
     def introduced(self, first: int) -> str:
         """Return the tests of others that were not shown since a turn."""
-        said = "\n".join(seen.text for turn in self._talk.turns[first:] for seen in turn.observations)
-        return introduced(self.others(), said)
+        said = [seen.text for turn in self._talk.turns[first:] for seen in turn.observations]
+        return introduced(self.others(), "\n".join([self.seed, *said]))
 
     async def source_diff(self) -> str:
         """Return the changes so far without the own test, empty where there are none."""
@@ -116,9 +118,17 @@ class Room:
 def clean(content: str) -> tuple[str, str]:
     """Return a test file without a Markdown fence around it, and what is said where there was one."""
     text = content.replace("\r\n", "\n")
-    fenced = _FENCED.match(text)
-    note = f"{prompts.UNFENCED} " if fenced else ""
-    return with_final_newline(fenced["inside"] if fenced else text), note
+    inside = _unfenced(text)
+    note = f"{prompts.UNFENCED} " if inside is not None else ""
+    return with_final_newline(text if inside is None else inside), note
+
+
+def _unfenced(text: str) -> str | None:
+    """Return what stands inside of the Markdown fence around a text, None where there is none."""
+    first, _, rest = text.strip().partition("\n")
+    inside, _, last = rest.rpartition("\n")
+    fence = _FENCE.fullmatch(first)
+    return inside if fence is not None and last.strip() == fence[1] else None
 
 
 def _verdict(run: BaseRun) -> str:

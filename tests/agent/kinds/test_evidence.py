@@ -6,6 +6,7 @@ import pytest
 
 from agent.base_runs import ForkedBase
 from agent.budget import Budget
+from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.scripted import ScriptedModel
 from agent.shelf import SharedTest
@@ -14,6 +15,7 @@ from agent.trajectory import ExitReason
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 from sandbox.forks import forked
+from tests.agent.kinds.machine_files import CountingBase
 from tests.agent.kinds.playing import FIX, TEST, ListShelf, calls, play
 
 HALF = {**FIX, "new": "abs(self.width * self.height)"}
@@ -115,6 +117,56 @@ async def test_a_patch_that_meets_the_tests_of_others_is_submitted(
     assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
 
 
+@pytest.mark.parametrize("outcome", ["time.sleep(60)", "os._exit(1)"])
+async def test_what_did_not_run_to_its_end_refuses_nothing(
+    task: PublicTask, sandbox: Sandbox, outcome: str
+) -> None:
+    content = f"import os\nimport time\n\n\ndef test_slow():\n    {outcome}\n\n\ndef test_next():\n    pass\n"
+    shelf = ListShelf(SharedTest("tests/test_slow.py", content, 3))
+    model = ScriptedModel([calls(("edit", FIX)), calls(("submit", {}))])
+    done = await play(task, sandbox, model, shelf=shelf, test_seconds=5.0)
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
+
+
+async def test_nothing_is_refused_when_no_time_is_left_to_mend_it(task: PublicTask, sandbox: Sandbox) -> None:
+    shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
+    script = [calls(("edit", HALF)), calls(("submit", {}))]
+    done = await play(
+        task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29)
+    )
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
+
+
+async def test_a_test_that_wavers_is_not_shown_to_others(task: PublicTask, sandbox: Sandbox) -> None:
+    shelf = ListShelf()
+    wavers = "def test_chance():\n    import os\n    assert os.getpid() == 0, os.urandom(8).hex()\n"
+    content = f"{TEST['content']}\n\n{wavers}"
+    script = [calls(("write_test", {**TEST, "content": content})), calls(("submit", {}))]
+    async with forked(sandbox) as base:
+        tried = ForkedBase(base, task.test_runner)
+        done = await play(task, sandbox, ScriptedModel(script), base=tried, shelf=shelf)
+    text = done.turns[0].observations[0].text
+    assert "2 of 2 tests fail" in text
+    assert "Not the same in two runs on the untouched code: test_chance" in text
+    assert shelf.own == []
+
+
+@pytest.mark.parametrize("kind", ["tool-agent", "tester", "refiner", "test-and-edit"])
+async def test_the_tests_it_starts_from_stand_behind_the_work(
+    task: PublicTask, sandbox: Sandbox, kind: str
+) -> None:
+    seed = SharedTest("tests/test_sign.py", SIGN, 3)
+    opened = []
+    for given in ((), (seed,)):
+        model = ScriptedModel([calls(("give_up", {"reason": "no"}))])
+        await play(task, sandbox, model, kind=KINDS[kind], seed=given, budget=Budget(steps=1))
+        opened.append(model.requests[0][1].content.rpartition("\n[budget")[0])
+    without, seeded = opened
+    assert SIGN.rstrip() not in without
+    assert seeded.startswith(without.rstrip("\n"))
+    assert f"<file>\n{SIGN.rstrip()}\n</file>" in seeded[len(without) :]
+
+
 async def test_the_last_step_is_not_refused(task: PublicTask, sandbox: Sandbox) -> None:
     shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
     script = [calls(("edit", HALF)), calls(("submit", {}))]
@@ -131,6 +183,24 @@ async def test_a_resumed_run_knows_that_it_was_refused(task: PublicTask, sandbox
     done = await play(task, sandbox, again, shelf=ListShelf(), tape=tape)
     assert done.exit_reason is ExitReason.SUBMITTED
     assert "tests of other attempts fail" in again.requests[0][-1].content
+
+
+async def test_a_resumed_run_runs_no_test_again(task: PublicTask, sandbox: Sandbox) -> None:
+    tape, shelf = MemoryTape(), ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
+    script = [calls(("write_test", TEST), ("edit", HALF)), calls(("submit", {}))]
+    async with forked(sandbox) as base:
+        counting = CountingBase(ForkedBase(base, task.test_runner))
+        await play(task, sandbox, ScriptedModel(script), shelf=shelf, tape=tape, base=counting)
+        asked = len(counting.asked)
+        await sandbox.exec("git checkout -q . && git clean -fdq && rm -rf /tmp/others")
+        task = task.model_copy(update={"test_runner": "false"})
+        look = calls(("bash", {"command": "ls /tmp/others/tests"}))
+        again = ScriptedModel([look, calls(("submit", {}))])
+        done = await play(task, sandbox, again, shelf=shelf, tape=tape, base=counting)
+    assert len(counting.asked) == asked > 0
+    assert done.turns[2].observations[0].text.startswith("test_sign.py\n")
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert "abs(self.width * self.height)" in done.diff
 
 
 async def test_a_base_that_is_gone_is_said_and_nothing_ends(task: PublicTask, sandbox: Sandbox) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
@@ -13,9 +14,11 @@ from agent.kinds.test_and_edit import MachineSettings, run_test_and_edit
 from agent.messages import Reply, Sampling
 from agent.models.errors import ModelUnavailableError
 from agent.models.scripted import ScriptedModel
+from agent.shelf import SharedTest
 from agent.trajectory import ExitReason
 from envs.task import PublicTask
 from sandbox.base import Sandbox
+from sandbox.forks import forked
 from tests.agent.kinds.machine_files import (
     FAILING,
     FIX,
@@ -36,7 +39,7 @@ from tests.agent.kinds.machine_files import (
 def test_defaults_are_the_published_ones() -> None:
     settings = MachineSettings()
     assert (settings.test_turns, settings.edit_turns) == (8, 8)
-    assert (settings.output, settings.test_seconds) == (8192, 100.0)
+    assert settings.output == 8192
     assert KINDS["test-and-edit"] is run_test_and_edit
 
 
@@ -215,6 +218,51 @@ async def test_the_budget_bounds_both_phases(task: PublicTask, sandbox: Sandbox)
     assert done.exit_reason is ExitReason.STEP_LIMIT
     systems = [request[0].content[:9] for request in model.requests]
     assert systems == ["You show ", "You show ", "You fix a", "You fix a", "You fix a"]
+
+
+async def test_prose_takes_no_more_than_half_of_the_steps(task: PublicTask, sandbox: Sandbox) -> None:
+    prose = [Reply(text="I wonder."), Reply(text="Well."), call("look", what="shapes.py")]
+    model = ScriptedModel([*prose, *prose, *prose[:2], call("edit", **FIX), call("done")])
+    done = await play(task, sandbox, model, budget=Budget(steps=16, seconds=120))
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert [request[0].content[:9] for request in model.requests] == ["You show "] * 8 + ["You fix a"] * 2
+    assert "[budget left: 1 of 8 turns of this phase" in model.requests[7][-1].content
+
+
+async def test_a_test_that_hangs_on_the_patch_ends_with_its_time(task: PublicTask, sandbox: Sandbox) -> None:
+    hangs = FAILING + "\n\ndef test_waits():\n    import time\n    time.sleep(0 if Rectangle(2, 3).area() == 5 else 99)\n"
+    script = [call("write_test", path=TEST_PATH, content=hangs), call("done"), call("edit", **FIX), call("done")]
+    shelf = Shelf(SharedTest("tests/test_others.py", hangs.replace("test_waits", "test_stays"), 4))
+    began = time.monotonic()
+    base = ForkedBase(sandbox, task.test_runner)
+    for take in (0, 1):
+        await base.run(TEST_PATH, hangs, take=take)
+    async with forked(sandbox) as room:
+        done = await play(task, room, ScriptedModel(script), shelf=shelf, base=base, test_seconds=8.0)
+    told = done.turns[2].observations[0].text
+    assert "test_waits" in told
+    assert "timed_out" in told
+    assert time.monotonic() - began < 90
+
+
+async def test_it_may_edit_first_and_show_the_issue_then(task: PublicTask, sandbox: Sandbox) -> None:
+    model = ScriptedModel([call("edit", **FIX), call("write_test", **TEST), call("done")])
+    done = await play(task, sandbox, model, first_phase="edit")
+    assert (done.exit_reason, done.test_paths) == (ExitReason.SUBMITTED, (TEST_PATH,))
+    assert {request[0].content[:9] for request in model.requests} == {"You fix a"}
+    assert "There is no test: this attempt edits first" in model.requests[0][1].content
+    assert "16 of 16 turns of this phase" in model.requests[0][1].content
+    assert "On your patch:\n- all 2 passed" in done.turns[1].observations[0].text
+
+
+async def test_a_seed_is_shown_once_in_each_phase(task: PublicTask, sandbox: Sandbox) -> None:
+    seed = SharedTest("tests/test_sign.py", FAILING.replace("test_area", "test_seeded"), 3)
+    model = ScriptedModel([*PROVE, call("edit", **FIX), call("done")])
+    done = await play(task, sandbox, model, seed=(seed,), shelf=Shelf(seed))
+    for request in (model.requests[1], model.requests[3]):
+        assert "".join(message.content for message in request).count("def test_seeded()") == 1
+    assert "def test_seeded()" not in "".join(text for _, text in said(done))
+    assert "The test of attempt 3 (" in said(done)[2][1]
 
 
 async def test_the_edit_phase_ends_with_its_turns_and_keeps_the_patch(

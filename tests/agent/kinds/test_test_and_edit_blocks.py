@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -63,6 +65,24 @@ def test_how_a_path_may_be_written(line: str) -> None:
 def test_a_block_without_a_path_goes_to_the_file_before() -> None:
     text = render("a.py", ["1"], ["2"]) + "\n\n" + render("", ["3"], ["4"])
     assert [block.path for block in read_blocks(text)] == ["a.py", "a.py"]
+
+
+@pytest.mark.parametrize("line", [" " * 50_000 + "x`y", "`" * 50_000 + "a`b", "a/" * 50_000, "a 'b' c"])
+def test_a_line_that_names_no_path_is_refused_quickly(line: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(BlocksError, match="without a path"):
+        read_blocks(render(line, ["x"], ["y"]))
+    assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("start", ["<<<<<<<", "=======", ">>>>>>>", "```"])
+def test_long_lines_of_blanks_are_read_quickly(start: str) -> None:
+    line = f"{start}{' ' * 100_000}x"
+    started = time.monotonic()
+    assert read_blocks(render("a.py", ["x"], [line]))[0].new == (line,)
+    assert clean(f"{line}\n" * 3)[1] == ""
+    assert clean(f"{line}\nx\n{line}{chr(10) * 100_000}y")[1] == ""
+    assert time.monotonic() - started < 1
 
 
 def test_fences_inside_of_a_block_are_text() -> None:

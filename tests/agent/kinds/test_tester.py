@@ -13,10 +13,12 @@ from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.errors import ModelUnavailableError
 from agent.models.scripted import ScriptedModel
+from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 from sandbox.forks import forked
+from tests.agent.kinds.machine_files import CountingBase
 from tests.agent.kinds.playing import FIX, ListShelf, calls, play, text
 
 PATH = "tests/test_area.py"
@@ -77,6 +79,17 @@ async def test_changes_of_sources_are_refused_or_dropped(task: PublicTask, sandb
     assert "+    assert Rectangle(2, 3).area() == 7" in done.diff
 
 
+async def test_an_edit_that_cannot_be_read_is_told_why(task: PublicTask, sandbox: Sandbox) -> None:
+    broken = ("edit", {"malformed_arguments": 'no JSON: {"path": "tes'})
+    done = await led(
+        task, sandbox, calls(writes(FAILS)), calls(broken), calls(("edit", {"old": "x"})), calls(("submit", {}))
+    )
+    first, second = (turn.observations[0] for turn in done.turns[1:3])
+    assert first.status == second.status == "format_error"
+    assert "no JSON" in first.text
+    assert "path" in second.text
+
+
 async def test_its_own_file_may_be_edited(task: PublicTask, sandbox: Sandbox) -> None:
     mend = ("edit", {"path": f"./{PATH}", "old": "== 2\n", "new": "== 3\n"})
     done = await led(task, sandbox, calls(writes(FAILS, GUARDS)), calls(mend), calls(("submit", {})))
@@ -107,7 +120,9 @@ async def test_what_is_not_valid_is_sent_back(
             calls(("submit", {})),
             calls(("give_up", {"reason": "no"})),
             base=tried,
+            shelf=(shelf := ListShelf()),
         )
+    assert shelf.own == []
     assert done.turns[0].observations[0].status == "error"
     assert reason in done.turns[0].observations[0].text
     assert done.turns[0].observations[1].text.startswith("Not done: an action before")
@@ -154,6 +169,25 @@ async def test_an_unfinished_ending_keeps_what_was_valid(
     assert done.test_paths == (PATH,)
     assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
     assert "import Circle" not in done.diff
+
+
+@pytest.mark.parametrize("last", [(), (WAVERS,)])
+async def test_a_resumed_run_knows_what_was_valid_and_tries_nothing_again(
+    task: PublicTask, sandbox: Sandbox, last: tuple[str, ...]
+) -> None:
+    tape = MemoryTape()
+    writing = [calls(writes(FAILS, *last)), calls(writes(GUARDS))]
+    async with forked(sandbox) as base:
+        counting = CountingBase(ForkedBase(base, task.test_runner))
+        await led(task, sandbox, *writing, tape=tape, budget=Budget(steps=2), base=counting)
+        asked = len(counting.asked)
+        await sandbox.exec("git checkout -q . && git clean -fdq")
+        give_up = calls(("give_up", {"reason": "enough"}))
+        done = await led(task, sandbox, give_up, tape=tape, base=counting)
+    assert len(counting.asked) == asked > 0
+    assert done.test_paths == (PATH,)
+    assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
+    assert "test_width" not in done.diff
 
 
 async def test_the_steps_end_with_an_invalid_file(task: PublicTask, sandbox: Sandbox) -> None:

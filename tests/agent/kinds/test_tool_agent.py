@@ -228,6 +228,19 @@ async def test_the_sandbox_dies_in_the_middle(task: PublicTask, sandbox: Sandbox
     assert done.usage.input == 5
 
 
+async def test_what_a_command_changed_outlives_the_sandbox(task: PublicTask, sandbox: Sandbox) -> None:
+    class Closing(ScriptedModel):
+        async def generate(self, *arguments: Any) -> Reply:
+            if len(self.requests) == 1:
+                await sandbox.close()
+            return await super().generate(*arguments)
+
+    change = calls(("bash", {"command": "sed -i 's/self.width + /self.width * /' shapes.py"}))
+    done = await play(task, sandbox, Closing([change, calls(("bash", {"command": "ls"}))]))
+    assert done.exit_reason is ExitReason.SANDBOX_ERROR
+    assert "+        return self.width * self.height" in done.diff
+
+
 async def test_time_limit_ends_a_command_and_keeps_the_diff(task: PublicTask, sandbox: Sandbox) -> None:
     slow = calls(("edit", FIX), ("bash", {"command": "sleep 60", "timeout": 60}))
     done = await play(task, sandbox, ScriptedModel([slow, *SOLVING]), budget=Budget(seconds=1.5))
@@ -328,6 +341,29 @@ async def test_resumes_from_the_tape(task: PublicTask, sandbox: Sandbox, cut: in
     await sandbox.exec("git checkout -q . && git clean -fdq")
     again = await play(task, sandbox, ScriptedModel([], native_tools=native), tape=tape)
     assert comparable(again) == comparable(whole)
+
+
+async def test_what_is_replayed_takes_no_time(task: PublicTask, sandbox: Sandbox) -> None:
+    slow = calls(("bash", {"command": "sleep 0.3; echo x >> noise.txt"}))
+    tape = MemoryTape()
+    await play(task, sandbox, ScriptedModel([slow] * 5), tape=tape, budget=Budget(steps=5, seconds=60))
+    await sandbox.exec("rm noise.txt")
+    for (turn, index), seen in list(tape._observations.items()):
+        tape._observations[turn, index] = seen.model_copy(update={"seconds": 0.01})
+
+    budget = Budget(steps=9, seconds=1.2)
+    done = await play(task, sandbox, ScriptedModel([calls(("submit", {}))]), tape=tape, budget=budget)
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 6)
+    assert done.diff.count("+x") == 5
+
+
+async def test_time_that_was_used_before_is_not_given_again(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = MemoryTape()
+    await play(task, sandbox, ScriptedModel([calls(("edit", FIX), seconds=5.0)]), tape=tape)
+    model = ScriptedModel([calls(("submit", {}))])
+    done = await play(task, sandbox, model, tape=tape, budget=Budget(steps=9, seconds=5))
+    assert (done.exit_reason, model.requests) == (ExitReason.TIME_LIMIT, [])
+    assert "self.width * self.height" in done.diff
 
 
 @pytest.mark.parametrize("native", [True, False])
