@@ -24,7 +24,7 @@ def shown_alone(attempt: EarlierAttempt) -> str:
 
 
 def shown_together(attempts: tuple[EarlierAttempt, ...]) -> str:
-    """Return several attempts, each the shorter the more there are, and behind them the texts of their tests."""
+    """Return several attempts, each the shorter the more there are, and behind them what their tests hold."""
     share = max(1, len(attempts))
     rooms = (max(1_500, 2 * PATCH // share), max(800, 2 * FAILURES // share), max(600, 2 * SUMMARY // share))
     written = [(test, number) for number, attempt in enumerate(attempts, 1) for test in attempt.tests]

@@ -25,8 +25,8 @@ CHOSEN = (ExitReason.SUBMITTED, ExitReason.GAVE_UP)
 async def played(given: Assignment, work: Callable[[Talk], Awaitable[Ending]]) -> Trajectory:
     """Let a kind of trajectory do its work, and return what was done.
 
-    A failing model, a dead sandbox, the end of the time, a cancellation and a mistake in the kind's code raise
-    nothing: they end the trajectory with their reason and the diff made so far.
+    A failing model, a dead sandbox, the end of the time, a cancellation and a mistake in the kind's code
+    raise nothing: they end the trajectory with their reason and the diff made so far.
 
     Raises:
         TapeError: the record cannot be written.

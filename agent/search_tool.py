@@ -6,8 +6,8 @@ import asyncio
 import posixpath
 import shlex
 
-from agent.sources import fetch
 from agent.languages import SOURCES, language_of
+from agent.sources import fetch
 from agent.symbols import Symbol, cut
 from agent.tool_error import ToolError, inside, kind_of
 from sandbox.base import Sandbox

@@ -127,9 +127,7 @@ def _spent_on_context(journal: Journal) -> Spent:
     turns = [
         Turn(reply=Reply.model_validate(event.data["reply"]), observations=()) for event in journal.of(REPLY)
     ]
-    failed = [
-        Attempt.model_validate(one) for event in journal.of(FAILURE) for one in event.data["attempts"]
-    ]
+    failed = [Attempt.model_validate(one) for event in journal.of(FAILURE) for one in event.data["attempts"]]
     return spent(turns, failed)
 
 

@@ -19,6 +19,7 @@ from runs.variation import Variation
 from sandbox.base import SandboxError
 from sandbox.forks import forked
 
+
 class MistakeError(RuntimeError):
     """Every trajectory ended by a mistake in the code of its kind; the message holds the first one."""
 

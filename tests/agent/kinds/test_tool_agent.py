@@ -17,7 +17,7 @@ from agent.models.errors import (
 )
 from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
-from agent.tape import MemoryTape
+from agent.tape import MemoryTape, TapeError
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
