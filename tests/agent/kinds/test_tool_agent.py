@@ -17,7 +17,7 @@ from agent.models.errors import (
 )
 from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
-from agent.tape import MemoryTape
+from agent.tape import MemoryTape, TapeError
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
@@ -281,9 +281,9 @@ async def test_cancellation_keeps_the_diff(task: PublicTask, sandbox: Sandbox) -
 async def test_a_record_that_cannot_be_written_stops_the_run(task: PublicTask, sandbox: Sandbox) -> None:
     class Full(MemoryTape):
         async def keep_reply(self, turn: int, reply: Reply, request: str) -> None:
-            raise OSError("no space left on device")
+            raise TapeError("no space left on device")
 
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(TapeError, match="no space"):
         await play(task, sandbox, ScriptedModel(SOLVING), tape=Full())
     assert await sandbox.diff() == ""
 
