@@ -9,11 +9,14 @@ from typing import Annotated
 
 import typer
 
+from runs.commands.batch import batch
 from runs.commands.clean import clean
 from runs.commands.doctor import doctor
 from runs.commands.evaluate import evaluate
+from runs.commands.journal import journal
 from runs.commands.models import models
 from runs.commands.pull import pull
+from runs.commands.query import query
 from runs.commands.recipes import recipes
 from runs.commands.serve import serve
 from runs.commands.solve import solve
@@ -29,8 +32,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(solve)
+app.command()(batch)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
+app.add_typer(journal, name="journal")
+app.command()(query)
 app.command()(pull)
 app.add_typer(models, name="models")
 app.add_typer(recipes, name="recipes")
