@@ -41,7 +41,7 @@ class BaseRoom:
         commons: Commons | None = None,
     ) -> None:
         self.task = task
-        self.limits = _limits(recipe, commons.sandboxes.total if commons else recipe.parallel)
+        self.limits = commons.limits if commons else sandbox_limits(recipe, recipe.parallel)
         self._tests = commons.tests if commons else None
         self.home = home
         self._run = run
@@ -122,8 +122,8 @@ class BaseRoom:
             return self._base
 
 
-def _limits(recipe: Recipe, parallel: int) -> Limits:
-    """Return the recipe's limits, narrowed where as many sandboxes would take more than the machine has."""
+def sandbox_limits(recipe: Recipe, parallel: int) -> Limits:
+    """Return a recipe's limits, narrowed where so many trajectories would take more than the machine has."""
     asked = recipe.limits()
     limits = fitted(asked, _AT_ONCE * parallel, this_machine())
     if limits.memory < asked.memory:

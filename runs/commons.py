@@ -11,6 +11,7 @@ from agent.models.calling import open_model
 from agent.models.pace import AdaptivePace
 from runs.purse import RunPurse
 from runs.recipe import Allowance, Recipe
+from sandbox.base import Limits
 from sandbox.sizing import Machine
 from sandbox.slots import Slots
 
@@ -45,6 +46,7 @@ class Commons:
         tests: bounds the commands of test matrices; those of trajectories count as their sandboxes.
         pulls: bounds images that are fetched.
         paces: bound model calls, by endpoint.
+        limits: what each sandbox may use.
         purse: what the whole run may spend.
     """
 
@@ -52,6 +54,7 @@ class Commons:
     tests: Slots
     pulls: Slots
     paces: Paces
+    limits: Limits
     purse: RunPurse = field(default_factory=lambda: RunPurse(Allowance()))
 
     def open(self, name: str, recipe: Recipe, say: Callable[[str], None]) -> Model:

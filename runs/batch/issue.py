@@ -136,6 +136,7 @@ def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: 
     return Outcome(
         instance_id=instance_id,
         status=status_of(report),
+        graded=report.grade is not None,
         model=f"mangabey/{report.model}",
         patch=report.patch,
         reason=report.decision.reason,

@@ -68,6 +68,7 @@ class Outcome(Value):
     repo: str = ""
     difficulty: str = ""
     status: Status
+    graded: bool = False
     failure: Failure | None = None
     message: str = ""
     tried: int = 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envs.sources import Source, chosen_tasks
 from envs.sources.registry import source_name
+from runs.base_room import sandbox_limits
 from runs.batch.order import Order
 from runs.batch.outcome import Outcome, read_outcome
 from runs.commons import Commons, Paces, sandboxes_for, tests_for
@@ -49,6 +50,7 @@ class Plan:
             tests=Slots("tests", self.tests),
             pulls=Slots("pulls", self.order.pulls),
             paces=Paces(self.order.calls),
+            limits=sandbox_limits(self.order.recipe, self.sandboxes),
             purse=RunPurse(self.order.limit),
         )
 

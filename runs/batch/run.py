@@ -34,9 +34,9 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
     drift = check_drift(folder, order)
     if drift and not accept_drift:
         raise UsageError(
-            f"{folder} was begun with something else; its results would be mixed. What differs:\n  "
-            + "\n  ".join(drift)
-            + f"\ntake another --out, go back, or go on all the same with {_KEY}"
+            f"{folder} was begun with something else; its results would be mixed. What differs: "
+            + "; ".join(drift)
+            + f". Take another --out, go back, or go on all the same with {_KEY}"
         )
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; --out names a folder")

@@ -67,6 +67,7 @@ def report_of(chosen: Sequence[str], outcomes: Mapping[str, Outcome], stopped: S
         "schema": SCHEMA,
         "chosen": len(chosen),
         "done": sum(one.is_final for one in found),
+        "graded": sum(one.graded for one in found),
         "counts": {status: len(names) for status, names in ids.items()},
         "unfinished_ids": [one for one in chosen if one not in outcomes],
         "failures": dict(Counter(one.failure.value for one in found if one.failure)),
@@ -89,9 +90,8 @@ def write_report(folder: Path, report: Mapping[str, Any]) -> None:
 def verdict(report: Mapping[str, Any]) -> str:
     """Return the report in one line."""
     counts, chosen = report["counts"], report["chosen"]
-    graded = counts["resolved"] + counts["unresolved"]
     parts = [f"{report['done']} of {chosen} issues done"]
-    if graded:
+    if report["graded"]:
         parts.append(f"{counts['resolved']} resolved ({counts['resolved'] / chosen:.1%} of all)")
     parts += [f"{counts[name]} {name}" for name in ("unresolved", "selected", "abstained") if counts[name]]
     if counts["infrastructure"]:

@@ -64,7 +64,7 @@ def batch(
     limit_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of the whole run.")] = None,
     limit_steps: Annotated[int | None, typer.Option(min=1, help="Model calls of the whole run.")] = None,
     limit_time: Annotated[
-        float | None, typer.Option(min=0.1, metavar="HOURS", help="Hours this command may take.")
+        float | None, typer.Option(min=0.0001, metavar="HOURS", help="Hours this command may take.")
     ] = None,
     issue_seconds: Annotated[
         float, typer.Option(min=1.0, help="Wall time of one issue; then it is a failure of infrastructure.")

@@ -8,7 +8,7 @@ from collections import Counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from runs.batch.outcome import Status
+from runs.batch.outcome import Outcome, Status
 from runs.batch.steps import IssueBegan, IssueEnded, IssueLeft, IssueWent, Step
 from runs.commons import Commons
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
@@ -65,7 +65,7 @@ class BatchState:
         self.failures: Counter[str] = Counter()
         self.running: dict[str, str] = {}
         self._samples: dict[str, int] = {}
-        self._failed: set[str] = set()
+        self._failed: dict[str, str] = {}
         self._began = time.monotonic()
         self._fresh = 0
         self._marks: list[tuple[float, int, int]] = []
@@ -86,10 +86,8 @@ class BatchState:
             case IssueLeft(instance_id, _):
                 self.running.pop(instance_id, None)
             case IssueEnded(outcome, kept):
-                self._ended(outcome.instance_id, outcome.status)
+                self._ended(outcome)
                 self._fresh += not kept
-                if outcome.failure:
-                    self.failures[outcome.failure.value] += 1
             case Noticed():
                 pass
 
@@ -97,7 +95,7 @@ class BatchState:
         """Return how many issues ended, and how."""
         done = sum(count for status, count in self.ended.items() if status != Status.INFRASTRUCTURE)
         kinds = ", ".join(f"{count} {status}" for status, count in self.ended.items() if count)
-        why = ", ".join(f"{count} {kind}" for kind, count in self.failures.items())
+        why = ", ".join(f"{count} {kind}" for kind, count in self.failures.items() if count)
         told = f"{done}/{self.count} done" + (f" ({kinds})" if kinds else "")
         return told + (f", failures: {why}" if why else "")
 
@@ -134,15 +132,18 @@ class BatchState:
                 running = self._samples.get(instance_id, 0)
                 self.running[instance_id] = f"sample, {running} run; {sample}.{turn}: {text}"
 
-    def _ended(self, instance_id: str, status: Status) -> None:
-        self.running.pop(instance_id, None)
-        self._samples.pop(instance_id, None)
-        if instance_id in self._failed:
+    def _ended(self, outcome: Outcome) -> None:
+        """Count an issue by how it ended last."""
+        name = outcome.instance_id
+        self.running.pop(name, None)
+        self._samples.pop(name, None)
+        if kind := self._failed.pop(name, ""):
             self.ended[Status.INFRASTRUCTURE.value] -= 1
-            self._failed.discard(instance_id)
-        if status is Status.INFRASTRUCTURE:
-            self._failed.add(instance_id)
-        self.ended[status.value] += 1
+            self.failures[kind] -= 1
+        if outcome.failure is not None:
+            self._failed[name] = outcome.failure.value
+            self.failures[outcome.failure.value] += 1
+        self.ended[outcome.status.value] += 1
 
     def _left(self) -> str:
         """Return the time that the rest takes at the pace so far."""
