@@ -13,16 +13,21 @@ from runs.journal_reading import NAME, journals_in
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_LONE = r"\\ud[89a-f][0-9a-f]{2}"
+"""Halves of characters, which bytes of files can be, and which DuckDB's JSON refuses."""
 _EVENTS = """
+CREATE VIEW lines AS SELECT filename, CASE WHEN json_valid(line) THEN line
+  ELSE regexp_replace(line, '{lone}', '?', 'g') END AS line
+FROM read_csv({files}, columns = {{line: 'VARCHAR'}}, header = false, filename = true, delim = '\x01',
+  quote = '', escape = '', auto_detect = false, max_line_size = 1073741824, null_padding = false);
 CREATE VIEW events AS SELECT
   split_part(filename, '/', -3) AS run, split_part(filename, '/', -2) AS issue,
-  seq, at, kind, data
-FROM read_json({files}, format = 'newline_delimited', filename = true, ignore_errors = true,
-  maximum_object_size = 1073741824,
-  columns = {{v: 'INTEGER', seq: 'INTEGER', at: 'TIMESTAMPTZ', kind: 'VARCHAR', data: 'JSON'}})
+  (line->>'$.seq')::INTEGER AS seq, (line->>'$.at')::TIMESTAMPTZ AS time, line->>'$.kind' AS kind,
+  (line::JSON)->'$.data' AS data
+FROM lines WHERE json_valid(line)
 """
 _VIEWS = """
-CREATE VIEW replies AS SELECT run, issue, at,
+CREATE VIEW replies AS SELECT run, issue, time,
   (data->>'$.sample')::INTEGER AS sample, (data->>'$.turn')::INTEGER AS turn,
   data->>'$.reply.model' AS model, (data->>'$.reply.usage.input')::BIGINT AS input,
   (data->>'$.reply.usage.cached_input')::BIGINT AS cached, (data->>'$.reply.usage.output')::BIGINT AS output,
@@ -72,5 +77,5 @@ def query(sql: str, folders: Sequence[Path]) -> Answer:
 def _make_views(database: DuckDBPyConnection, files: Sequence[str]) -> None:
     quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in files)
     database.execute("SET TimeZone = 'UTC'")
-    database.execute(_EVENTS.format(files=f"[{quoted}]"))
+    database.execute(_EVENTS.format(files=f"[{quoted}]", lone=_LONE))
     database.execute(_VIEWS)

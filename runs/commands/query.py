@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 EXAMPLES = """
-Tables: events (run, issue, seq, at, kind, data), replies, trajectories, decisions, grades.
+Tables: events (run, issue, seq, time, kind, data), replies, trajectories, decisions, grades.
 
 Examples:
 
