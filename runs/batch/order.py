@@ -63,6 +63,9 @@ class Order(Value):
     """Gigabytes that images of the data set may take; None keeps them all."""
     executor: Literal["local", "ray"] = "local"
     address: str = ""
+    """Of a Ray cluster; empty starts one here."""
+    shared: bool = True
+    """Whether all nodes of a cluster see the batch's folder; else each works in one of its own."""
 
     def choice(self) -> Choice:
         """Return which instances are chosen."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from runs.batch.images import image_room
 from runs.batch.issue import Surroundings, spent_by
 from runs.batch.local import LocalExecutor
 from runs.batch.order import FILE, Order, check_drift, write_order
-from runs.batch.outcome import read_outcomes
+from runs.batch.outcome import place_of, read_outcomes
 from runs.batch.plan import Plan
 from runs.batch.queue import Executor, NoRoom, Queue, Room, Stop, signals_heard
 from runs.batch.steps import IssueEnded, Listener
@@ -20,6 +21,7 @@ from runs.batch.summary import Files, report_of, write_report
 from runs.commons import Commons
 from runs.failures import UsageError
 from runs.progress import Noticed
+from runs.purse import Spending
 
 _KEY = "--accept-drift"
 
@@ -68,12 +70,13 @@ async def run_batch(
         OSError: an outcome cannot be written.
     """
     files = Files(folder, await asyncio.to_thread(read_outcomes, folder))
-    await _charge_what_is_known(plan, folder, commons)
+    known = await asyncio.to_thread(_spent_before, plan, folder)
     for outcome in plan.known.values():
         if outcome.is_final:
             listen(IssueEnded(outcome, kept=True))
     given = Surroundings(plan.order, plan.source, plan.source_name, folder, home, commons)
-    async with _executor(given) as executor, _room(plan, given, listen) as room:
+    await _sweep(listen)
+    async with _executor(given, known) as executor, _room(plan, given, listen) as room:
         queue = Queue(plan.waiting, executor, room, listen, files.put)
         await _work(queue, plan, listen)
     files.write()
@@ -102,21 +105,48 @@ async def _work(queue: Queue, plan: Plan, listen: Listener) -> None:
         working.result()
 
 
-async def _charge_what_is_known(plan: Plan, folder: Path, commons: Commons) -> None:
-    """Tell the purse what earlier calls of the command have spent, on issues that ended and that did not."""
-    for instance_id in plan.chosen:
-        outcome = plan.known.get(instance_id)
-        spent = (
-            outcome.spent if outcome is not None else await asyncio.to_thread(spent_by, folder, instance_id)
-        )
-        commons.purse.put(instance_id.replace("/", "__"), spent)
+def _spent_before(plan: Plan, folder: Path) -> dict[str, Spending]:
+    """Return what earlier calls of the command have spent, on issues that ended and that did not."""
+    known = plan.known
+    return {
+        place_of(folder, one).name: known[one].spent if one in known else spent_by(folder, one)
+        for one in plan.chosen
+    }
 
 
 @asynccontextmanager
-async def _executor(given: Surroundings) -> AsyncIterator[Executor]:
-    yield LocalExecutor(given)
+async def _executor(given: Surroundings, known: Mapping[str, Spending]) -> AsyncIterator[Executor]:
+    if given.order.executor == "local":
+        for issue, spent in known.items():
+            given.commons.purse.put(issue, spent)
+        yield LocalExecutor(given)
+        return
+    from runs.batch.ray_executor import ray_executor
+
+    async with ray_executor(given, known) as executor:
+        yield executor
 
 
 @asynccontextmanager
 async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncIterator[Room]:
-    yield NoRoom()
+    order = plan.order
+    if order.executor != "local" or order.recipe.image:  # nodes care for their own; one image is kept
+        yield NoRoom()
+        return
+    budget = None if order.disk_budget is None else int(order.disk_budget * 1e9)
+
+    def say(line: str) -> None:
+        listen(Noticed(line))
+
+    pulls = given.commons.pulls
+    async with image_room(plan.source, plan.waiting, pulls, plan.parallel, budget, say) as room:
+        yield room or NoRoom()
+
+
+async def _sweep(listen: Listener) -> None:
+    """Remove what killed runs have left on this machine."""
+    from sandbox.cleaning import clean_up
+
+    found = await asyncio.to_thread(clean_up)
+    if found.folders or found.containers or found.images:
+        listen(Noticed(found.lines()[0]))

@@ -82,6 +82,10 @@ def batch(
     ] = "0",
     executor: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = "local",
     address: Annotated[str, typer.Option(help="The Ray cluster's address; empty starts one here.")] = "",
+    shared: Annotated[
+        bool,
+        typer.Option("--shared-out/--local-out", help="Whether all Ray nodes see the folder of --out."),
+    ] = True,
     accept_drift: Annotated[
         bool,
         typer.Option(
@@ -130,6 +134,7 @@ def batch(
         disk_budget=disk_budget,
         executor=executor,  # type: ignore[arg-type]
         address=address,
+        shared=shared,
     )
     use_registry(order.registry, order.platform)
     found = plan(order, out)
