@@ -98,7 +98,9 @@ def events_of(folder: Path) -> Iterator[Event]:
 
 def verify(folder: Path) -> Checked:
     """Look a journal through: every line, every blob, and that no reply is there twice."""
-    blobs, problems, notes = Blobs(folder / "blobs"), [], []
+    blobs = Blobs(folder / "blobs")
+    problems: list[str] = []
+    notes: list[str] = []
     digests: set[str] = set()
     replies: Counter[tuple[Any, Any]] = Counter()
     events = 0

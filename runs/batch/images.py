@@ -138,9 +138,9 @@ async def image_room(
     from sandbox.docker.vessel import connect
 
     names: dict[str, str] = {}
-    for instance_id in waiting if isinstance(source, NamesImages) else ():
-        if image := source.image_of(instance_id):
-            names[instance_id] = image
+    if isinstance(source, NamesImages):
+        found = {instance_id: source.image_of(instance_id) for instance_id in waiting}
+        names = {instance_id: image for instance_id, image in found.items() if image}
     if not names:
         yield None
         return

@@ -115,7 +115,8 @@ def exceeds(report: Mapping[str, Any], fail_on: str) -> bool:
     Raises:
         UsageError: the threshold is neither.
     """
-    return report["counts"]["infrastructure"] > read_threshold(fail_on, report["chosen"])
+    failed: int = report["counts"]["infrastructure"]
+    return failed > read_threshold(fail_on, report["chosen"])
 
 
 def read_threshold(text: str, chosen: int) -> float:

@@ -86,13 +86,10 @@ class Watch:
 
 def _of_samples(journal: Journal, samples: set[int]) -> Iterator[str]:
     """Yield what each trajectory under way waits for: the model's reply, or an action of the last one."""
-    last: dict[int, Event] = {}
-    for event in journal.events:
-        if "sample" in event.data and event.kind != TRAJECTORY:
-            last[event.data["sample"]] = event
+    of_samples = (one for one in journal.events if "sample" in one.data and one.kind != TRAJECTORY)
+    last: dict[int, Event] = {one.data["sample"]: one for one in of_samples}
     for sample in sorted(samples):
-        event = last.get(sample)
-        if event is None:
+        if (event := last.get(sample)) is None:
             yield f"sample {sample} waits for its sandbox or its first reply"
         elif event.kind == "reply":
             calls = [call["name"] for call in event.data["reply"]["tool_calls"]]

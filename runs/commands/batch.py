@@ -132,7 +132,7 @@ def batch(
         calls=calls,
         pulls=pulls,
         disk_budget=disk_budget,
-        executor=executor,  # type: ignore[arg-type]
+        executor=executor,
         address=address,
         shared=shared,
     )

@@ -255,7 +255,7 @@ class LivePicture:
         for instance_id, doing in list(state.running.items())[:_SHOWN]:
             table.add_row(Text(instance_id, style="bold"), Text(doing, overflow="ellipsis"))
         more = len(state.running) - _SHOWN
-        head = [
+        head: list[RenderableType] = [
             ProgressBar(total=max(1, state.count), completed=sum(state.ended.values()), width=60),
             Text(f"{state.counts()}; {state.seconds:.0f} s"),
             Text(state.rates()),

@@ -34,13 +34,15 @@ cluster.shutdown()
 @pytest.fixture
 def cluster(batches):
     """A cluster of two nodes; a line on its standard input kills one and brings another."""
+    batches.run(batches.folder / "before", "-i", "tiny-1")  # the caches of all nodes
+    (batches.folder / "calls").unlink()
     with subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=batches.environment(THINKING=1.0, RAY_DEDUP_LOGS=0),
+        env=batches.environment(THINKING=1.0, RAY_worker_niceness=0),
         start_new_session=True,
     ) as process:
         address = next(line.strip() for line in process.stdout if ":" in line)
