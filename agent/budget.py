@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,11 +11,32 @@ from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Turn
 
 
+class SpentError(Exception):
+    """A call does not fit into what is left; carries why, and in words."""
+
+    def __init__(self, reason: ExitReason, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+        self.words = words
+
+
 class Common(Protocol):
     """What several trajectories may use together."""
 
     def exceeded(self) -> tuple[ExitReason, str] | None:
         """Return why none of them may ask for a further reply, and in words; None when they may."""
+
+    def reserved(self, prompt: int) -> AbstractAsyncContextManager[None]:
+        """Set aside what a call may cost for a block that makes it and records the reply.
+
+        It waits while others hold what is missing; they may need less.
+
+        Args:
+            prompt: tokens of the prompt, by estimate.
+
+        Raises:
+            SpentError: it does not fit into what is left.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,20 @@ class Clock:
             self._put_off = 0.0
             self._set()
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Put the end off by as long as something waits for its turn."""
+        if self._end is None or self.deadline.expired():
+            yield
+            return
+        began = asyncio.get_running_loop().time()
+        self.deadline.reschedule(None)
+        try:
+            yield
+        finally:
+            self._end += asyncio.get_running_loop().time() - began
+            self._set()
+
     def _set(self) -> None:
         if self._end is not None and not self.deadline.expired():
             self.deadline.reschedule(self._end + self._put_off)

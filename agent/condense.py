@@ -85,6 +85,12 @@ class Window:
         return sum(map(_size, self.fit(messages))) < before
 
 
+def size_of(messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> int:
+    """Return the tokens of a prompt by estimate, rather too many than too few."""
+    described = sum(_tokens(json.dumps(tool.model_dump())) for tool in tools)
+    return described + sum(map(_size, messages))
+
+
 def _turns(messages: Sequence[Message]) -> list[Sequence[Message]]:
     """Return the conversation behind its opening as replies with what they returned."""
     starts = [place for place, message in enumerate(messages) if message.role == "assistant"]

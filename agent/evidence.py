@@ -18,7 +18,6 @@ from agent.trajectory import Observation
 from agent.validation import validate
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 
-
 TO_MEND = 30.0
 """Seconds that must be left for a submission to be refused: what has no time to be mended is better submitted."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from agent import prompts
 from agent.arguments import specifications
 from agent.assignment import Assignment
-from agent.budget import Spent, exceeded, remaining, spent
+from agent.budget import Spent, SpentError, exceeded, remaining, spent
 from agent.clock import Clock
-from agent.condense import Window
+from agent.condense import Window, size_of
 from agent.endings import Ending, alternations, is_unreadable, repeats, unreadable
-from agent.messages import Attempt, Message, Reply, ToolCall
+from agent.messages import Attempt, Message, Reply, ToolCall, ToolSpec
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.pace import Pace
@@ -21,6 +22,7 @@ from agent.phase import Phase
 from agent.speech import Heard, Speech, fitting_dialect, speech_in
 from agent.tape import request_key
 from agent.trajectory import ExitReason, Observation, Turn
+from agent.waiting import stopped_by
 from sandbox.base import SandboxError
 
 REPEATED = 3
@@ -162,22 +164,46 @@ class Talk:
         started = time.monotonic()
         messages = stretch.window.fit(stretch.messages)
         key = request_key(messages, offered, given.sampling)
-        try:
-            with heard_by(lambda attempt: given.tape.keep_attempt(number, attempt, key)):
-                reply = await given.model.generate(messages, offered, given.sampling)
-        except Exception as error:
-            # a backend may be anybody's code, and what was won must not be lost with it
-            overflow = isinstance(error, ContextOverflowError)
-            attempts = error.attempts if isinstance(error, ModelError) else ()
-            if overflow and not attempts:  # refused unsent; a resumed run must know of it all the same
-                attempts = (Attempt(error=OVERFLOW, message=line_of(error), seconds=0.0),)
-            await given.tape.keep_failure(number, attempts, line_of(error), key)
-            reason = ExitReason.CONTEXT_LIMIT if overflow else ExitReason.MODEL_ERROR
-            raise OverError(Ending(reason, line_of(error))) from error
-        if not reply.seconds:
-            reply = reply.model_copy(update={"seconds": time.monotonic() - started})
-        await given.tape.keep_reply(number, reply, key)
+        async with self._reserved(messages, offered):
+            try:
+                hear = heard_by(lambda attempt: given.tape.keep_attempt(number, attempt, key))
+                with hear, stopped_by(self.clock.standing_still):
+                    reply = await given.model.generate(messages, offered, given.sampling)
+            except Exception as error:
+                # a backend may be anybody's code, and what was won must not be lost with it
+                overflow = isinstance(error, ContextOverflowError)
+                attempts = error.attempts if isinstance(error, ModelError) else ()
+                if overflow and not attempts:  # refused unsent; a resumed run must know of it all the same
+                    attempts = (Attempt(error=OVERFLOW, message=line_of(error), seconds=0.0),)
+                await given.tape.keep_failure(number, attempts, line_of(error), key)
+                reason = ExitReason.CONTEXT_LIMIT if overflow else ExitReason.MODEL_ERROR
+                raise OverError(Ending(reason, line_of(error))) from error
+            if not reply.seconds:
+                reply = reply.model_copy(update={"seconds": time.monotonic() - started})
+            await given.tape.keep_reply(number, reply, key)
         return reply
+
+    @contextlib.asynccontextmanager
+    async def _reserved(
+        self, messages: Sequence[Message], offered: Sequence[ToolSpec]
+    ) -> AsyncIterator[None]:
+        """Set aside what a call may cost until its reply is recorded.
+
+        Raises:
+            OverError: all trajectories together have used too much for it.
+        """
+        given = self.given
+        if given.budget.common is None:
+            yield
+            return
+        prompt = size_of(messages, offered)
+        async with contextlib.AsyncExitStack() as held:
+            try:
+                with stopped_by(self.clock.standing_still):
+                    await held.enter_async_context(given.budget.common.reserved(prompt))
+            except SpentError as error:
+                raise OverError(Ending(error.reason, error.words)) from error
+            yield
 
     async def _turn(self, stretch: _Stretch, reply: Reply) -> ToolCall | None:
         """Act on a reply and add both to the conversation; the call that ended the phase when one did."""

@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from envs.task import Task
+from runs.commons import Commons
 from runs.recipe import Recipe
 from sandbox.base import Limits, Root, Sandbox, SandboxError, SandboxHost
 from sandbox.sizing import fitted, this_machine
+from sandbox.slots import SlottedSandbox
 
 if TYPE_CHECKING:
     from envs.prepare import Prepared
@@ -30,10 +32,17 @@ class BaseRoom:
     """
 
     def __init__(
-        self, task: Task, repository: Path | None, recipe: Recipe, home: Path, run: str = ""
+        self,
+        task: Task,
+        repository: Path | None,
+        recipe: Recipe,
+        home: Path,
+        run: str = "",
+        commons: Commons | None = None,
     ) -> None:
         self.task = task
-        self.limits = _limits(recipe)
+        self.limits = commons.limits if commons else sandbox_limits(recipe, recipe.parallel)
+        self._tests = commons.tests if commons else None
         self.home = home
         self._run = run
         self._repository = repository
@@ -88,6 +97,15 @@ class BaseRoom:
             return host
 
     async def base(self) -> Sandbox:
+        """Return the base sandbox for trying tests, whose commands wait for their turn; see `ground`.
+
+        Raises:
+            SandboxError: see `ground`.
+        """
+        base = await self.ground()
+        return SlottedSandbox(base, self._tests) if self._tests else base
+
+    async def ground(self) -> Sandbox:
         """Return the base sandbox, starting it at the first call; it is to be forked and never changed.
 
         Raises:
@@ -104,15 +122,15 @@ class BaseRoom:
             return self._base
 
 
-def _limits(recipe: Recipe) -> Limits:
-    """Return the recipe's limits, narrowed where as many sandboxes would take more than the machine has."""
+def sandbox_limits(recipe: Recipe, parallel: int) -> Limits:
+    """Return a recipe's limits, narrowed where so many trajectories would take more than the machine has."""
     asked = recipe.limits()
-    limits = fitted(asked, _AT_ONCE * recipe.parallel, this_machine())
+    limits = fitted(asked, _AT_ONCE * parallel, this_machine())
     if limits.memory < asked.memory:
         _log.warning(
             "each sandbox may use %d MiB of memory: up to %d share what is free; lower --parallel for more",
             limits.memory >> 20,
-            _AT_ONCE * recipe.parallel,
+            _AT_ONCE * parallel,
         )
     return limits
 

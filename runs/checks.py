@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "litellm": ("litellm", "hosted models"),
     "openai": ("openai", "models on servers of your own"),
     "swebench": ("swebench", "official SWE-bench grading"),
+    "query": ("duckdb", "SQL over journals"),
     "ray": ("ray", "many machines"),
     "web": ("fastapi", "viewing runs in a browser"),
 }

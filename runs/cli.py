@@ -9,12 +9,16 @@ from typing import Annotated
 
 import typer
 
+from runs.commands.batch import batch
 from runs.commands.clean import clean
 from runs.commands.doctor import doctor
 from runs.commands.evaluate import evaluate
+from runs.commands.journal import journal
 from runs.commands.models import models
 from runs.commands.pull import pull
+from runs.commands.query import query
 from runs.commands.recipes import recipes
+from runs.commands.report import report
 from runs.commands.serve import serve
 from runs.commands.solve import solve
 from runs.commands.tasks import tasks
@@ -29,8 +33,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(solve)
+app.command()(batch)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
+app.command()(report)
+app.add_typer(journal, name="journal")
+app.command()(query)
 app.command()(pull)
 app.add_typer(models, name="models")
 app.add_typer(recipes, name="recipes")

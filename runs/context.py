@@ -9,6 +9,7 @@ from agent.context.asking import Asker
 from agent.messages import Attempt, Reply
 from agent.models.calling import open_model
 from runs.base_room import BaseRoom
+from runs.commons import Commons
 from runs.journal import Journal
 from runs.ledger import Ledger
 from runs.progress import Listener, Noticed
@@ -18,7 +19,9 @@ REPLY, FAILURE = "context_reply", "context_failure"
 """Kinds of events: a reply of the model of the role `context`, and a call of it that gave none."""
 
 
-async def context_of(room: BaseRoom, recipe: Recipe, journal: Journal, listen: Listener) -> str:
+async def context_of(
+    room: BaseRoom, recipe: Recipe, journal: Journal, listen: Listener, commons: Commons | None = None
+) -> str:
     """Return what stands inside `<context>`, from the journal where it is recorded.
 
     Raises:
@@ -33,7 +36,7 @@ async def context_of(room: BaseRoom, recipe: Recipe, journal: Journal, listen: L
     from agent.context.tokens import counter_of
 
     settings, task = recipe.context, room.task.public()
-    asker = _asker(settings, recipe, journal, listen, task.instance_id)
+    asker = _asker(settings, recipe, journal, listen, task.instance_id, commons)
     context = await gather(
         task,
         await room.base(),
@@ -50,12 +53,23 @@ async def context_of(room: BaseRoom, recipe: Recipe, journal: Journal, listen: L
 
 
 def _asker(
-    settings: ContextSettings, recipe: Recipe, journal: Journal, listen: Listener, session: str
+    settings: ContextSettings,
+    recipe: Recipe,
+    journal: Journal,
+    listen: Listener,
+    session: str,
+    commons: Commons | None,
 ) -> Asker | None:
     if not settings.scan:
         return None
-    model = open_model(recipe.model_for("context"), recipe.patience(), lambda line: listen(Noticed(line)))
-    return Asker(model, JournalReplies(journal), session, common=Ledger(journal, recipe.budget))
+
+    def say(line: str) -> None:
+        listen(Noticed(line))
+
+    name = recipe.model_for("context")
+    model = commons.open(name, recipe, say) if commons else open_model(name, recipe.patience(), say)
+    ledger = Ledger(journal, recipe.budget, commons.purse if commons else None)
+    return Asker(model, JournalReplies(journal), session, common=ledger)
 
 
 class JournalReplies:

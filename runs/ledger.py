@@ -2,53 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
-from agent.budget import seconds_of
+from agent.budget import SpentError, seconds_of
 from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason
 from runs.journal import Event, Journal
+from runs.purse import Purse, RunPurse, Spending
 from runs.recipe import Allowance
 
 CALLED_OFF = "called_off"
 """Kind of the event after which no trajectory takes another turn."""
 
 
+class RunSpentError(RuntimeError):
+    """The run's own limit is reached; the issue stays unfinished, and goes on where the limit is raised."""
+
+
 class Ledger:
-    """What an issue has used against its allowance; fulfils `agent.budget.Common`.
+    """What an issue has used against its allowance and the run's; fulfils `agent.budget.Common`.
 
-    Everything paid for is in the journal, so what a resumed run finds there counts.
+    Everything paid for is in the journal, so what a resumed run finds there counts. Every kind of event
+    that ends in `reply` or `failure` is charged, whoever called the model.
 
-    Attributes:
-        dollars: known prices of replies and failed sendings.
-        tokens: input and output of the same.
-        seconds: wall time of replies and actions, added up over all. As in a trajectory's own
-            budget, calls that failed in the end take none.
+    Args:
+        journal: the issue's.
+        allowance: the issue's.
+        run: the purse of the whole run, which is told what the issue spends; None where it is run alone.
     """
 
-    def __init__(self, journal: Journal, allowance: Allowance) -> None:
-        self.dollars = 0.0
-        self.tokens = 0
-        self.seconds = 0.0
+    def __init__(self, journal: Journal, allowance: Allowance, run: RunPurse | None = None) -> None:
         self._journal = journal
-        self._allowance = allowance
+        self._run = run
+        self._spent = Spending()
+        self._issue = Purse("issue", allowance, lambda: self._spent, run.prices if run else None)
         self._read = 0
         self._called_off = ""
         self._told: dict[object, list[Attempt]] = {}
+
+    @property
+    def spent(self) -> Spending:
+        """What is used by now: known prices and tokens of replies and failed sendings, and seconds.
+
+        Seconds are wall time of replies and actions, added up over all. As in a trajectory's own budget,
+        calls that failed in the end take none.
+        """
+        self._read_on()
+        return self._spent
 
     def exceeded(self) -> tuple[ExitReason, str] | None:
         """Return why no trajectory may take another turn, None when they may."""
         self._read_on()
         if self._called_off:
             return ExitReason.CANCELLED, self._called_off
-        allowed = self._allowance
-        if allowed.dollars is not None and self.dollars >= allowed.dollars:
-            return ExitReason.COST_LIMIT, f"the issue's ${allowed.dollars:.2f} are used"
-        if allowed.tokens is not None and self.tokens >= allowed.tokens:
-            return ExitReason.COST_LIMIT, f"the issue's {allowed.tokens} tokens are used"
-        if allowed.seconds is not None and self.seconds >= allowed.seconds:
-            return ExitReason.TIME_LIMIT, f"the issue's {allowed.seconds:.0f} s are used"
-        return None
+        return self._issue.used_up()
+
+    @asynccontextmanager
+    async def reserved(self, prompt: int) -> AsyncIterator[None]:
+        """See `agent.budget.Common.reserved`.
+
+        Raises:
+            SpentError: the issue's allowance is too small for the call.
+            RunSpentError: the run's is.
+        """
+        self._read_on()
+        async with self._issue.reserved(prompt):
+            if self._run is None:
+                yield
+                self._read_on()
+                return
+            try:
+                held = self._run.reserved(prompt)
+                await held.__aenter__()
+            except SpentError as error:
+                raise RunSpentError(error.words) from error
+            try:
+                yield
+            finally:
+                self._read_on()  # what was paid counts before what was set aside is given back
+                await held.__aexit__(None, None, None)
 
     async def call_off(self, reason: str) -> None:
         """Let no trajectory take another turn, now or in a resumed run."""
@@ -63,27 +96,30 @@ class Ledger:
     def _read_on(self) -> None:
         """Add up what the journal holds since the last look."""
         events = self._journal.events
+        if self._read == len(events):
+            return
         while self._read < len(events):
             self._add(events[self._read])
             self._read += 1
+        if self._run is not None:
+            self._run.put(self._journal.folder.name, self._spent)
 
     def _add(self, event: Event) -> None:
-        match event.kind:
-            case "reply" | "context_reply":
-                reply = Reply.model_validate(event.data["reply"])
-                self._charge(reply.cost, reply.usage)
-                self._charge_all(reply.attempts, event)
-                self.seconds += seconds_of(reply)
-            case "failure" | "context_failure":
-                self._charge_all([Attempt.model_validate(one) for one in event.data["attempts"]], event)
-            case "attempt":
-                attempt = Attempt.model_validate(event.data["attempt"])
-                self._told.setdefault(_call(event), []).append(attempt)
-                self._charge(attempt.cost, attempt.usage)
-            case "observation":
-                self.seconds += float(event.data["observation"].get("seconds", 0.0))
-            case "called_off":
-                self._called_off = str(event.data["reason"])
+        if event.kind.endswith("reply"):
+            reply = Reply.model_validate(event.data["reply"])
+            self._charge(reply.cost, reply.usage, seconds=seconds_of(reply), steps=1)
+            self._issue.prices.learn(reply.cost, reply.usage.input + reply.usage.output)
+            self._charge_all(reply.attempts, event)
+        elif event.kind.endswith("failure"):
+            self._charge_all([Attempt.model_validate(one) for one in event.data["attempts"]], event)
+        elif event.kind == "attempt":
+            attempt = Attempt.model_validate(event.data["attempt"])
+            self._told.setdefault(_call(event), []).append(attempt)
+            self._charge(attempt.cost, attempt.usage)
+        elif event.kind == "observation":
+            self._charge(0.0, Usage(), seconds=float(event.data["observation"].get("seconds", 0.0)))
+        elif event.kind == CALLED_OFF:
+            self._called_off = str(event.data["reason"])
 
     def _charge_all(self, attempts: Iterable[Attempt], event: Event) -> None:
         """Charge the failed sendings of a call, but for those that were told when they failed."""
@@ -94,9 +130,17 @@ class Ledger:
             else:
                 self._charge(attempt.cost, attempt.usage)
 
-    def _charge(self, cost: float | None, usage: Usage) -> None:
-        self.dollars += cost or 0.0
-        self.tokens += usage.input + usage.output
+    def _charge(self, cost: float | None, usage: Usage, *, seconds: float = 0.0, steps: int = 0) -> None:
+        unpriced = int(cost is None and (steps > 0 or usage != Usage()))  # a refusal costs nothing
+        more = Spending(
+            dollars=cost or 0.0,
+            unpriced=unpriced,
+            input=usage.input,
+            output=usage.output,
+            seconds=seconds,
+            steps=steps,
+        )
+        self._spent = self._spent + more
 
 
 def _call(event: Event) -> object:

@@ -85,6 +85,8 @@ class Allowance(Value):
     """Input and output of all calls."""
     seconds: float | None = Field(default=None, gt=0)
     """Wall time of model calls and tools, added up over the trajectories."""
+    steps: int | None = Field(default=None, ge=1)
+    """Model calls, those for the context included."""
 
 
 class Recipe(Value):

@@ -91,7 +91,7 @@ def _may_begin(troop: Troop, seat: Seat) -> bool:
 
 async def _one(troop: Troop, seat: Seat, gate: asyncio.Semaphore) -> None:
     """Run one trajectory, and record how it ended unless somebody interrupted it."""
-    async with gate:
+    async with gate, troop.place():
         if not _may_begin(troop, seat):
             return
         troop.listen(SampleBegan(seat.sample, seat.crew.kind))
@@ -110,7 +110,7 @@ async def _played(troop: Troop, seat: Seat) -> tuple[Trajectory, Variation]:
 
     drawn = troop.variation(seat)
     try:
-        async with forked(await troop.room.base()) as sandbox:
+        async with forked(await troop.room.ground()) as sandbox:
             given = troop.assignment(seat, sandbox, on_turn)
             return await KINDS[seat.crew.kind](given), drawn
     except SandboxError as error:

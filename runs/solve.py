@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
+from runs.commons import Commons
 from runs.context import context_of
 from runs.crews import require_kinds
 from runs.decision import Decision
@@ -60,42 +61,82 @@ async def solve(job: Job, task: Task, repository: Path | None, folder: Path, lis
         JournalError: the record cannot be written.
     """
     with Journal(folder / task.instance_id) as journal:
-        for notice in journal.notices:
-            listen(Noticed(notice))
-        if journal.last("finished") is None:
-            await _solve_timed(job, task, repository, journal, listen)
-        report = read_report(journal)
+        report = await solve_in(journal, job, task, repository, listen)
     _publish(report, folder)
     return report
 
 
+async def solve_in(
+    journal: Journal,
+    job: Job,
+    task: Task,
+    repository: Path | None,
+    listen: Listener,
+    commons: Commons | None = None,
+) -> Report:
+    """Solve one issue in its journal and return the report; what the journal holds is not redone.
+
+    Args:
+        journal: the issue's.
+        job: the work order.
+        task: the issue.
+        repository: see `Job.find`.
+        listen: is told what happens.
+        commons: what it shares with others that are solved beside it.
+
+    Raises:
+        RunSpentError: the run's purse is empty.
+        TaskError, SandboxError, ModelError, JournalError: see `solve`.
+    """
+    for notice in journal.notices:
+        listen(Noticed(notice))
+    if journal.last("finished") is None:
+        await _solve_timed(job, task, repository, journal, listen, commons)
+    return read_report(journal)
+
+
 async def _solve_timed(
-    job: Job, task: Task, repository: Path | None, journal: Journal, listen: Listener
+    job: Job,
+    task: Task,
+    repository: Path | None,
+    journal: Journal,
+    listen: Listener,
+    commons: Commons | None,
 ) -> None:
     """Solve, and record how long this attempt worked even when it is cut short."""
     began = time.monotonic()
     try:
-        await _solve(job, task, repository, journal, listen)
+        await _solve(job, task, repository, journal, listen, commons)
     finally:
         await journal.append("worked", {"seconds": time.monotonic() - began})
     await journal.append("finished", {})
 
 
-async def _solve(job: Job, task: Task, repository: Path | None, journal: Journal, listen: Listener) -> None:
+async def _solve(
+    job: Job,
+    task: Task,
+    repository: Path | None,
+    journal: Journal,
+    listen: Listener,
+    commons: Commons | None,
+) -> None:
     await _record_task(task, journal)
-    async with BaseRoom(task, repository, job.recipe, job.home, journal.folder.parent.name) as room:
-        decision = recorded_decision(journal) or await _decide(job, task, room, journal, listen)
+    run = journal.folder.parent.name
+    async with BaseRoom(task, repository, job.recipe, job.home, run, commons) as room:
+        decision = recorded_decision(journal) or await _decide(job, task, room, journal, listen, commons)
         listen(StageBegan("select", decision.reason))
         if task.grading is not None and job.recipe.grade:
             listen(StageBegan("grade", "the hidden tests enter only now"))
             await grade_winner(task, room, decision.patch, journal)
 
 
-async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen: Listener) -> Decision:
+async def _decide(
+    job: Job, task: Task, room: BaseRoom, journal: Journal, listen: Listener, commons: Commons | None
+) -> Decision:
     public = task.public()
     await _record_seal(room, journal)
     listen(StageBegan("context"))
-    context = await context_of(room, job.recipe, journal, listen)
+    context = await context_of(room, job.recipe, journal, listen, commons)
 
     async def pool() -> Pool:
         ended = [one for _, one in sorted(recorded(journal).items())]
@@ -104,7 +145,7 @@ async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen
     async def look_now() -> Judged:
         return await look(public, room, await pool(), job.recipe, journal)
 
-    async with Troop(public, room, job.recipe, context, journal, listen) as troop:
+    async with Troop(public, room, job.recipe, context, journal, listen, commons) as troop:
         await draw_rounds(troop, look_now)
     found = await pool()
     listen(StageBegan("matrix", _told(found)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from agent.speech import Dialect
 from agent.trajectory import Turn
 from envs.task import PublicTask
 from runs.base_room import BaseRoom
+from runs.commons import Commons
 from runs.crews import Seat, origin_of, seats
 from runs.dialect import settled_dialect
 from runs.earlier import recorded_attempts
@@ -51,6 +53,7 @@ class Troop:
         context: str,
         journal: Journal,
         listen: Listener,
+        commons: Commons | None = None,
     ) -> None:
         self.task = task
         self.room = room
@@ -58,7 +61,8 @@ class Troop:
         self.journal = journal
         self.listen = listen
         self.seats = {seat.sample: seat for seat in seats(recipe)}
-        self.ledger = Ledger(journal, recipe.budget)
+        self.ledger = Ledger(journal, recipe.budget, commons.purse if commons else None)
+        self._commons = commons
         self._context = context
         self._shelf = JournalShelf(journal)
         self._testers = {sample for sample, seat in self.seats.items() if seat.purpose == "tests"}
@@ -84,11 +88,23 @@ class Troop:
         """
         for name in dict.fromkeys(self.recipe.model_of(seat.crew) for seat in places):
             if name not in self._models:
-                model = open_model(name, self.recipe.patience(), lambda line: self.listen(Noticed(line)))
+                model = self._open(name)
                 self._models[name] = model, await settled_dialect(model, name, self.journal)
         if self._base is None:
-            base, seconds = await self.room.base(), self.recipe.test_seconds
+            base, seconds = await self.room.ground(), self.recipe.test_seconds
             self._base = ForkedBase(base, self.task.test_runner, seconds=seconds)
+
+    def place(self) -> AbstractAsyncContextManager[None]:
+        """Return what a trajectory waits for before it begins: a sandbox that others do not use."""
+        return self._commons.sandboxes if self._commons else nullcontext()
+
+    def _open(self, name: str) -> Model:
+        def say(line: str) -> None:
+            self.listen(Noticed(line))
+
+        if self._commons is not None:
+            return self._commons.open(name, self.recipe, say)
+        return open_model(name, self.recipe.patience(), say)
 
     def variation(self, seat: Seat) -> Variation:
         """Return what sets a trajectory apart; `ready` has been called for it."""

@@ -12,6 +12,7 @@ from agent.models.closing import close
 from agent.models.counting import Counter
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.models.keys import data_without_keys, known_keys
+from agent.models.pace import Pace
 from agent.models.retries import Patience, send_until_answered
 from agent.models.tokenization import tokenizer_of
 from agent.tape import request_key
@@ -34,15 +35,21 @@ class Caller:
         backend: sends one request and never tries again.
         patience: what one call may take.
         say: told in one line what a person should know.
+        pace: says when a request may be sent; None for at once.
     """
 
     def __init__(
-        self, backend: Model, patience: Patience | None = None, say: Callable[[str], None] = _nobody
+        self,
+        backend: Model,
+        patience: Patience | None = None,
+        say: Callable[[str], None] = _nobody,
+        pace: Pace | None = None,
     ) -> None:
         self.backend = backend
         self.name = backend.name
         self._patience = patience or Patience()
         self._say = say
+        self._pace = pace
         self._known: Capabilities | None = None if isinstance(backend, Probing) else backend.capabilities
         self._probing = asyncio.Lock()
         self._counter: Counter | None = None
@@ -94,7 +101,7 @@ class Caller:
             return reply.model_copy(update={"seconds": reply.seconds or time.monotonic() - began})
 
         try:
-            reply, attempts = await send_until_answered(send, self.name, self._patience)
+            reply, attempts = await send_until_answered(send, self.name, self._patience, self._pace)
         except ContextOverflowError:
             self._overflowed.add(request_key(messages, tools, sampling))
             raise

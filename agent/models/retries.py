@@ -13,6 +13,7 @@ from agent.messages import Attempt, Usage
 from agent.models.attempts import Meter, metered, tell
 from agent.models.errors import DeadlineError, ModelError
 from agent.models.keys import redacted
+from agent.models.pace import FreePace, Pace
 
 _Answer = TypeVar("_Answer")
 
@@ -33,9 +34,11 @@ class Patience:
 
 
 async def send_until_answered(
-    send: Callable[[], Awaitable[_Answer]], name: str, patience: Patience
+    send: Callable[[], Awaitable[_Answer]], name: str, patience: Patience, pace: Pace | None = None
 ) -> tuple[_Answer, tuple[Attempt, ...]]:
     """Return what `send` returns, and the sendings that failed before, each told of at once.
+
+    Every sending waits for its turn, and that time counts for nothing.
 
     Raises:
         ModelError: the last failure, in one line without keys, with all attempts; whatever else `send`
@@ -44,11 +47,15 @@ async def send_until_answered(
     began = time.monotonic()
     attempts: list[Attempt] = []
     while True:
-        sent = time.monotonic()
-        left = patience.total_seconds - (sent - began)
+        queued = sent = time.monotonic()
         try:
             with metered() as meter:
-                answer = await _send_once(send, name, min(patience.call_seconds, left))
+                async with (pace or FreePace()).turn() as turn:
+                    sent = time.monotonic()
+                    began += sent - queued
+                    left = patience.total_seconds - (sent - began)
+                    answer = await _send_once(send, name, min(patience.call_seconds, left))
+                    turn.latency = getattr(answer, "first_token", None)
         except asyncio.CancelledError:
             if meter.usage != Usage():
                 await tell(_cut_off(meter, name, time.monotonic() - sent))

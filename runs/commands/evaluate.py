@@ -102,8 +102,8 @@ def evaluate(
             raise UsageError("say what to evaluate: mangabey evaluate PREDICTIONS --tasks SOURCE")
         order = Order(
             predictions=_absolute_predictions(predictions),
-            tasks=_absolute_source(tasks),
-            instances=tuple(_absolute_list(one) for one in instances or ()),
+            tasks=absolute_source(tasks),
+            instances=tuple(absolute_list(one) for one in instances or ()),
             shuffle=shuffle,
             seed=seed,
             slice=cut,
@@ -181,7 +181,7 @@ def _absolute_predictions(name: str) -> str:
     return name if name in WORDS else str(Path(name).absolute())
 
 
-def _absolute_source(name: str) -> str:
+def absolute_source(name: str) -> str:
     """Return a source's name, absolute where it is a file's, so that a run can be resumed from anywhere."""
     from envs.sources.registry import ROW_FILES, source_name
 
@@ -194,5 +194,6 @@ def _absolute_source(name: str) -> str:
     return name
 
 
-def _absolute_list(entry: str) -> str:
+def absolute_list(entry: str) -> str:
+    """Return an entry of `--instances`, absolute where it names a file."""
     return f"@{Path(entry[1:]).absolute()}" if entry.startswith("@") else entry

@@ -35,9 +35,9 @@ async def test_it_adds_up_all_trajectories_as_their_own_budgets_do(journal):
         await turn(journal, sample, 0)
     await JournalTape(journal, 1).keep_failure(1, [LOST, LOST], "dead", "key")
     assert ledger.exceeded() is None
-    assert ledger.dollars == pytest.approx(3 * 0.35 + 0.2)
-    assert ledger.tokens == 3 * 113 + 6
-    assert ledger.seconds == pytest.approx(3 * (2.0 + 1.5 + 4.0))
+    assert ledger.spent.dollars == pytest.approx(3 * 0.35 + 0.2)
+    assert ledger.spent.tokens == 3 * 113 + 6
+    assert ledger.spent.seconds == pytest.approx(3 * (2.0 + 1.5 + 4.0))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_a_price_that_is_not_known_is_none(journal):
     ledger = Ledger(journal, Allowance(dollars=0.01))
     await turn(journal, 0, 0, Reply(usage=Usage(input=5), cost=None))
     assert ledger.exceeded() is None
-    assert ledger.tokens == 5
+    assert ledger.spent.tokens == 5
 
 
 async def test_called_off_once_is_called_off_for_good(journal, tmp_path):
@@ -85,9 +85,9 @@ async def test_a_sending_that_is_told_when_it_fails_is_charged_once(journal):
     tape = JournalTape(journal, 0)
     await tape.keep_attempt(0, LOST, "key")
     ledger.exceeded()
-    assert ledger.dollars == pytest.approx(0.1)
+    assert ledger.spent.dollars == pytest.approx(0.1)
     await tape.keep_reply(0, REPLY, "key")
     await tape.keep_attempt(1, LOST, "key")
     await tape.keep_failure(1, [LOST, LOST], "dead", "key")
     ledger.exceeded()
-    assert ledger.dollars == pytest.approx(0.35 + 0.2)
+    assert ledger.spent.dollars == pytest.approx(0.35 + 0.2)

@@ -29,6 +29,9 @@ class Room:
     async def base(self):
         return self.sandbox
 
+    async def ground(self):
+        return self.sandbox
+
 
 @pytest.fixture
 async def drawing(task, sandbox, tmp_path):  # noqa: F811

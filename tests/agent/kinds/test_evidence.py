@@ -131,9 +131,7 @@ async def test_what_did_not_run_to_its_end_refuses_nothing(
 async def test_nothing_is_refused_when_no_time_is_left_to_mend_it(task: PublicTask, sandbox: Sandbox) -> None:
     shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
     script = [calls(("edit", HALF)), calls(("submit", {}))]
-    done = await play(
-        task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29)
-    )
+    done = await play(task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29))
     assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
 
 

@@ -1,0 +1,161 @@
+"""What became of one issue: kept in its folder, so that a batch that goes on opens no journal for it."""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from agent.messages import Value
+from agent.models.errors import ModelError
+from envs.git import GitError
+from envs.task import TaskError
+from runs.folder import write_text
+from runs.journal import Journal, JournalError
+from runs.purse import Spending
+from runs.report import Report
+from sandbox.base import ImageError, SandboxError
+
+FILE = "outcome.json"
+STAGED = "staged"
+"""Kind of the event that says how long each stage of one attempt took."""
+
+
+class Status(enum.StrEnum):
+    """How an issue ended."""
+
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+    """It was graded, and the patch does not resolve it."""
+    SELECTED = "selected"
+    """A patch was selected, and not graded."""
+    ABSTAINED = "abstained"
+    """No patch was selected, which predicts the empty one."""
+    INFRASTRUCTURE = "infrastructure"
+    """The machinery failed, which says nothing of the issue."""
+
+
+class Failure(enum.StrEnum):
+    """What of the machinery failed."""
+
+    MODEL = "model"
+    SANDBOX = "sandbox"
+    IMAGE = "image"
+    TASK = "task"
+    """The task, its repository or its environment cannot be had."""
+    STORAGE = "storage"
+    """The record cannot be written or read: a full disk, a damaged file."""
+    DEADLINE = "deadline"
+    STUCK = "stuck"
+    NODE = "node"
+    """The machine that worked on it was lost."""
+    DEFECT = "defect"
+    """A defect of Mangabey."""
+
+
+class Outcome(Value):
+    """How one issue ended, and what it took.
+
+    `seconds` is wall time of all attempts, `stages` the same by stage, `endings` counts the exit reasons of
+    its trajectories. `failure` and `message` are of a failure of the machinery. `tried` counts the times
+    that it failed.
+    """
+
+    instance_id: str
+    repo: str = ""
+    difficulty: str = ""
+    status: Status
+    graded: bool = False
+    failure: Failure | None = None
+    message: str = ""
+    tried: int = 0
+    model: str = ""
+    patch: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+    stages: Mapping[str, float] = {}
+    endings: Mapping[str, int] = {}
+    spent: Spending = Spending()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it is not done again."""
+        return self.status is not Status.INFRASTRUCTURE
+
+    def line(self) -> str:
+        """Return it in one line."""
+        said = self.reason if self.is_final else f"{self.failure}: {self.message}"
+        took = f"{self.seconds:.1f} s, {self.spent.steps} calls, {self.spent.price()}"
+        return f"{self.instance_id}: {self.status.value} ({took}) {said}".rstrip()
+
+
+def status_of(report: Report) -> Status:
+    """Return how a finished issue ended."""
+    if not report.patch:
+        return Status.ABSTAINED
+    if report.grade is None:
+        return Status.SELECTED
+    return Status.RESOLVED if report.grade.resolved else Status.UNRESOLVED
+
+
+def failure_of(error: BaseException) -> tuple[Failure, str]:
+    """Return what failed, and in one line; of several errors at once the first that is known."""
+    if isinstance(error, BaseExceptionGroup):
+        found = [failure_of(one) for one in error.exceptions]
+        return next((one for one in found if one[0] is not Failure.DEFECT), found[0])
+    kinds: tuple[tuple[type[BaseException], Failure], ...] = (
+        (TaskError, Failure.TASK),
+        (GitError, Failure.TASK),
+        (ImageError, Failure.IMAGE),
+        (SandboxError, Failure.SANDBOX),
+        (ModelError, Failure.MODEL),
+        (JournalError, Failure.STORAGE),
+        (OSError, Failure.STORAGE),
+    )
+    kind = next((failure for one, failure in kinds if isinstance(error, one)), Failure.DEFECT)
+    words = " ".join(str(error).split()) or type(error).__name__
+    return kind, words if kind is not Failure.DEFECT else f"{type(error).__name__}: {words}"
+
+
+def stages_of(journal: Journal) -> dict[str, float]:
+    """Return the seconds of each stage, all attempts together."""
+    found: Counter[str] = Counter()
+    for event in journal.of(STAGED):
+        for stage, seconds in event.data["stages"].items():
+            found[stage] += seconds
+    return {stage: round(seconds, 3) for stage, seconds in found.items()}
+
+
+def place_of(folder: Path, instance_id: str) -> Path:
+    """Return an issue's folder."""
+    return folder / instance_id.replace("/", "__")
+
+
+def write_outcome(folder: Path, outcome: Outcome) -> None:
+    """Write an outcome, whole once it is there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    write_text(place_of(folder, outcome.instance_id) / FILE, outcome.model_dump_json(indent=1) + "\n")
+
+
+def read_outcome(folder: Path, instance_id: str) -> Outcome | None:
+    """Return an issue's outcome; None where there is none, or it is damaged."""
+    return _read(place_of(folder, instance_id) / FILE)
+
+
+def read_outcomes(folder: Path) -> list[Outcome]:
+    """Return the outcomes of a batch's folder, by id."""
+    found = [_read(path) for path in sorted(folder.glob(f"*/{FILE}"))]
+    return [one for one in found if one is not None]
+
+
+def _read(path: Path) -> Outcome | None:
+    try:
+        return Outcome.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,152 @@
+"""One batch, from its plan to its report."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from runs.batch.images import image_room
+from runs.batch.issue import Surroundings, spent_by
+from runs.batch.local import LocalExecutor
+from runs.batch.order import FILE, Order, check_drift, write_order
+from runs.batch.outcome import place_of, read_outcomes
+from runs.batch.plan import Plan
+from runs.batch.queue import Executor, NoRoom, Queue, Room, Stop, signals_heard
+from runs.batch.steps import IssueEnded, Listener
+from runs.batch.summary import Files, report_of, write_report
+from runs.commons import Commons
+from runs.failures import UsageError
+from runs.progress import Noticed
+from runs.purse import Spending
+
+_KEY = "--accept-drift"
+
+
+@contextmanager
+def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
+    """Hold a batch's folder, with its order in it, for this process alone.
+
+    Raises:
+        UsageError: it holds another run, the order has drifted, or another process is at work in it.
+    """
+    drift = check_drift(folder, order)
+    if drift and not accept_drift:
+        raise UsageError(
+            f"{folder} was begun with something else; its results would be mixed. What differs: "
+            + "; ".join(drift)
+            + f". Take another --out, go back, or go on all the same with {_KEY}"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; --out names a folder")
+    if not (folder / FILE).exists() and (folder / "evaluation.json").exists():
+        raise UsageError(f"{folder} holds an evaluation; choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UsageError(f"{folder} is in use by another batch; wait, or choose another --out") from error
+        write_order(folder, order)
+        yield
+
+
+async def run_batch(
+    plan: Plan, folder: Path, home: Path, commons: Commons, listen: Listener
+) -> dict[str, Any]:
+    """Work on all issues of a plan that have no outcome, and return the report, which is on disk then.
+
+    Args:
+        plan: what to do.
+        folder: the batch's, see `opened`.
+        home: the cache folder.
+        commons: what issues share.
+        listen: is told what happens.
+
+    Raises:
+        OSError: an outcome cannot be written.
+    """
+    files = Files(folder, await asyncio.to_thread(read_outcomes, folder))
+    known = await asyncio.to_thread(_spent_before, plan, folder)
+    for outcome in plan.known.values():
+        if outcome.is_final:
+            listen(IssueEnded(outcome, kept=True))
+    given = Surroundings(plan.order, plan.source, plan.source_name, folder, home, commons)
+    await _sweep(listen)
+    async with _executor(given, known) as executor, _room(plan, given, listen) as room:
+        queue = Queue(plan.waiting, executor, room, listen, files.put)
+        await _work(queue, plan, listen)
+    files.write()
+    report = report_of(plan.chosen, files.outcomes, queue.stopped)
+    write_report(folder, report)
+    return report
+
+
+async def _work(queue: Queue, plan: Plan, listen: Listener) -> None:
+    """Let the queue work until it is done or stopped."""
+    working = asyncio.create_task(queue.work(plan.parallel))
+    timer = None
+    if plan.order.limit_time is not None:
+        timer = asyncio.get_running_loop().call_later(plan.order.limit_time, queue.stop, Stop.TIME)
+    try:
+        with signals_heard(queue, lambda line: listen(Noticed(line))):
+            await asyncio.wait([working])
+    except asyncio.CancelledError:
+        working.cancel()
+        await asyncio.wait([working])
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+    if not working.cancelled():
+        working.result()
+
+
+def _spent_before(plan: Plan, folder: Path) -> dict[str, Spending]:
+    """Return what earlier calls of the command have spent, on issues that ended and that did not."""
+    known = plan.known
+    return {
+        place_of(folder, one).name: known[one].spent if one in known else spent_by(folder, one)
+        for one in plan.chosen
+    }
+
+
+@asynccontextmanager
+async def _executor(given: Surroundings, known: Mapping[str, Spending]) -> AsyncIterator[Executor]:
+    if given.order.executor == "local":
+        for issue, spent in known.items():
+            given.commons.purse.put(issue, spent)
+        yield LocalExecutor(given)
+        return
+    from runs.batch.ray_executor import ray_executor
+
+    async with ray_executor(given, known) as executor:
+        yield executor
+
+
+@asynccontextmanager
+async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncIterator[Room]:
+    order = plan.order
+    if order.executor != "local" or order.recipe.image:  # nodes care for their own; one image is kept
+        yield NoRoom()
+        return
+    budget = None if order.disk_budget is None else int(order.disk_budget * 1e9)
+
+    def say(line: str) -> None:
+        listen(Noticed(line))
+
+    pulls = given.commons.pulls
+    async with image_room(plan.source, plan.waiting, pulls, plan.parallel, budget, say) as room:
+        yield room or NoRoom()
+
+
+async def _sweep(listen: Listener) -> None:
+    """Remove what killed runs have left on this machine."""
+    from sandbox.cleaning import clean_up
+
+    found = await asyncio.to_thread(clean_up)
+    if found.folders or found.containers or found.images:
+        listen(Noticed(found.lines()[0]))

@@ -1,0 +1,133 @@
+"""What the page shows of a batch: outcomes, and each issue's decision, diff, matrix and trajectories."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runs.batch.outcome import Outcome, place_of, read_outcomes
+from runs.decision import Decision
+from runs.failures import UsageError
+from runs.journal_reading import NAME, events_of
+
+TEXT = 4000
+"""Characters of one text that are shown; the journal has the rest."""
+TURNS = 200
+"""Turns of one trajectory that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnShown:
+    """One turn: what the model said, what it called, and what it saw."""
+
+    number: int
+    text: str
+    calls: tuple[str, ...]
+    seen: tuple[str, ...]
+    cost: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IssueShown:
+    """One issue with everything the page opens to; `decision` is None where there is none."""
+
+    outcome: Outcome
+    problem: str = ""
+    decision: Decision | None = None
+    grade: Mapping[str, Any] = field(default_factory=dict)
+    endings: Mapping[int, str] = field(default_factory=dict)
+    turns: Mapping[int, tuple[TurnShown, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunShown:
+    """One batch."""
+
+    name: str
+    outcomes: tuple[Outcome, ...]
+
+
+def read_run(folder: Path) -> RunShown:
+    """Return a batch's outcomes.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
+    outcomes = tuple(read_outcomes(folder))
+    if not outcomes:
+        raise UsageError(f"{folder} holds no outcome of a batch; name the --out of `mangabey batch`")
+    return RunShown(folder.resolve().name, outcomes)
+
+
+def read_issue(folder: Path, outcome: Outcome) -> IssueShown:
+    """Return what an issue's journal says; without one, the outcome alone."""
+    place = place_of(folder, outcome.instance_id)
+    if not (place / NAME).is_file():
+        return IssueShown(outcome)
+    problem, decision, grade = "", None, {}
+    endings: dict[int, str] = {}
+    replies: dict[tuple[int, int], Mapping[str, Any]] = {}
+    seen: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for event in events_of(place):
+        data = event.data
+        match event.kind:
+            case "task":
+                problem = str(data.get("problem_statement", ""))
+            case "reply":
+                replies[data["sample"], data["turn"]] = data["reply"]
+            case "observation":
+                observed = data["observation"]
+                seen[data["sample"], data["turn"]].append(f"[{observed['status']}] {observed['text']}")
+            case "trajectory":
+                ended = data["trajectory"]
+                endings[data["sample"]] = f"{ended['exit_reason']}: {ended['message']}"
+            case "decision":
+                decision = _decision(data)
+            case "grade":
+                grade = dict(data)
+    return IssueShown(outcome, problem, decision, grade, endings, _turns(replies, seen))
+
+
+def _decision(data: Mapping[str, Any]) -> Decision | None:
+    """Return a decision; None for one of another version."""
+    try:
+        return Decision.model_validate(data)
+    except ValidationError:
+        return None
+
+
+def _turns(
+    replies: Mapping[tuple[int, int], Mapping[str, Any]], seen: Mapping[tuple[int, int], Sequence[str]]
+) -> dict[int, tuple[TurnShown, ...]]:
+    found: dict[int, list[TurnShown]] = defaultdict(list)
+    for (sample, turn), reply in sorted(replies.items()):
+        if len(found[sample]) < TURNS:
+            calls = tuple(
+                f"{call['name']} " + "\n".join(f"{key}: {value}" for key, value in call["arguments"].items())
+                for call in reply.get("tool_calls", ())
+            )
+            found[sample].append(
+                TurnShown(
+                    turn,
+                    short("\n\n".join(filter(None, (reply.get("reasoning", ""), reply.get("text", ""))))),
+                    tuple(map(short, calls)),
+                    tuple(map(short, seen.get((sample, turn), ()))),
+                    reply.get("cost"),
+                    float(reply.get("seconds", 0.0)),
+                )
+            )
+    return {sample: tuple(turns) for sample, turns in found.items()}
+
+
+def short(text: str) -> str:
+    """Return a text, its middle left out where it is long."""
+    if len(text) <= TEXT:
+        return text
+    half = TEXT // 2
+    return f"{text[:half]}\n[... {len(text) - TEXT} characters, see the journal ...]\n{text[-half:]}"
