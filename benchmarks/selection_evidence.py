@@ -113,6 +113,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
         clusters=clusters,
         matrix=matrix,
     )
+    add_labels(options.out / "labels.json", name, listed, pool)
     write_evidence(options.out / f"{name}.jsonl.gz", [evidence])
     print(f"{name}: {len(matrix.tests)} tests x {len(matrix.rows)} rows", end="", flush=True)
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
@@ -182,20 +183,15 @@ def _with_few_tests(candidates: Sequence[Candidate], most: int) -> list[Candidat
     return [replace(one, tests=tuple(kept[one.id])) for one in candidates]
 
 
-async def write_labels(source: Source, options: argparse.Namespace) -> None:
-    """Write the labels of all candidates; they are for measuring and never beside the evidence."""
-    labels: dict[str, dict[str, Any]] = {}
-    for name, listed in predictions(options.candidates).items():
-        if not (options.out / f"{name}.jsonl.gz").exists():
-            continue
-        task, repository = await source.load(name, options.home)
-        prepared = await prepare(task, repository, options.home)
-        for number, one in candidates_of(listed, BaseTree(prepared.root)).items():
-            prediction = next(other for other in listed if other["number"] == number)
-            labels[one.id] = {"task": name, "number": number} | {key: prediction[key] for key in LABELS}
-    draft = options.out / f".labels.{os.getpid()}"
+def add_labels(file: Path, name: str, listed: Sequence[Prediction], pool: Mapping[int, Candidate]) -> None:
+    """Add an instance's labels to those of the others; they are for measuring and never in the evidence."""
+    labels = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    for one in listed:
+        known = {"task": name, "number": one["number"]} | {key: one[key] for key in LABELS}
+        labels[pool[one["number"]].id] = known
+    draft = file.with_name(f".labels.{os.getpid()}")
     draft.write_text(json.dumps(labels, indent=0, sort_keys=True), encoding="utf-8")
-    draft.replace(options.out / "labels.json")
+    draft.replace(file)
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -210,6 +206,9 @@ async def run(options: argparse.Namespace) -> None:
     order = {prefix: place for place, prefix in enumerate(REPOSITORIES)}
     names = [name for name in listed if options.only in name]
     names.sort(key=lambda name: (_place(repos[name], order), len(listed[name]), name))
+    if options.first:
+        first = options.first.read_text(encoding="utf-8").split()
+        names.sort(key=lambda name: first.index(name) if name in first else len(first))
     slots = asyncio.Semaphore(options.parallel)
 
     async def one(name: str) -> None:
@@ -225,11 +224,9 @@ async def run(options: argparse.Namespace) -> None:
             except Exception:  # one instance's defect must not stop the others
                 print(f"{name}: left out:\n{traceback.format_exc()}", flush=True)
 
-    if not options.labels_only:
-        async with asyncio.TaskGroup() as group:
-            for name in names:
-                group.create_task(one(name))
-    await write_labels(source, options)
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(one(name))
 
 
 def _place(repo: str, order: Mapping[str, int]) -> int:
@@ -246,10 +243,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--home", type=Path, default=Path(".mangabey"))
     parser.add_argument("--only", default="", help="part of an instance's id")
+    parser.add_argument("--first", type=Path, help="a file of ids that are made first, in its order")
     parser.add_argument("--budget", type=float, default=60.0, help="seconds of existing tests, all rows")
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--until", default="", help="HH:MM after which no instance is begun")
-    parser.add_argument("--labels-only", action="store_true")
     asyncio.run(run(parser.parse_args()))
 
 
