@@ -27,6 +27,7 @@ from typing import Any
 from benchmarks.existing import Chosen, choose_existing
 from benchmarks.spoken_tests import spoken_tests
 from benchmarks.swebench_rows import write_rows
+from envs.applying import apply_prediction
 from envs.prepare import Prepared, prepare, prepared_base
 from envs.sources import open_source
 from envs.sources.base import Source
@@ -34,7 +35,8 @@ from envs.task import PublicTask, Task, TaskError
 from runs.base_tree import BaseTree
 from runs.journal import Journal
 from runs.judging import JournalCells
-from sandbox.base import Limits, Root, Sandbox, SandboxError
+from sandbox.base import Limits, PatchError, Root, Sandbox, SandboxError
+from sandbox.forks import forked
 from sandbox.hosts import open_host
 from selection.candidate import Candidate, TestFile
 from selection.clusters import Clusters, cluster, touched
@@ -79,16 +81,15 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     began = time.monotonic()
     task, repository = await source.load(name, options.home)
     prepared = await prepare(task, repository, options.home)
-    tree = BaseTree(prepared.root)
-    pool = await asyncio.to_thread(candidates_of, listed, tree)
-    candidates = tuple(pool.values())
+    tree = BaseTree(prepared.grading)
     host = await asyncio.to_thread(open_host, "docker", {"mangabey.issue": name})
     try:
         with Journal(options.out / "cells" / name) as journal:
             base = await prepared_base(task, _root(task, prepared), host, LIMITS)
-            clusters = await cluster(base, candidates, parallel=1)
+            pool, clusters = await _gathered(base, listed, tree)
+            candidates = tuple(pool.values())
             public = replace(task.public(), test_runner=_runner(task))
-            spoken = await _spoken(journal, base, public, prepared.root.tree, tree)
+            spoken = await _spoken(journal, base, public, prepared.grading.tree, tree)
             chosen = await _existing(journal, base, public.test_runner, candidates, clusters, options.budget)
             told = f"{len(candidates)} candidates, {len(clusters.members)} clusters, {len(spoken)} spoken"
             print(f"{name}: {told}, {len(chosen.files)} existing in {chosen.seconds:.0f} s", flush=True)
@@ -119,10 +120,36 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
 
 
+async def _gathered(
+    base: Sandbox, listed: Sequence[Prediction], tree: Mapping[str, bytes]
+) -> tuple[dict[int, Candidate], Clusters]:
+    """Return the candidates by number, and their clusters.
+
+    Of a diff that git takes only by the harness's other ways, the candidate is what these make of it.
+    """
+    pool = await asyncio.to_thread(candidates_of, listed, tree)
+    clusters = await cluster(base, tuple(pool.values()), parallel=1)
+    failed = [one for one in listed if pool[one["number"]].id in clusters.failed]
+    if not failed:
+        return pool, clusters
+    for one in failed:
+        async with forked(base) as box:
+            try:
+                await apply_prediction(box, ended(one["model_patch"]))
+                applied = one | {"model_patch": await box.diff()}
+            except PatchError:
+                continue
+        pool |= await asyncio.to_thread(candidates_of, [applied], tree)
+    return pool, await cluster(base, tuple(pool.values()), parallel=1)
+
+
 def _root(task: Task, prepared: Prepared) -> Root:
-    """Return what the rows start from: what agents do, but for pytest itself, which their image has twice."""
+    """Return what the rows start from: the clean base, which predictions are made against, in agents' image.
+
+    The image of agents has a second pytest in it, which pytest's own tests must not meet.
+    """
     own = task.repo == "pytest-dev/pytest"
-    return replace(prepared.root, image=prepared.grading.image) if own else prepared.root
+    return prepared.grading if own else replace(prepared.grading, image=prepared.root.image)
 
 
 def _runner(task: Task) -> str:
