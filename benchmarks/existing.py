@@ -76,7 +76,7 @@ def _shared(file: str, changed: Sequence[str]) -> float:
 
 
 def _fitted(run: TestRun, seconds: float) -> tuple[list[str], float | None]:
-    """Return what to leave out of a file so that it fits, and how long the rest takes; None where it does not."""
+    """Return what to leave out of a file for it to fit, and how long the rest takes (None: never fits)."""
     if run.seconds <= seconds:
         return [], run.seconds
     durations = _durations(run.output)

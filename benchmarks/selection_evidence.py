@@ -2,10 +2,10 @@
 
     python -m benchmarks.selection_evidence --rows ROWS.jsonl --candidates CANDIDATES.jsonl.gz --out OUT
 
-For each instance its predictions become candidates and clusters, and the test matrix is run: existing tests of
-the base commit near the change, as many as its time allows, tests that the predictions brought, and tests that
-the issue's own snippets give (as `builtin/repair` writes them). Neither the hidden tests nor the labels are
-looked at. OUT gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for measuring only) and the
+For each instance its predictions become candidates and clusters, and the test matrix is run: existing tests
+of the base commit near the change, as many as its time allows, tests that the predictions brought, and tests
+that the issue's own snippets give (as `builtin/repair` writes them). Neither the hidden tests nor the labels
+are looked at. OUT gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for measuring only) and the
 finished cells, so that a run that was interrupted goes on. Clones are looked for in MANGABEY_MIRRORS.
 """
 
@@ -188,7 +188,7 @@ async def _existing(
 
 
 def _changed(candidates: Sequence[Candidate]) -> list[str]:
-    """Return the paths that at least a fifth of those who change something change; all where there are none."""
+    """Return the paths that a fifth of those who change something change; all where there are none."""
     counts = Counter(path for one in candidates for path in touched(one.patch))
     active = sum(bool(one.patch.strip()) for one in candidates)
     common = [path for path, count in counts.items() if 5 * count >= active]

@@ -1,4 +1,4 @@
-"""Tests that an issue's own snippets give, without a model: written by `builtin/repair`'s oracle, run on the base."""
+"""Tests that an issue's own snippets give, written as `builtin/repair` does, run on the base."""
 
 from __future__ import annotations
 
@@ -87,4 +87,6 @@ async def _fails(base: Sandbox, runner: str, file: TestFile) -> bool:
         message.startswith(("NameError", "ModuleNotFoundError", "ImportError"))
         for message in run.messages.values()
     )
-    return bool(outcomes & {Outcome.FAILED, Outcome.TIMED_OUT}) and Outcome.ERROR not in outcomes and not missing
+    return (
+        bool(outcomes & {Outcome.FAILED, Outcome.TIMED_OUT}) and Outcome.ERROR not in outcomes and not missing
+    )

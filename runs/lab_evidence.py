@@ -95,7 +95,9 @@ def _take_journal(folder: Path, found: Gathered) -> None:
     with Journal(folder) as journal:
         known = journal.last("evidence")
         if known is None:
-            found.notices.append(f"{folder} has not come to a decision, or was written before evidence was kept")
+            found.notices.append(
+                f"{folder} has not come to a decision, or was written before evidence was kept"
+            )
             return
         evidence = from_data(known, str(journal.path))
         found.evidence[evidence.task] = evidence

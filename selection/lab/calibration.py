@@ -1,4 +1,4 @@
-"""How far a judge's numbers can be trusted: does it rank right above wrong, and does 0.8 mean eight of ten?"""
+"""How far a judge's numbers can be trusted: is right ranked above wrong, and does 0.8 mean eight of ten?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A number in [0, 1] that a judge gave, and how right it was: 1 right, 0 wrong, between where averaged."""
+    """A number in [0, 1] that a judge gave, and how right it was: 1, 0, or between where averaged."""
 
     probability: float
     right: float

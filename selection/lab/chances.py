@@ -1,8 +1,8 @@
-"""Exact chances over random subsets: pass@k, and best@k of whatever ranks candidates the same in every subset.
+"""Exact chances over random subsets: pass@k, and best@k of what ranks candidates the same in every subset.
 
-pass@k is the unbiased estimator of Chen et al. 2021 (section 2.1). best@k of a fixed ranking is its counterpart
-for a choice (Large Language Monkeys, Brown et al. 2024, and R2E-Gym average over subsets instead): the best
-of a subset of k is the i-th of all with probability C(n-i, k-1) / C(n, k).
+pass@k is the unbiased estimator of Chen et al. 2021 (section 2.1). best@k of a fixed ranking is its
+counterpart for a choice (SWE-Gym and R2E-Gym average over subsets instead): the best of a subset of k is the
+i-th of all with probability C(n-i, k-1) / C(n, k).
 """
 
 from __future__ import annotations

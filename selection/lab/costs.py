@@ -1,12 +1,13 @@
 """What a point costs, beside one trajectory at the same price.
 
-A best@k without the price of k candidates says little: the control is a trajectory that alone may spend as much.
+A best@k without the price of k candidates says little: the control is a trajectory that may spend as much.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from selection.lab.figures import Figures
 from selection.lab.labelled import Labelled
@@ -90,7 +91,7 @@ def control(singles: Sequence[Labelled], issues: Sequence[Labelled], figures: Fi
 
 def _between(curve: Sequence[tuple[float, float]], dollars: float) -> float | None:
     """Return a curve's value at a price, on the straight line between its neighbours."""
-    for (low, first), (high, second) in zip(curve, curve[1:], strict=False):
+    for (low, first), (high, second) in pairwise(curve):
         if low <= dollars <= high:
             part = (dollars - low) / (high - low) if high > low else 0.0
             return first + part * (second - first)

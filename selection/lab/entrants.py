@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from selection.evidence import Evidence
-from selection.lab.labelled import LabError, Labelled
+from selection.lab.labelled import Labelled, LabError
 from selection.lab.replay import Choose, Entrant
 from selection.rules import RULES, RuleError, rule_named
 from selection.verdict import Selection

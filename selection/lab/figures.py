@@ -1,4 +1,4 @@
-"""What rules are worth over many issues: best@k, efficiency, harm, with intervals, and the lines around them."""
+"""What rules are worth over many issues: best@k, efficiency, harm, intervals, and the lines around them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from selection.lab.intervals import Estimate, estimate
-from selection.lab.labelled import LabError, Labelled
+from selection.lab.labelled import Labelled, LabError
 from selection.lab.replay import Entrant, Mean, Point, points
 
 EVERYTHING = 1_000_000
@@ -55,8 +55,8 @@ class RuleFigures:
 class Lines:
     """What no rule can leave or everybody has, for each k in the order of the plan: shares of issues.
 
-    `issues` counts those that have as many candidates. `oracle` is pass@k, `any` pass@1, `default` a member of
-    the largest cluster.
+    `issues` counts those that have as many candidates. `oracle` is pass@k, `any` pass@1, `default` a member
+    of the largest cluster.
     """
 
     ks: tuple[int, ...]
@@ -101,7 +101,7 @@ def play(
     return found
 
 
-def figures(played: Sequence[Played], entrants: Sequence[Entrant], plan: Plan) -> Figures:
+def figures_of(played: Sequence[Played], entrants: Sequence[Entrant], plan: Plan) -> Figures:
     """Return the figures of rules over played issues.
 
     Raises:
@@ -160,9 +160,7 @@ def _lines(played: Sequence[Played], plan: Plan) -> Lines:
     columns = [_points(played, at) for at in range(len(plan.ks))]
     return Lines(
         ks=plan.ks,
-        issues=tuple(
-            sum(len(one.issue.resolved) >= k or k == EVERYTHING for one in played) for k in plan.ks
-        ),
+        issues=tuple(sum(len(one.issue.resolved) >= k or k == EVERYTHING for one in played) for k in plan.ks),
         oracle=tuple(_mean([point.oracle for point in column]) for column in columns),
         any=tuple(_mean([point.any for point in column]) for column in columns),
         default=tuple(_mean([point.default for point in column]) for column in columns),

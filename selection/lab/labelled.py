@@ -100,7 +100,7 @@ def with_labels(
     drop: Collection[str] = MARKS,
     qualities: Collection[str] = (),
 ) -> list[Labelled]:
-    """Return the issues with a label for every candidate; a candidate without one, or dropped, was never made.
+    """Return the issues with a label for every candidate; one without a label, or dropped, was never made.
 
     Issues of which nothing is left are not in it.
 

@@ -102,7 +102,9 @@ def reliability_diagram(sources: Sequence[Source]) -> str:
         drawing.line([plane.place(one.said, one.right) for one in worth.bins], colour)
         for one in worth.bins:
             told = f"{source.name}: said {one.said:.2f}, right {one.right:.2f} of {one.count}"
-            drawing.dot(*plane.place(one.said, one.right), 2 + (one.count / worth.count) ** 0.5 * 6, colour, told)
+            drawing.dot(
+                *plane.place(one.said, one.right), 2 + (one.count / worth.count) ** 0.5 * 6, colour, told
+            )
         _legend(drawing, row, f"{source.name} (error {worth.error:.3f})", colour, "", left=410)
     return drawing.render()
 
@@ -121,7 +123,9 @@ def matrix_map(issue: Labelled) -> str:
     drawing = Drawing(max(620.0, 320 + _CELL * len(shown)), height, f"test matrix of {issue.evidence.task}")
     same = len(matrix.tests) - len(telling)
     more = f", {len(telling) - len(shown)} more not shown" if len(telling) > len(shown) else ""
-    drawing.text(10, 20, f"{issue.evidence.task}: {len(telling)} tests that tell{more}, {same} the same everywhere")
+    drawing.text(
+        10, 20, f"{issue.evidence.task}: {len(telling)} tests that tell{more}, {same} the same everywhere"
+    )
     for at, row in enumerate(rows):
         y = 40 + _CELL * at
         ids = members.get(row, ())
@@ -130,7 +134,12 @@ def matrix_map(issue: Labelled) -> str:
             outcome = matrix.outcome(test.id, row)
             kind = "generated" if test.file else "existing"
             drawing.cell(
-                70 + _CELL * place, y, _CELL - 1, _CELL - 1, _CELLS[outcome], f"{kind} {test.target}: {outcome}"
+                70 + _CELL * place,
+                y,
+                _CELL - 1,
+                _CELL - 1,
+                _CELLS[outcome],
+                f"{kind} {test.target}: {outcome}",
             )
         if ids:
             told = f"{len(ids)} made it, {100 * issue.share(ids):.0f}% right"

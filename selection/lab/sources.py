@@ -35,7 +35,10 @@ def judges(issues: Sequence[Labelled], ks: Sequence[int]) -> list[Source]:
         if worth is None:
             continue
         best = tuple(
-            sum(best_at(one.get(name, {}), issue.resolved, k) for one, issue in zip(scores, issues, strict=True))
+            sum(
+                best_at(one.get(name, {}), issue.resolved, k)
+                for one, issue in zip(scores, issues, strict=True)
+            )
             / len(issues)
             for k in ks
         )

@@ -82,9 +82,7 @@ class Plane:
         above = (y - bottom) / (top - bottom) if top > bottom else 0.5
         return self._left + right * self._width, self._top + (1 - above) * self._height
 
-    def axes(
-        self, ticks: Sequence[tuple[float, str]], levels: Sequence[float], across: str, up: str
-    ) -> None:
+    def axes(self, ticks: Sequence[tuple[float, str]], levels: Sequence[float], across: str, up: str) -> None:
         """Draw the axes: labelled ticks below, levels in percent at the left, and what they are."""
         drawing = self._drawing
         for level in levels:
