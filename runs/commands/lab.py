@@ -20,7 +20,7 @@ Examples:
 
   mangabey lab evidence/ --labels labels.json
 
-  mangabey lab evidence/ --labels labels.json --rules posterior,r2e-hybrid+features --k 2,4,8,all --plots plots
+  mangabey lab evidence/ --labels labels.json --rules r2e-hybrid+none,swe-gym --plots plots
 
   mangabey lab mangabey-out/solve-1 mangabey-out/evaluate-1 --json lab.json
 

@@ -87,7 +87,8 @@ def read_labels(path: Path) -> Mapping[str, Label]:
         raise LabError(f"cannot read {path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise LabError(f"{path} holds no labels: {first['loc'][0]}: {first['msg']}") from error
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        raise LabError(f"{path} holds no labels: {where}{first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise LabError(f"{path} is no JSON: {error}") from error
     return {id_: Label(resolved=one) if isinstance(one, bool) else one for id_, one in found.items()}

@@ -24,7 +24,7 @@ def issue_of(
     repo: str = "a/a",
     task: str = "t",
 ) -> Labelled:
-    """Return an issue whose candidates c0, c1, ... are right or wrong, each a program of its own by default."""
+    """Return an issue whose candidates c0, c1, ... are right or wrong, each by default its own program."""
     ids = [f"c{number}" for number in range(len(right))]
     made = list(programs) or list(range(len(right)))
     members: dict[str, tuple[str, ...]] = {}
