@@ -16,8 +16,6 @@ from runs.pool import Pool
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
-from selection.evidence import Evidence
-from selection.evidence_file import to_data
 from selection.matrix import TestMatrix, run_matrix
 from selection.select import select
 from selection.verdict import Selection
@@ -87,22 +85,8 @@ async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jo
     """
     judged = await look(task, room, pool, recipe, journal)
     decision = decision_of(pool.candidates, judged.clusters, judged.matrix, judged.selection)
-    await journal.append("evidence", to_data(_evidence(task, judged)))
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision
-
-
-def _evidence(task: PublicTask, judged: Judged) -> Evidence:
-    """Return all that was known when the decision was made, for whoever measures rules later."""
-    return Evidence(
-        task=task.instance_id,
-        repo=task.repo,
-        problem_statement=task.problem_statement,
-        candidates=judged.pool.candidates,
-        clusters=judged.clusters,
-        matrix=judged.matrix,
-        verdicts=judged.selection.verdicts,
-    )
 
 
 async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list[str]]:

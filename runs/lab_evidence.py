@@ -13,11 +13,13 @@ from runs.journal import Journal
 from runs.predictions import read_predictions
 from runs.recorded import recorded
 from selection.evidence import Evidence
-from selection.evidence_file import from_data, read_evidence
+from selection.evidence_file import read_evidence
 from selection.lab.labelled import Label, Labelled
 from selection.records import ended
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
+EVIDENCE = "evidence.jsonl.gz"
+"""The file beside a journal with all that was known when the rule decided."""
 
 
 @dataclass(slots=True)
@@ -93,13 +95,13 @@ def _take_folder(path: Path, found: Gathered) -> None:
 def _take_journal(folder: Path, found: Gathered) -> None:
     """Take what a run knew when it decided, every grade, and what each trajectory cost."""
     with Journal(folder) as journal:
-        known = journal.last("evidence")
-        if known is None:
+        kept = folder / EVIDENCE
+        if not kept.is_file():
             found.notices.append(
                 f"{folder} has not come to a decision, or was written before evidence was kept"
             )
             return
-        evidence = from_data(known, str(journal.path))
+        (evidence,) = read_evidence(kept)
         found.evidence[evidence.task] = evidence
         decision, grade = journal.last("decision"), journal.last("grade")
         if decision and grade:

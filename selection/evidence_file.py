@@ -86,36 +86,15 @@ def read_evidence(path: Path) -> Iterator[Evidence]:
         raise EvidenceError(f"cannot read {path}: {error}") from error
 
 
-def to_data(one: Evidence) -> dict[str, Any]:
-    """Return one issue's evidence as plain JSON data."""
-    return dict(RECORD.dump_python(_record(one), mode="json"))
-
-
-def from_data(data: Any, where: str) -> Evidence:
-    """Return the evidence that plain JSON data hold; `where` is what an error names.
-
-    Raises:
-        EvidenceError: they hold something else.
-    """
-    return _evidence(_checked(data, where))
-
-
 def _parsed(line: bytes, where: str) -> _Record:
     try:
-        return _checked(json.loads(line), where)
-    except EvidenceError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise EvidenceError(f"{where} is no JSON: {error}") from error
-
-
-def _checked(data: Any, where: str) -> _Record:
-    try:
-        return RECORD.validate_python(data)
+        return RECORD.validate_python(json.loads(line))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise EvidenceError(f"{where} is no evidence: {field}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise EvidenceError(f"{where} is no JSON: {error}") from error
 
 
 def _record(one: Evidence) -> _Record:

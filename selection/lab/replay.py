@@ -2,7 +2,9 @@
 
 The default, against which harm is told, is what one takes without a selector: a member of the largest
 cluster, each member as likely, equal clusters averaged. A pick is harm when it is wrong and the default
-right, help when it is right and the default wrong. Who abstains does neither: the user keeps the default.
+right, help when it is right and the default wrong; where equals are averaged, by how much the pick is less or
+more likely right, so that a rule is no harm beside itself. Who abstains does neither: the user keeps the
+default.
 """
 
 from __future__ import annotations
@@ -73,7 +75,8 @@ def pick_of(selection: Selection, labelled: Labelled) -> Pick:
         return Pick(0.0, 0.0, 1.0, 0.0, 0.0)
     right = labelled.share(selection.tied or (selection.winner,))
     default = default_right(labelled)
-    return Pick(right, 1 - right, 0.0, (1 - right) * default, right * (1 - default), selection.probability)
+    harm, help_ = max(0.0, default - right), max(0.0, right - default)
+    return Pick(right, 1 - right, 0.0, harm, help_, selection.probability)
 
 
 def default_right(labelled: Labelled) -> float:

@@ -92,10 +92,8 @@ def test_labels_do_not_reach_rules():
 
 async def test_a_run_is_measured_from_its_own_journal(tmp_path, capsys):
     issue = issue_of([True, False], programs=[0, 1], scores=[0.9, 0.1], task="one")
-    from selection.evidence_file import to_data
-
     with Journal(tmp_path / "run" / "one") as journal:
-        await journal.append("evidence", to_data(issue.evidence))
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
         for id_, right in issue.resolved.items():
             graded = {"patch": issue.evidence.candidate(id_).patch, "resolved": right, "status": ""}
             await journal.append("benchmark grade", graded)

@@ -66,6 +66,13 @@ def test_harm_is_a_wrong_pick_where_the_largest_cluster_is_right():
     assert (pick.right, pick.harm, pick.help) == (1.0, 0.0, 1.0)
 
 
+@few
+@given(labelled())
+def test_the_default_itself_is_no_harm(issue):
+    largest = pick_of(rule_named("majority-patch").choose(issue.evidence), issue)
+    assert (largest.harm, largest.help) == (pytest.approx(0.0), pytest.approx(0.0))
+
+
 def test_equal_largest_clusters_are_averaged():
     assert default_right(issue_of([True, False, False], programs=[0, 1, 2])) == pytest.approx(1 / 3)
     assert default_right(issue_of([])) == 0.0
