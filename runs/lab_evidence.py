@@ -11,7 +11,6 @@ from runs.failures import UsageError
 from runs.graded import Graded, graded_in
 from runs.journal import Journal
 from runs.predictions import read_predictions
-from runs.recorded import recorded
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence
 from selection.lab.labelled import Label, Labelled
@@ -108,16 +107,11 @@ def _take_journal(folder: Path, found: Gathered) -> None:
             found.verdicts[evidence.task, ended(decision["patch"])] = grade["status"] == "resolved"
         for event in journal.of("benchmark grade"):
             found.verdicts[evidence.task, ended(event.data["patch"])] = bool(event.data["resolved"])
-        samples = {f"sample {number}" for number in recorded(journal)}
         spent: dict[str, float] = {}
         for event in journal.of("reply"):
             name = f"sample {event.data.get('sample')}"
             spent[name] = spent.get(name, 0.0) + (Reply.model_validate(event.data["reply"]).cost or 0.0)
-        found.costs |= {
-            one.id: spent[one.origin]
-            for one in evidence.candidates
-            if one.origin in samples and one.origin in spent
-        }
+        found.costs |= {one.id: spent[one.origin] for one in evidence.candidates if one.origin in spent}
 
 
 def _take_evaluation(folder: Path, found: Gathered) -> None:

@@ -50,8 +50,9 @@ def render(report: Report, console: Console | None = None) -> None:
     if found.mixed:
         out.print("\n[bold]best@k[/], % of issues whose candidates disagree")
         out.print(_best(found, found.lines_mixed, mixed=True))
-    out.print("\n[bold]Efficiency[/] where candidates disagree, (best@k - pass@1) / (pass@k - pass@1)")
-    out.print(_efficiency(found))
+    if found.mixed and any(k != 1 for k in found.lines.ks):
+        out.print("\n[bold]Efficiency[/] where candidates disagree, (best@k - pass@1) / (pass@k - pass@1)")
+        out.print(_efficiency(found))
     out.print("\n[bold]With all candidates[/], % of all issues; harm and help against the largest cluster")
     out.print(_ends(found))
     if report.sources:

@@ -82,11 +82,11 @@ def best_at_k(figures: Figures, lines: Lines, *, mixed: bool) -> str:
         drawing.line([plane.place(x, y) for x, y in enumerate(curve)], INK, dash)
         _legend(drawing, row, name, INK, dash)
     for row, (name, curve) in enumerate(curves):
-        colour = COLOURS[row % len(COLOURS)]
-        drawing.line([plane.place(x, y) for x, y in enumerate(curve)], colour)
+        colour, dash = COLOURS[row % len(COLOURS)], "" if row < len(COLOURS) else "8 2"
+        drawing.line([plane.place(x, y) for x, y in enumerate(curve)], colour, dash)
         for x, y in enumerate(curve):
             drawing.dot(*plane.place(x, y), 3, colour, f"{name}, {names[x]}: {100 * y:.1f}%")
-        _legend(drawing, row + len(around), name, colour, "")
+        _legend(drawing, row + len(around), name, colour, dash)
     return drawing.render()
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from agent.messages import Reply
+from envs.grade import GradeStatus
 from runs.cli import run
+from runs.graded import Graded, write_graded
 from runs.journal import Journal
 from selection.evidence_file import write_evidence
 from selection.lab.labelled import Label
@@ -99,3 +103,43 @@ async def test_a_run_is_measured_from_its_own_journal(tmp_path, capsys):
             await journal.append("benchmark grade", graded)
     assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
     assert "1 issues of 1 repositories, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
+
+
+def test_an_evaluation_labels_the_candidates_of_its_patches(evidence, tmp_path, capsys):
+    folder = tmp_path / "evaluation"
+    preds = tmp_path / "preds.jsonl"
+    patch = issue_of([True, False, False]).evidence.candidate("c1").patch
+    preds.write_text(json.dumps({"instance_id": "one", "model_patch": patch}) + "\n")
+    folder.mkdir()
+    (folder / "evaluation.json").write_text(json.dumps({"predictions": str(preds), "tasks": "rows.jsonl"}))
+    grade = Graded(instance_id="one", model="m", key="k", status=GradeStatus.RESOLVED)
+    write_graded(folder, grade, "log")
+    assert run(["lab", str(evidence), str(folder), "--rules", "random", "--k", "1"]) == 0
+    assert "1 issues of 1 repositories, 1.0 candidates each; on 0 they disagree." in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_is_not_read(tmp_path, capsys):
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue_of([True]).evidence])
+        assert run(["lab", str(tmp_path / "run")]) == 1
+    assert "is in use by another run" in capsys.readouterr().err
+
+
+async def test_what_trajectories_cost_is_told(tmp_path, capsys):
+    issue = issue_of([True, False], scores=[0.9, 0.1], task="one")
+    candidates = tuple(
+        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
+    )
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [replace(issue.evidence, candidates=candidates)])
+        for number in range(2):
+            for turn in range(2):
+                reply = Reply(text="x", cost=0.25).model_dump(mode="json")
+                await journal.append("reply", {"sample": number, "turn": turn, "reply": reply})
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(dict(issue.resolved)))
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--rules", "random", "--k", "1,2"]
+    assert run(given) == 0
+    assert "1.0000" in capsys.readouterr().out
+    assert run([*given, "--control", str(tmp_path / "run")]) == 0
+    assert "At equal cost ($0.5000 an issue) one trajectory resolves 50.0%" in capsys.readouterr().out
