@@ -14,6 +14,7 @@ from runs.commands.clean import clean
 from runs.commands.doctor import doctor
 from runs.commands.evaluate import evaluate
 from runs.commands.journal import journal
+from runs.commands.lab import lab
 from runs.commands.models import models
 from runs.commands.pull import pull
 from runs.commands.query import query
@@ -39,6 +40,7 @@ app.command()(evaluate)
 app.command()(report)
 app.add_typer(journal, name="journal")
 app.command()(query)
+app.command()(lab)
 app.command()(pull)
 app.add_typer(models, name="models")
 app.add_typer(recipes, name="recipes")
