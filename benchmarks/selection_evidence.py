@@ -136,7 +136,7 @@ async def _gathered(
         async with forked(base) as box:
             try:
                 await apply_prediction(box, ended(one["model_patch"]))
-                applied = one | {"model_patch": await box.diff()}
+                applied = {**one, "model_patch": await box.diff()}
             except PatchError:
                 continue
         pool |= await asyncio.to_thread(candidates_of, [applied], tree)
