@@ -1,4 +1,4 @@
-"""Evidence that needs no run: candidates and their clusters, by applying patches to the base commit on the host.
+"""Evidence that needs no run: candidates and clusters, by applying patches to the base commit on the host.
 
     python -m benchmarks.patch_evidence --rows ROWS.jsonl --candidates CANDIDATES.jsonl.gz --out OUT
 
@@ -51,7 +51,15 @@ class Index:
         if patch:
             data = patch.encode("utf-8", "surrogateescape")
             try:
-                git(self._repository, "apply", "--cached", "--whitespace=nowarn", "-", stdin=data, env=self._env)
+                git(
+                    self._repository,
+                    "apply",
+                    "--cached",
+                    "--whitespace=nowarn",
+                    "-",
+                    stdin=data,
+                    env=self._env,
+                )
             except GitError:
                 lenient = ("apply", "--cached", "--whitespace=nowarn", "--recount", "-C1", "-")
                 git(self._repository, *lenient, stdin=data, env=self._env)

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean
 
 from envs.patches import join, split
 from envs.paths import has_test_name
@@ -27,9 +27,9 @@ from selection.candidate import Candidate, DroppedEdit, TestFile
 from selection.changes import read_change
 from selection.clusters import Clusters
 from selection.evidence import Evidence
-from selection.feature_verifier import Weights, scored, standardised
-from selection.features import ABOUT, measure
-from selection.logistic import fit_logistic, sigmoid
+from selection.feature_verifier import scored
+from selection.features import ABOUT
+from selection.logistic import sigmoid
 
 FOLDER = Path(__file__).resolve().parent.parent / "selection" / "weights"
 SIZES = (2, 4, 8)

@@ -112,11 +112,17 @@ def fit_rates(issues: Sequence[Issue], start: Model) -> dict[str, KindRates]:
     """Return how often tests of each kind that tell programs apart pass right and wrong ones."""
     found = {}
     for kind, prior in start.rates.items():
-        counts = {"right": [prior.right * 4, 4.0], "wrong": [prior.wrong * 4, 4.0], "own": [prior.own * 4, 4.0]}
+        counts = {
+            "right": [prior.right * 4, 4.0],
+            "wrong": [prior.wrong * 4, 4.0],
+            "own": [prior.own * 4, 4.0],
+        }
         for issue in issues:
             matrix = Tallies(issue.evidence).matrix
             members = issue.evidence.clusters.members
-            sensors = [sensor for sensor in sensors_of(issue.evidence.clusters, matrix) if sensor.kind == kind]
+            sensors = [
+                sensor for sensor in sensors_of(issue.evidence.clusters, matrix) if sensor.kind == kind
+            ]
             for sensor in sensors:
                 for row in matrix.rows:
                     right = _right(issue, members.get(row, ()))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from selection.evidence import Evidence
 from selection.lab.calibration import Reliability, Said, reliability
 from selection.lab.chances import best_at
+from selection.lab.fits import Fits
 from selection.lab.labelled import Labelled
 from selection.lab.replay import Entrant, pick_of
 from selection.votes import verdicts
@@ -25,9 +27,9 @@ class Source:
     best: tuple[float, ...] = ()
 
 
-def judges(issues: Sequence[Labelled], ks: Sequence[int]) -> list[Source]:
-    """Return each judge whose verdicts are in the evidence, and what the tests say, on all candidates."""
-    scores = [_scores(issue) for issue in issues]
+def judges(issues: Sequence[Labelled], fits: Fits, ks: Sequence[int]) -> list[Source]:
+    """Return every judge of the evidence, the feature verifier, and what the tests say, on all candidates."""
+    scores = [_scores(fits.read(issue.evidence, issue)) for issue in issues]
     found = []
     for name in sorted({name for one in scores for name in one}):
         said = [_said(one.get(name, {}), issue) for one, issue in zip(scores, issues, strict=True)]
@@ -71,9 +73,8 @@ def rules(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Sourc
     return found
 
 
-def _scores(issue: Labelled) -> Mapping[str, Mapping[str, float]]:
+def _scores(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
     """Return the scores of each judge by candidate; what the tests say is made from the matrix."""
-    evidence = issue.evidence
     found = {judge: evidence.scores(judge) for judge in {one.judge for one in evidence.verdicts}}
     for one in verdicts(evidence.clusters, evidence.matrix):
         if one.score is not None:
