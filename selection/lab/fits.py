@@ -9,7 +9,7 @@ from typing import Protocol
 from selection.evidence import Evidence
 from selection.feature_verifier import JUDGE, Weights, verdicts
 from selection.fitting import fit_features, fit_posterior
-from selection.lab.labelled import LabError, Labelled
+from selection.lab.labelled import Labelled, LabError
 from selection.lab.replay import Choose
 from selection.posterior import Model, shipped
 from selection.rules import rule_named
@@ -34,7 +34,7 @@ class Fits(Protocol):
 
 
 class Shipped:
-    """The weights that come with the package; on issues they were fitted on they look better than they are."""
+    """The weights that come with the package; on issues they were fitted on they look too good."""
 
     def rule(self, name: str, issue: Labelled) -> Choose:
         """See `Fits.rule`."""
