@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,12 +35,14 @@ class Index:
     def __init__(self, repository: Path, commit: str, scratch: Path) -> None:
         objects = Path(git(repository, "rev-parse", "--git-path", "objects").decode().strip())
         (scratch / "objects").mkdir(exist_ok=True)
-        self._repository, self._commit = repository, commit
+        self._repository, self._scratch = repository, scratch
         self._env = {
             "GIT_INDEX_FILE": str(scratch / "index"),
             "GIT_OBJECT_DIRECTORY": str(scratch / "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str((repository / objects).resolve()),
         }
+        git(repository, "read-tree", commit, env=self._env)
+        shutil.copyfile(scratch / "index", scratch / "base")
 
     def contents(self, patch: str, paths: Sequence[str]) -> dict[str, bytes | None]:
         """Return files as they are with a patch applied, None for those that are not there.
@@ -47,7 +50,7 @@ class Index:
         Raises:
             GitError: it does not apply.
         """
-        git(self._repository, "read-tree", self._commit, env=self._env)
+        shutil.copyfile(self._scratch / "base", self._scratch / "index")
         if patch:
             data = patch.encode("utf-8", "surrogateescape")
             try:
