@@ -1,10 +1,12 @@
 """Fit the feature verifier and the posterior on labelled candidates, and say how well they do elsewhere.
 
-    python scripts/fit_selection.py --candidates candidates.jsonl.gz --issues issues.jsonl [--evidence FOLDER]
+    python scripts/fit_selection.py --candidates candidates.jsonl.gz --issues issues.jsonl
+        [--evidence FOLDER --labels labels.json]
 
-Candidates are predictions with `resolved`; those marked `equals_gold` or `chosen_with_hindsight` are left out.
-Evidence is what `benchmarks/selection_evidence.py` makes by running. Every figure is of repositories that the
-weights were not fitted on; the weights written are fitted on all.
+Candidates are predictions with `resolved`; those marked `equals_gold` or `chosen_with_hindsight` are left
+out. Evidence is what `benchmarks/selection_evidence.py` makes by running: an issue that has some is taken from
+there, all others by the text of their patches alone. Every figure is of repositories that the weights were
+not fitted on; the weights written are fitted on all.
 """
 
 from __future__ import annotations
@@ -16,8 +18,7 @@ import json
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -27,29 +28,33 @@ from selection.candidate import Candidate, DroppedEdit, TestFile
 from selection.changes import read_change
 from selection.clusters import Clusters
 from selection.evidence import Evidence
-from selection.feature_verifier import scored
-from selection.features import ABOUT
-from selection.logistic import sigmoid
+from selection.evidence_file import read_evidence
+from selection.feature_verifier import WEIGHTS, Weights
+from selection.fitting import RIDGE, fit_features, fit_posterior
+from selection.lab.labelled import Labelled, read_labels, with_labels
+from selection.lab.replay import pick_of
+from selection.posterior import MODELS, Model
+from selection.rules import RULES
+from selection.rules.posterior import EXECUTION, NAME, chooser
+from selection.verdict import Selection
 
 FOLDER = Path(__file__).resolve().parent.parent / "selection" / "weights"
-SIZES = (2, 4, 8)
-"""How many candidates the drawn subsets have, on which weights are fitted beside the whole."""
+KS = (2, 3, 5, 8, 0)
+"""How many candidates a rule chooses among; 0 is all of an issue's."""
+TIMES = 6
+"""How many subsets of an issue are drawn for each k."""
+PRIORS = {
+    "features": 1.0,
+    "reproduction": 1.0,
+    "regression": 1.0,
+    "behaviour": 1.0,
+    "readers": 0.7,
+    "comparisons": 1.5,
+}
+"""What each source is taken to be worth before anything is fitted."""
 
-
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """One issue's evidence, and which candidates are right; labels are in no evidence."""
-
-    evidence: Evidence
-    resolved: Mapping[str, bool]
-
-    @property
-    def mixed(self) -> bool:
-        """Whether there is a choice to make."""
-        return len(set(self.resolved.values())) == 2
-
-
-Score = Callable[[Evidence], Mapping[str, float]]
+Choose = Callable[[Evidence], Selection]
+Fit = Callable[[Sequence[Labelled]], Choose]
 
 
 def read_predictions(candidates: Path, issues: Path) -> list[Labelled]:
@@ -72,6 +77,15 @@ def read_predictions(candidates: Path, issues: Path) -> list[Labelled]:
         )
         for task, group in sorted(found.items())
     ]
+
+
+def with_runs(issues: Sequence[Labelled], folder: Path | None, labels: Path | None) -> list[Labelled]:
+    """Return the issues, each from what was made by running where there is any."""
+    if folder is None or labels is None:
+        return list(issues)
+    read = [one for path in sorted(folder.glob("*.jsonl.gz")) for one in read_evidence(path)]
+    made = {one.evidence.task: one for one in with_labels(read, read_labels(labels))}
+    return [made.get(one.evidence.task, one) for one in issues]
 
 
 def candidate_of(diff: str, origin: str) -> Candidate:
@@ -102,101 +116,181 @@ def evidence_of(task: str, repo: str, problem: str, candidates: Sequence[Candida
     return Evidence(task, repo, problem, tuple(candidates), clusters)
 
 
-def held_out(
-    issues: Sequence[Labelled], fit: Callable[[Sequence[Labelled]], Score]
-) -> list[tuple[Labelled, Score]]:
-    """Return each issue with a score that was fitted on the other repositories."""
+_PARTS: dict[tuple[str, tuple[str, ...]], Evidence] = {}
+_FEATURES: dict[tuple[str, ...], Weights] = {}
+
+
+def _part(issue: Labelled, ids: tuple[str, ...]) -> Evidence:
+    """Return what would be known of a subset; made once for all rules."""
+    key = (issue.evidence.task, ids)
+    if key not in _PARTS:
+        _PARTS[key] = issue.evidence.only(frozenset(ids))
+    return _PARTS[key]
+
+
+def _features(issues: Sequence[Labelled]) -> Weights:
+    """Return the feature verifier of some issues; fitted once for all rules."""
+    key = tuple(issue.evidence.task for issue in issues)
+    if key not in _FEATURES:
+        _FEATURES[key] = fit_features(issues)
+    return _FEATURES[key]
+
+
+def held_out(issues: Sequence[Labelled], fit: Fit) -> list[tuple[Labelled, Choose]]:
+    """Return each issue with the rule that was fitted on the other repositories."""
     found = []
     for repo in sorted({issue.evidence.repo for issue in issues}):
-        score = fit([issue for issue in issues if issue.evidence.repo != repo])
-        found += [(issue, score) for issue in issues if issue.evidence.repo == repo]
+        choose = fit([issue for issue in issues if issue.evidence.repo != repo])
+        found += [(issue, choose) for issue in issues if issue.evidence.repo == repo]
     return found
 
 
-def auc(pairs: Sequence[tuple[Labelled, Score]]) -> float:
-    """Return how often a right candidate is above a wrong one of the same issue, the mean of the issues."""
-    shares = []
-    for issue, score in pairs:
-        if issue.mixed:
-            value = score(issue.evidence)
-            good = [value[id_] for id_, right in issue.resolved.items() if right and id_ in value]
-            bad = [value[id_] for id_, right in issue.resolved.items() if not right and id_ in value]
-            if good and bad:
-                shares.append(fmean((a > b) + 0.5 * (a == b) for a in good for b in bad))
-    return fmean(shares)
+def priors(name: str) -> Model:
+    """Return the posterior before anything is fitted."""
+    weights = PRIORS | ({"features": 0.0} if name == EXECUTION else {})
+    rates = {
+        "reproduction": {"right": 0.8, "wrong": 0.4, "own": 0.85, "worth": 4.0},
+        "regression": {"right": 0.97, "wrong": 0.85, "own": 0.85, "worth": 10.0},
+    }
+    return Model.model_validate({"level": 0.0, "weights": weights, "rates": rates, "hardness": 1.5})
 
 
-def efficiency(pairs: Sequence[tuple[Labelled, Score]], size: int | None = None, times: int = 20) -> float:
-    """Return (best@k - pass@1) / (pass@k - pass@1) over the issues with a choice; ties are averaged.
+def posterior(name: str, ridge: float) -> Fit:
+    """Return what fits the posterior of a name, and its feature verifier with it."""
 
-    Args:
-        pairs: issues with their scores.
-        size: k; all candidates where it is not given.
-        times: how many subsets are drawn of each issue.
-    """
-    gained = possible = 0.0
-    for issue, score in pairs:
-        if not issue.mixed:
-            continue
-        dice, ids = random.Random(f"{issue.evidence.task} {size}"), sorted(issue.resolved)
-        parts = [ids] if size is None or size >= len(ids) else [dice.sample(ids, size) for _ in range(times)]
-        for part in parts:
-            right = [issue.resolved[id_] for id_ in part]
-            value = score(issue.evidence.only(frozenset(part)))
-            best = max(value.values(), default=0.0)
-            top = [issue.resolved[id_] for id_ in value if value[id_] >= best - 1e-9] or right
-            gained += (fmean(top) - fmean(right)) / len(parts)
-            possible += (any(right) - fmean(right)) / len(parts)
-    return gained / possible
-
-
-def calibration_error(pairs: Sequence[tuple[Labelled, Score]], bins: int = 10) -> float:
-    """Return the expected calibration error over all candidates of all issues, in bins of equal width."""
-    cases = [
-        (sigmoid(value), issue.resolved[id_])
-        for issue, score in pairs
-        for id_, value in score(issue.evidence).items()
-    ]
-    groups = defaultdict(list)
-    for p, right in cases:
-        groups[min(int(p * bins), bins - 1)].append((p, right))
-    return sum(abs(sum(p - right for p, right in group)) for group in groups.values()) / len(cases)
-
-
-def figures(name: str, pairs: Sequence[tuple[Labelled, Score]]) -> str:
-    """Return one line of figures."""
-    ks = "  ".join(f"{efficiency(pairs, size):.2f}" for size in (2, 3, 5, 8, None))
-    return f"{name:34s} AUC {auc(pairs):.3f}  efficiency at 2, 3, 5, 8, all: {ks}  ECE {calibration_error(pairs):.3f}"
-
-
-def feature_score(ridge: float, names: Iterable[str] = tuple(ABOUT)) -> Callable[[Sequence[Labelled]], Score]:
-    """Return what fits the feature verifier."""
-
-    def fit(issues: Sequence[Labelled]) -> Score:
-        weights = fit_features(issues, ridge, names)
-        return lambda evidence: {id_: one.log_odds for id_, one in scored(evidence, weights).items()}
+    def fit(issues: Sequence[Labelled]) -> Choose:
+        features = _features(issues)
+        return chooser(name, fit_posterior(issues, priors(name), features, ridge), features)
 
     return fit
 
 
+def features_only(issues: Sequence[Labelled]) -> Choose:
+    """Return the rule that goes by the feature verifier alone."""
+    model = priors(NAME)
+    alone = model.model_copy(update={"weights": dict.fromkeys(model.weights, 0.0) | {"features": 1.0}})
+    return chooser(NAME, alone, _features(issues))
+
+
 def main() -> int:
     """Fit, report and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--candidates", type=Path, required=True)
     parser.add_argument("--issues", type=Path, required=True)
-    parser.add_argument("--ridge", type=float, default=2.0)
+    parser.add_argument("--evidence", type=Path)
+    parser.add_argument("--labels", type=Path)
+    parser.add_argument("--ridge", type=float, default=2.0, help="of the posterior's weights")
+    parser.add_argument("--dry", action="store_true", help="report and write nothing")
     chosen = parser.parse_args()
-    issues = read_predictions(chosen.candidates, chosen.issues)
-    mixed = sum(issue.mixed for issue in issues)
-    print(f"{len(issues)} issues, {mixed} with right and wrong candidates")
-    print(figures("features, other repositories", held_out(issues, feature_score(chosen.ridge))))
-    weights = fit_features(issues, chosen.ridge)
-    note = f"{sum(len(issue.resolved) for issue in issues)} predictions on {len(issues)} issues, ridge {chosen.ridge:g}"
-    weights = weights.model_copy(update={"fitted_on": note})
-    FOLDER.mkdir(exist_ok=True)
-    text = json.dumps(weights.model_dump(), indent=2)
-    (FOLDER / "features.json").write_text(f"{text}\n", encoding="utf-8")
+    issues = with_runs(read_predictions(chosen.candidates, chosen.issues), chosen.evidence, chosen.labels)
+    run = [issue for issue in issues if issue.evidence.matrix.rows]
+    print(f"{len(issues)} issues, {sum(issue.mixed for issue in issues)} with right and wrong candidates")
+    print(f"{len(run)} with tests that were run, {sum(issue.mixed for issue in run)} of them mixed")
+    if not chosen.dry:
+        write(issues, chosen.ridge)
+    for title, group in (("all issues", issues), ("issues with tests that were run", run)):
+        if any(issue.mixed for issue in group):
+            print(f"\n{title}\n{HEADINGS}")
+            report(issues, group, chosen.ridge)
     return 0
+
+
+def report(issues: Sequence[Labelled], group: Sequence[Labelled], ridge: float) -> None:
+    """Print the figures of every rule on a group of issues; the fitted ones are fitted on all issues."""
+    tasks = {issue.evidence.task for issue in group}
+    for name, rule in RULES.items():
+        if name not in (NAME, EXECUTION):
+            print(line(name, [(issue, rule.choose) for issue in group]), flush=True)
+    fits = {"features": features_only, EXECUTION: posterior(EXECUTION, ridge), NAME: posterior(NAME, ridge)}
+    for name, fit in fits.items():
+        pairs = [pair for pair in held_out(issues, fit) if pair[0].evidence.task in tasks]
+        print(line(name, pairs), flush=True)
+
+
+def write(issues: Sequence[Labelled], ridge: float) -> None:
+    """Write the weights, fitted on all issues."""
+    FOLDER.mkdir(exist_ok=True)
+    number = sum(len(issue.resolved) for issue in issues)
+    run = sum(bool(issue.evidence.matrix.rows) for issue in issues)
+    note = f"{number} candidates of {len(issues)} issues, {run} of them with tests that were run"
+    features = _features(issues).model_copy(update={"fitted_on": f"{note}; ridge {RIDGE:g}"})
+    models = {
+        name: fit_posterior(issues, priors(name), features, ridge).model_copy(update={"fitted_on": note})
+        for name in (NAME, EXECUTION)
+    }
+    for name, text in {
+        "features.json": WEIGHTS.dump_json(features, indent=2),
+        "posterior.json": MODELS.dump_json(models, indent=2),
+    }.items():
+        (FOLDER / name).write_bytes(text + b"\n")
+
+
+HEADINGS = f"{'rule':22} efficiency at 2, 3, 5, 8, all        AUC    ECE   harm"
+
+
+def line(name: str, pairs: Sequence[tuple[Labelled, Choose]]) -> str:
+    """Return one line of figures."""
+    ks = "  ".join(f"{efficiency(pairs, size):5.2f}" for size in KS)
+    return f"{name:22s} {ks}   {told(auc(pairs))}  {told(calibration_error(pairs))}  {harm(pairs):.3f}"
+
+
+def told(value: float | None) -> str:
+    """Return a figure, or that there is none."""
+    return "    -" if value is None else f"{value:.3f}"
+
+
+def efficiency(pairs: Sequence[tuple[Labelled, Choose]], size: int) -> float:
+    """Return (best@k - pass@1) / (pass@k - pass@1) over the issues with a choice; an abstention is wrong."""
+    gained = possible = 0.0
+    for issue, choose in pairs:
+        if issue.mixed:
+            dice, ids = random.Random(f"{issue.evidence.task} {size}"), issue.ids
+            drawn = [ids] if not 0 < size < len(ids) else [dice.sample(ids, size) for _ in range(TIMES)]
+            for part in drawn:
+                mean = issue.share(part)
+                found = choose(_part(issue, tuple(part)))
+                best = issue.share(found.tied or (found.winner,)) if found.winner else 0.0
+                gained += (best - mean) / len(drawn)
+                possible += ((mean > 0) - mean) / len(drawn)
+    return gained / possible
+
+
+def auc(pairs: Sequence[tuple[Labelled, Choose]]) -> float | None:
+    """Return how often a right candidate is likelier than a wrong one of its issue, the mean of issues."""
+    shares = []
+    for issue, choose in pairs:
+        p = probabilities(issue, choose)
+        good = [value for id_, value in p.items() if issue.resolved[id_]]
+        bad = [value for id_, value in p.items() if not issue.resolved[id_]]
+        if good and bad:
+            shares.append(fmean((a > b) + 0.5 * (a == b) for a in good for b in bad))
+    return fmean(shares) if shares else None
+
+
+def calibration_error(pairs: Sequence[tuple[Labelled, Choose]], bins: int = 10) -> float | None:
+    """Return the expected calibration error over all candidates of all issues, in bins of equal width."""
+    groups: dict[int, list[float]] = defaultdict(list)
+    for issue, choose in pairs:
+        for id_, p in probabilities(issue, choose).items():
+            groups[min(int(p * bins), bins - 1)].append(p - issue.resolved[id_])
+    cases = sum(map(len, groups.values()))
+    return sum(abs(sum(group)) for group in groups.values()) / cases if cases else None
+
+
+def probabilities(issue: Labelled, choose: Choose) -> dict[str, float]:
+    """Return how likely a rule says each candidate is right; empty where it says nothing."""
+    found = choose(issue.evidence)
+    return {
+        id_: p
+        for program, p in found.probabilities.items()
+        for id_ in found.clusters.get(program, (program,))
+        if id_ in issue.resolved
+    }
+
+
+def harm(pairs: Sequence[tuple[Labelled, Choose]]) -> float:
+    """Return by how much picks are less likely right than a member of the largest cluster, where they are."""
+    return fmean(pick_of(choose(issue.evidence), issue).harm for issue, choose in pairs)
 
 
 if __name__ == "__main__":

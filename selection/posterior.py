@@ -66,8 +66,8 @@ class Posterior:
     """What is believed of an issue's programs.
 
     `log_odds` are of being right, `said` what each source says before it is weighed, both by program (a
-    cluster's key, or the id of a candidate without one). Several programs can be right; `none` is how likely no
-    program is.
+    cluster's key, or the id of a candidate without one). Several programs can be right; `none` is how likely
+    no program is.
     """
 
     log_odds: Mapping[str, float]
