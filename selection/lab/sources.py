@@ -49,15 +49,18 @@ def judges(issues: Sequence[Labelled], fits: Fits, ks: Sequence[int]) -> list[So
 
 
 def rules(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Source]:
-    """Return the probabilities that rules give, with all candidates: of their pick, and of every cluster."""
+    """Return what rules say with all candidates: of their pick, of every cluster, and that none is right."""
     found = []
     for entrant in entrants:
         picks: list[list[Said]] = []
         clusters: list[list[Said]] = []
+        none: list[list[Said]] = []
         for issue in issues:
             selection = entrant.choose_for(issue)(issue.evidence)
             pick = pick_of(selection, issue)
             picks.append([] if pick.probability is None else [Said(pick.probability, pick.right)])
+            lost = selection.none_right
+            none.append([] if lost is None else [Said(lost, float(not issue.right))])
             members = issue.evidence.clusters.members
             clusters.append(
                 [
@@ -66,7 +69,7 @@ def rules(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Sourc
                     if key in members
                 ]
             )
-        for noun, said in (("pick", picks), ("clusters", clusters)):
+        for noun, said in (("pick", picks), ("clusters", clusters), ("none is right", none)):
             worth = reliability(said)
             if worth is not None:
                 found.append(Source(f"{entrant.name}: {noun}", worth))
