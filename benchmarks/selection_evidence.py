@@ -136,7 +136,7 @@ async def _gathered(
         async with forked(base) as box:
             try:
                 await apply_prediction(box, ended(one["model_patch"]))
-                applied = one | {"model_patch": await box.diff()}
+                applied = {**one, "model_patch": await box.diff()}
             except PatchError:
                 continue
         pool |= await asyncio.to_thread(candidates_of, [applied], tree)
@@ -180,7 +180,7 @@ async def _existing(
     """Return the existing tests to run with every row, chosen once."""
     known = journal.last("existing")
     if known is None:
-        a_row = min(25.0, max(4.0, budget / (len(clusters.members) + 2)))
+        a_row = min(40.0, max(20.0, budget / (len(clusters.members) + 2)))
         found = await choose_existing(base, runner, _changed(candidates), a_row)
         known = {"files": found.files, "left_out": found.left_out, "seconds": found.seconds}
         await journal.append("existing", known)

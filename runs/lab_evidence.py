@@ -31,13 +31,20 @@ class Gathered:
     notices: list[str] = field(default_factory=list)
 
     def labels(self) -> Mapping[str, Label]:
-        """Return a label for each candidate whose patch was graded."""
-        found = {}
+        """Return a label for each candidate whose patch was graded, or that of one of the same program."""
+        found: dict[str, Label] = {}
         for one in self.evidence.values():
-            for candidate in one.candidates:
-                resolved = self.verdicts.get((one.task, ended(candidate.patch)))
-                if resolved is not None:
-                    found[candidate.id] = Label(resolved=resolved, verdict_quality="graded")
+            known = {
+                candidate.id: resolved
+                for candidate in one.candidates
+                if (resolved := self.verdicts.get((one.task, ended(candidate.patch)))) is not None
+            }
+            for group in one.clusters.members.values():
+                graded = [known[id_] for id_ in group if id_ in known]
+                if graded:
+                    inferred = Label(resolved=graded[0], verdict_quality="inferred")
+                    found |= dict.fromkeys(group, inferred)
+            found |= {id_: Label(resolved=right, verdict_quality="graded") for id_, right in known.items()}
         return found
 
     def with_costs(self, issues: Iterable[Labelled]) -> list[Labelled]:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from runs.lab_evidence import Gathered
     from runs.lab_report import Report
-    from selection.lab import Labelled, Plan
+    from selection.lab import Entrant, Labelled, Plan
+    from selection.lab.fits import Fits
+
+    Playing = tuple[list[Entrant], Fits]
 
 EXAMPLES = """
 Examples:
@@ -53,6 +56,10 @@ def lab(
         list[Path] | None,
         typer.Option(help="Runs of single trajectories, told beside the rules at the same cost."),
     ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Fit what is fitted anew for each repository, on the others."),
+    ] = False,
     json: Annotated[Path | None, typer.Option("--json", help="Write all figures into this file.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Write plots (SVG) into this folder.")] = None,
 ) -> None:
@@ -65,7 +72,8 @@ def lab(
     issues = _labelled(found, labels, drop, quality)
     singles = _labelled(gather(control), labels, drop, quality) if control else []
     plan = _plan(k, samples, seed)
-    report = _measure(issues, singles, _listed(rules), plan, found.notices)
+    playing = _playing(_listed(rules), issues, refit=refit)
+    report = _measure(issues, singles, playing, plan, found.notices)
     render(report)
     if json is not None:
         write_json(json, as_json(report))
@@ -80,26 +88,34 @@ lab.__doc__ = f"{lab.__doc__}\n{EXAMPLES}"
 
 
 def _measure(
-    issues: list[Labelled], singles: list[Labelled], rules: list[str], plan: Plan, notices: list[str]
+    issues: list[Labelled], singles: list[Labelled], playing: Playing, plan: Plan, notices: list[str]
 ) -> Report:
     from runs.lab_report import Report
     from selection.lab import figures_of, play
     from selection.lab import sources as all_sources
     from selection.lab.costs import control, spent
-    from selection.lab.entrants import entrants
 
-    playing = entrants(rules, issues)
+    entrants, fits = playing
     with _told(len(issues)) as told:
-        played = play(issues, playing, plan, told)
-    found = figures_of(played, playing, plan)
+        played = play(issues, entrants, plan, told)
+    found = figures_of(played, entrants, plan)
     return Report(
         plan=plan,
         figures=found,
-        sources=(*all_sources.judges(issues, plan.ks), *all_sources.rules(issues, playing)),
+        sources=(*all_sources.judges(issues, fits, plan.ks), *all_sources.rules(issues, entrants)),
         spent=tuple(spent(issues, found)),
         control=control(singles, issues, found) if singles else None,
         notices=tuple(notices),
     )
+
+
+def _playing(names: list[str], issues: list[Labelled], *, refit: bool) -> Playing:
+    """Return who takes part, and what they are fitted with."""
+    from selection.lab.entrants import entrants
+    from selection.lab.fits import Refitted, Shipped
+
+    fits = Refitted(issues) if refit else Shipped()
+    return entrants(names, issues, fits), fits
 
 
 @contextmanager

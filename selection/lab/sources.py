@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from selection.evidence import Evidence
 from selection.lab.calibration import Reliability, Said, reliability
 from selection.lab.chances import best_at
+from selection.lab.fits import Fits
 from selection.lab.labelled import Labelled
 from selection.lab.replay import Entrant, pick_of
 from selection.votes import verdicts
@@ -25,9 +27,9 @@ class Source:
     best: tuple[float, ...] = ()
 
 
-def judges(issues: Sequence[Labelled], ks: Sequence[int]) -> list[Source]:
-    """Return each judge whose verdicts are in the evidence, and what the tests say, on all candidates."""
-    scores = [_scores(issue) for issue in issues]
+def judges(issues: Sequence[Labelled], fits: Fits, ks: Sequence[int]) -> list[Source]:
+    """Return every judge of the evidence, the feature verifier, and what the tests say, on all candidates."""
+    scores = [_scores(fits.read(issue.evidence, issue)) for issue in issues]
     found = []
     for name in sorted({name for one in scores for name in one}):
         said = [_said(one.get(name, {}), issue) for one, issue in zip(scores, issues, strict=True)]
@@ -47,15 +49,18 @@ def judges(issues: Sequence[Labelled], ks: Sequence[int]) -> list[Source]:
 
 
 def rules(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Source]:
-    """Return the probabilities that rules give, with all candidates: of their pick, and of every cluster."""
+    """Return what rules say with all candidates: of their pick, of every cluster, and that none is right."""
     found = []
     for entrant in entrants:
         picks: list[list[Said]] = []
         clusters: list[list[Said]] = []
+        none: list[list[Said]] = []
         for issue in issues:
             selection = entrant.choose_for(issue)(issue.evidence)
             pick = pick_of(selection, issue)
             picks.append([] if pick.probability is None else [Said(pick.probability, pick.right)])
+            lost = selection.none_right
+            none.append([] if lost is None else [Said(lost, float(not issue.right))])
             members = issue.evidence.clusters.members
             clusters.append(
                 [
@@ -64,16 +69,15 @@ def rules(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Sourc
                     if key in members
                 ]
             )
-        for noun, said in (("pick", picks), ("clusters", clusters)):
+        for noun, said in (("pick", picks), ("clusters", clusters), ("none is right", none)):
             worth = reliability(said)
             if worth is not None:
                 found.append(Source(f"{entrant.name}: {noun}", worth))
     return found
 
 
-def _scores(issue: Labelled) -> Mapping[str, Mapping[str, float]]:
+def _scores(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
     """Return the scores of each judge by candidate; what the tests say is made from the matrix."""
-    evidence = issue.evidence
     found = {judge: evidence.scores(judge) for judge in {one.judge for one in evidence.verdicts}}
     for one in verdicts(evidence.clusters, evidence.matrix):
         if one.score is not None:

@@ -114,8 +114,12 @@ def test_an_evaluation_labels_the_candidates_of_its_patches(evidence, tmp_path, 
     (folder / "evaluation.json").write_text(json.dumps({"predictions": str(preds), "tasks": "rows.jsonl"}))
     grade = Graded(instance_id="one", model="m", key="k", status=GradeStatus.RESOLVED)
     write_graded(folder, grade, "log")
-    assert run(["lab", str(evidence), str(folder), "--rules", "random", "--k", "1"]) == 0
-    assert "1 issues of 1 repositories, 1.0 candidates each; on 0 they disagree." in capsys.readouterr().out
+    given = ["lab", str(evidence), str(folder), "--rules", "random+none", "--k", "1"]
+    assert run(given) == 0
+    # c0 made the same program as c1, which was graded; of c2 nothing is known
+    assert "1 issues of 1 repositories, 2.0 candidates each; on 0 they disagree." in capsys.readouterr().out
+    assert run([*given, "--quality", "graded"]) == 0
+    assert "1 issues of 1 repositories, 1.0 candidates each" in capsys.readouterr().out
 
 
 def test_a_run_that_goes_on_is_not_read(tmp_path, capsys):

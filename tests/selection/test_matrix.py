@@ -225,6 +225,13 @@ async def test_a_patch_that_hides_which_file_it_changes_does_not_apply(scene):
     assert clusters.failed[pool[1].id] == "its headers disagree about the file they patch: tests/test_calc.py"
 
 
+async def test_a_patch_with_blanks_that_git_warns_of_applies(scene):
+    untidy = FIXED + b"\n\ndef half(x):   \n \treturn x / 2\n\n\n"
+    clusters = await cluster(scene.base, [scene.candidate("untidy", {"calc/__init__.py": untidy})])
+    assert clusters.failed == {}
+    assert len(clusters.members) == 1
+
+
 async def test_order_changes_nothing(scene):
     pool = [
         scene.candidate("right", {"calc/__init__.py": FIXED, "tests/test_a.py": ISSUE_TEST}),

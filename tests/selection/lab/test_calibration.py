@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.lab.calibration import Said, auc, reliability
+from selection.lab.fits import Shipped
 from selection.lab.intervals import Estimate, estimate
 from selection.lab.sources import judges, rules
 from tests.selection.lab.made import JUDGE, by_score, entrant, issue_of
@@ -72,8 +73,7 @@ def test_an_interval_holds_its_figure_and_shrinks_to_it_where_all_agree():
 
 def test_judges_are_measured_on_all_candidates_and_ranked_exactly():
     issues = [issue_of([True, False], scores=[0.9, 0.1]), issue_of([True, False], scores=[0.2, None])]
-    (found,) = judges(issues, (1, 2))
-    assert found.name == JUDGE
+    found = next(one for one in judges(issues, Shipped(), (1, 2)) if one.name == JUDGE)
     assert found.reliability.count == 3
     assert found.reliability.auc == pytest.approx(1.0)
     assert found.best == pytest.approx((0.5, 1.0))

@@ -11,6 +11,7 @@ from envs.outcomes import Outcome
 from selection.candidate import TestFile
 from selection.lab import EVERYTHING, Plan, figures_of, play
 from selection.lab.costs import control, dollars_at, spent
+from selection.lab.fits import Shipped
 from selection.lab.plots import write_plots
 from selection.lab.sources import judges
 from selection.matrix import BASE, TestCase, TestMatrix
@@ -66,7 +67,7 @@ def test_plots_are_well_formed_and_carry_everything_with_them(tmp_path):
     matrix = TestMatrix(tests, ("p0", "p1"), outcomes)
     issue = replace(issue, evidence=replace(issue.evidence, matrix=matrix))
     found = measured([issue], ks=(1, 2, EVERYTHING))
-    written = write_plots(tmp_path / "plots", found, judges([issue], (1, 2)), [issue])
+    written = write_plots(tmp_path / "plots", found, judges([issue], Shipped(), (1, 2)), [issue])
     assert sorted(path.name for path in written) == [
         "best-at-k-mixed.svg",
         "best-at-k.svg",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
+from selection.fitting import fit_features
 from selection.lab import EVERYTHING, Entrant, LabError, Plan, across_repositories, figures_of, play
 from selection.lab.chances import best_at
 from selection.lab.entrants import entrants
 from selection.lab.figures import efficiency
+from selection.lab.fits import Refitted, Shipped
 from selection.lab.replay import default_right, pick_of, points
 from selection.rules import RULES, rule_named
 from tests.selection.lab.made import JUDGE, abstaining, by_score, entrant, issue_of, labelled
@@ -29,7 +31,7 @@ def test_a_fixed_ranking_played_on_all_subsets_is_its_closed_form(issue):
 @few
 @given(labelled())
 def test_best_at_all_is_the_final_choice_and_no_rule_beats_the_oracle(issue):
-    everyone = entrants([], [issue])
+    everyone = entrants([], [issue], Shipped())
     for at, point in zip(KS, points(issue, everyone, KS, samples=1000, seed=0), strict=True):
         for one in everyone:
             mean = point.rules[one.name]
@@ -146,9 +148,51 @@ def test_a_fitted_rule_never_sees_the_repository_it_plays():
     assert fitted_on == [["b/b", "b/b", "c/c"], ["a/a", "c/c"], ["a/a", "b/b", "b/b"]]
 
 
+def test_refitted_weights_are_of_the_other_repositories_alone(monkeypatch):
+    issues = [issue_of([True, False], repo=repo, task=repo) for repo in ("a/a", "b/b", "b/b", "c/c")]
+    seen = []
+
+    def watching(others):
+        seen.append(sorted({one.evidence.repo for one in others}))
+        return fit_features(others)
+
+    monkeypatch.setattr("selection.lab.fits.fit_features", watching)
+    fits = Refitted(issues)
+    for issue in issues:
+        read = fits.read(issue.evidence, issue)
+        assert {one.judge for one in read.verdicts} == {"features"}
+        assert {one.candidate for one in read.verdicts} == set(issue.resolved)
+    assert seen == [["b/b", "c/c"], ["a/a", "c/c"], ["a/a", "b/b"]]
+
+
+def test_refitting_needs_another_repository():
+    issue = issue_of([True, False])
+    with pytest.raises(LabError, match="leave out --refit"):
+        Refitted([issue]).read(issue.evidence, issue)
+
+
+def test_features_are_read_anew_in_every_subset():
+    issue = issue_of([True, False, False])
+    seen = {}
+
+    def watching(evidence):
+        seen[tuple(one.id for one in evidence.candidates)] = evidence.verdicts
+        return by_score(evidence)
+
+    class Watched(Refitted):
+        def rule(self, name, issue):
+            return watching
+
+    (one,) = entrants(["random"], [issue], Watched([issue, issue_of([True, False], repo="b/b")]))
+    points(issue, [one], (2,), 10, 0)
+    assert len(seen) == 3
+    for ids, verdicts in seen.items():
+        assert tuple(one.candidate for one in verdicts) == ids
+
+
 def test_a_rule_can_hear_one_judge_or_nobody():
     issue = issue_of([True, False], scores=[0.9, 0.1])
-    alone, deaf = entrants([f"r2e-execution-free+{JUDGE}", "r2e-execution-free+none"], [issue])
+    alone, deaf = entrants([f"r2e-execution-free+{JUDGE}", "r2e-execution-free+none"], [issue], Shipped())
     heard = alone.choose_for(issue)(issue.evidence)
     assert {one.judge for one in heard.verdicts} == {JUDGE}
     assert deaf.choose_for(issue)(issue.evidence).verdicts == ()
@@ -157,4 +201,4 @@ def test_a_rule_can_hear_one_judge_or_nobody():
 @pytest.mark.parametrize("name", ["no-such-rule", "random+nobody-of-that-name"])
 def test_unknown_rules_and_judges_are_refused(name):
     with pytest.raises(LabError, match=r"random|reader"):
-        entrants([name], [issue_of([True], scores=[0.5])])
+        entrants([name], [issue_of([True], scores=[0.5])], Shipped())
