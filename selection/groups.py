@@ -42,6 +42,7 @@ How to choose:
   a twin of the changed code or a case that the issue means.
 - Prefer the cause over the symptom, and no change over one that breaks what users rely on. Order, length,
   comments and style say nothing.
+- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about them.
 - Tests that attempts wrote may be wrong; a failure counts if what the test demands is what the issue asks
   for.
 """

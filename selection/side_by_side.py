@@ -12,7 +12,11 @@ from selection.verifiers.material import Material
 AROUND = 1_600
 """Tokens of a prompt beside its sections."""
 CODE = "The code around the changes, before any patch (the numbers are the lines'):"
-ABOUT = {"patch": "", "executed": "What tests did with it:", "inputs": "Inputs with which it does otherwise:"}
+ABOUT = {
+    "patch": "",
+    "executed": "What was observed with it:",
+    "inputs": "Inputs with which it does otherwise:",
+}
 
 
 def letters(number: int) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from selection.evidence import Evidence
 from selection.verifiers.digest import digest
 from selection.verifiers.executed import executed
 from selection.verifiers.fitting import Section
-from selection.verifiers.surroundings import surrounding
+from selection.verifiers.surroundings import broken_files, surrounding
 
 OBSERVED, TESTS, CODE, PATCH, ISSUE = range(5)
 """In what order sections are cut: what was observed first; the patch when nothing of those is left."""
@@ -47,7 +47,13 @@ class Material:
 
     def executed(self, candidate: Candidate, name: str = "executed") -> Section:
         """Return what tests did with a candidate, in words."""
-        return Section(name, executed(self.evidence, candidate.id).results, TESTS, least=1_500)
+        broken = broken_files(candidate.patch, self.texts)
+        text = "\n".join([*broken, executed(self.evidence, candidate.id).results]).strip("\n")
+        return Section(name, text, TESTS, least=1_500)
+
+    def broken(self, candidate: Candidate) -> Section:
+        """Return which files a candidate leaves that cannot be parsed; that takes no run to see."""
+        return Section("executed", "\n".join(broken_files(candidate.patch, self.texts)), TESTS)
 
     def tests(self, candidate: Candidate) -> Section:
         """Return the tests whose outcome a candidate changes."""

@@ -21,6 +21,8 @@ How to judge:
 - A patch that handles only the literal example, hides an error instead of mending its cause, or changes what
   existing users rely on is wrong. Style, length and comments do not count, nor does what the patch says of
   itself.
+- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about them;
+  a patch that has nothing else is wrong.
 - Tests that attempts wrote may themselves be wrong; a failure counts if what the test demands is what the
   issue asks for.
 """
@@ -37,7 +39,7 @@ that holds nothing but your verdict, {first} or {second}.
 HEADS: Mapping[str, str] = {
     "code": "The code around the change, before the patch (the numbers are the lines'):",
     "patch": "The patch under review:",
-    "executed": "What was observed by running tests without and with the patch:",
+    "executed": "What was observed without and with the patch:",
     "tests": "The tests of that list which the patch changes the outcome of:",
     "inputs": "What the same inputs gave without and with the patch (a difference is no fault by itself):",
     "digest": "What the patch's author did before (commands and their output, oldest first):",
