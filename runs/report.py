@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 
-from agent.messages import Usage, Value
+from agent.budget import Spent, spent
+from agent.messages import Reply, Usage, Value
+from agent.trajectory import Turn
 from envs.grading import Grade
 from runs.crews import is_sample
 from runs.decision import Decision
 from runs.grading import GRADE
 from runs.journal import Journal
 from runs.recorded import recorded, variations
+from runs.replies import REPLIES
 from runs.round_events import Round, rounds_of
 from runs.variation import Variation
 
@@ -42,7 +45,7 @@ class Report(Value):
     """What became of one issue.
 
     `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
-    where a price is not known. `seconds` is wall time of all attempts at the run together. `rounds` are
+    where a price is not known; it and `usage` are those of trajectories and readers together. `seconds` is wall time of all attempts at the run together. `rounds` are
     the samples that were drawn together, an empty one where the drawing ended before all were.
     """
 
@@ -90,7 +93,8 @@ def read_report(journal: Journal) -> Report:
     found, drawn = Decision.model_validate(decision), variations(journal)
     turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
     trajectories = [one for _, one in sorted(recorded(journal).items())]
-    costs = [one.cost for one in trajectories]
+    read = _read_for_all(journal)
+    costs = [*(one.cost for one in trajectories), read.dollars]
     known = [cost for cost in costs if cost is not None]
     return Report(
         instance_id=task["instance_id"],
@@ -111,10 +115,16 @@ def read_report(journal: Journal) -> Report:
         ),
         diversity=_diversity(found),
         rounds=tuple(one for one in rounds_of(journal) if one.samples or one.reason),
-        usage=Usage.total(one.usage for one in trajectories),
+        usage=Usage.total([*(one.usage for one in trajectories), read.usage]),
         cost=sum(known) if len(known) == len(costs) else None,
         seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
     )
+
+
+def _read_for_all(journal: Journal) -> Spent:
+    """Return what replies of models that read for all trajectories have cost."""
+    kept = [event.data["reply"] for event in journal.events if event.kind in REPLIES]
+    return spent([Turn(reply=Reply.model_validate(reply)) for reply in kept])
 
 
 def _diversity(decision: Decision) -> Diversity:

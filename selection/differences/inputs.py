@@ -28,6 +28,8 @@ SECONDS, TOTAL = 3.0, 60.0
 """Time of one program, and of all in one row."""
 CHARACTERS = 300
 """Characters of a value that are kept."""
+SHORT = 80
+"""Characters of a varied value that are told."""
 LISTED = 8
 """Differences that a cluster is told of."""
 
@@ -51,8 +53,15 @@ class Difference(Value):
         """Return in one line what a row came to, beside the base."""
         mine, base = self.results.get(row, Seen()), self.results.get(BASE, Seen())
         what, before, now = _first_parting(base, mine)
-        where = f"{self.origin}, with {self.varied}" if self.varied else self.origin
-        return f"{what}: {before} without the patch, {now} with it [{where}]"
+        return f"{what}: {before} without the patch, {now} with it"
+
+    @property
+    def where(self) -> str:
+        """Where the program is from, and what was varied in it."""
+        if not self.varied:
+            return self.origin
+        old, _, new = self.varied.partition(" -> ")
+        return f"{self.origin}, with {_parting(old, new)} in place of {_parting(new, old)}"
 
 
 async def differing_inputs(
@@ -121,18 +130,32 @@ def lines_by_cluster(found: Sequence[Difference]) -> Mapping[str, str]:
     rows = {row for one in found for row in one.results if row != BASE}
     told: dict[str, str] = {}
     for row in sorted(rows):
-        lines = dict.fromkeys(one.line(row) for one in found if one.results.get(row) != one.results.get(BASE))
-        same = [one for one in found if one.results.get(row) == one.results.get(BASE) and _clusters_part(one)]
-        lines |= dict.fromkeys(f"as without the patch, where others differ: {_what(one)}" for one in same)
-        told[row] = "\n".join(f"- {line}" for line in list(lines)[:LISTED])
+        lines: dict[str, str] = {}
+        for one in found:
+            if one.results.get(row) != one.results.get(BASE):
+                lines.setdefault(one.line(row), one.where)
+        for one in found:
+            if one.results.get(row) == one.results.get(BASE) and _clusters_part(one):
+                lines.setdefault(f"as without the patch, where others differ: {_what(one)}", one.where)
+        told[row] = "\n".join(f"- {line} [{where}]" for line, where in list(lines.items())[:LISTED])
     return told
 
 
 def _what(one: Difference) -> str:
     other = next(row for row in sorted(one.results) if one.results[row] != one.results[BASE])
     what, before, _ = _first_parting(one.results[BASE], one.results[other])
-    where = f"{one.origin}, with {one.varied}" if one.varied else one.origin
-    return f"{what}: {before} [{where}]"
+    return f"{what}: {before}"
+
+
+def _parting(text: str, other: str) -> str:
+    """Return a text where it is short, and else the part in which another one begins to differ."""
+    if len(text) <= SHORT:
+        return text or "nothing"
+    pairs = enumerate(zip(text, other, strict=False))
+    place = next((number for number, (one, two) in pairs if one != two), min(len(text), len(other)))
+    start = max(0, place - SHORT // 3)
+    end = min(len(text), start + SHORT)
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
 def _telling(one: Difference) -> tuple[bool, bool, bool, int, str]:

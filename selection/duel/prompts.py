@@ -20,8 +20,8 @@ the issue means and not only in its example, and everything that worked before s
 written by the maintainers for this issue, will decide. It may be that several are right, or none.
 
 How it goes:
-1. First you write a test. It is run on the untouched repository and with each candidate; you see every
-result. 2. Then, in each reply, you either write another test or name your choice. Turns are few.
+1. First you write a test. It is run on the untouched repository and with each candidate; you see all results.
+2. Then, in each reply, you either write another test or name your choice. Turns are few.
 
 A test file:
 - is new, is run by pytest from the repository's folder, and stands alone. Replies hold it as a whole:
