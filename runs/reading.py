@@ -58,6 +58,7 @@ async def read_candidates_of(
     roles = [role for role in _roles(recipe) if not recipe.model_for(role).startswith(MODELLESS)]
     if not settings.asks or not roles:
         return Reading(evidence)
+    system = await asyncio.to_thread(_system, settings.system)
     ledger, replies = Ledger(journal, recipe.budget), JournalReplies(journal, "selection")
     models: dict[str, Model] = {}
     for name in dict.fromkeys(recipe.model_for(role) for role in roles):
@@ -72,7 +73,7 @@ async def read_candidates_of(
         trajectories=trajectories_of(evidence, journal),
         cells=cells,
         seconds=recipe.test_seconds,
-        system=await asyncio.to_thread(_system, settings.system),
+        system=system,
     )
     try:
         found = await read(evidence, Readers(askers.get("verify"), askers.get("select")), settings, given)

@@ -73,7 +73,7 @@ class Duel:
             try:
                 move = read_move(reply.text, names, may_choose=bool(tests))
                 if isinstance(move, Choice):
-                    words = f"{len(tests)} tests; {first_line(reply.text, 300)}"
+                    words = f"tests: {len(tests)}; {first_line(reply.text, 300)}"
                     return Match(Comparison(JUDGE, ids, ids[names.index(move.letter)], words), tuple(tests))
                 file = await self._new(move, tests)
             except UnusableError as error:

@@ -23,6 +23,9 @@ from selection.written import UnusableError, Written
 
 OUTPUT = 8_192
 """Characters of a run's output that are kept, from both ends (CodeMonkeys, 2025)."""
+SHORT = "--tb=short"
+"""Keeps whole functions out of the output, in which what a test prints would be lost."""
+SUMMARY = " short test summary info ="
 NAMED = 12
 """Tests of a file whose outcomes are told."""
 
@@ -55,8 +58,9 @@ class Trial(Value):
             for test, outcome in sorted(self.outcomes.items())
         ]
         more = [f"- and {len(named) - NAMED} more"] if len(named) > NAMED else []
+        output = self.output.partition(SUMMARY)[0]  # the outcomes stand above
         ended = "ran out of time" if self.status is Status.TIMED_OUT else f"exit code {self.exit_code}"
-        return "\n".join([f"{ended}", *named[:NAMED], *more, last_of_tests(self.output, lines)])
+        return "\n".join([f"{ended}", *named[:NAMED], *more, last_of_tests(output.rstrip("=\n"), lines)])
 
 
 class Trials:
@@ -101,7 +105,7 @@ class Trials:
         return TestFile(written.path, written.content, author)
 
     async def _trial(self, file: TestFile, patch: str) -> Trial:
-        facts = ("trial 1", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
+        facts = ("trial 2", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
         key = hashlib.sha256(json.dumps([*facts, self._seconds]).encode()).hexdigest()
         if (known := self._cells.get(key)) is not None:
             return Trial.model_validate(known)
@@ -122,7 +126,8 @@ class Trials:
             if patch:
                 await box.apply_patch(patch)
             await box.write(file.path, file.content.encode("utf-8", "surrogateescape"))
-            run = await run_tests(box, self._task.test_runner, [file.path], timeout=self._seconds)
+            runner = f"{self._task.test_runner} {SHORT}"
+            run = await run_tests(box, runner, [file.path], timeout=self._seconds)
         return Trial(
             outcomes=dict(run.outcomes),
             messages=dict(run.messages),

@@ -12,12 +12,16 @@ import yaml
 from agent.messages import Message, Reply, Sampling, Usage
 from agent.models.errors import ModelError
 from agent.models.scripted import ScriptedModel
+from envs.task import PublicTask
+from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger
-from runs.reading import WithinBudget
+from runs.reading import WithinBudget, read_candidates_of
 from runs.recipe import Allowance, Recipe
 from runs.recipe_files import packaged, read_recipe
 from runs.replies import JournalReplies
+from selection.cells import MemoryCells
+from selection.evidence import Evidence
 from selection.settings import SelectionSettings
 from tests.runs.conftest import ISSUE
 
@@ -116,6 +120,20 @@ def test_readers_of_packaged_recipes_need_a_model_that_reads(name):
     assert isinstance(recipe, Recipe)
     assert recipe.selection.asks == (name in {"codemonkeys", "r2e-hybrid"})
     assert recipe.model_for("verify").startswith("builtin/")
+
+
+async def test_a_judges_text_that_cannot_be_read_is_said_before_anything_is_asked(tmp_path):
+    (tmp_path / "reader.py").write_text(READER)
+    recipe = Recipe(
+        models={"verify": f"{tmp_path}/reader.py:Reader"},
+        selection=SelectionSettings(views=("digest",), format="judgement", system=f"{tmp_path}/none.txt"),
+    )
+    task = PublicTask("t", "tiny", "c", "wrong", "/testbed", "pytest")
+    with (
+        Journal(tmp_path / "run") as journal,
+        pytest.raises(UsageError, match=r"selection\.system: .*none.txt"),
+    ):
+        await read_candidates_of(task, None, Evidence("t"), recipe, journal, MemoryCells(), [].append)
 
 
 def test_every_documented_default_of_readers_is_the_resolved_one():
