@@ -45,8 +45,9 @@ class Report(Value):
     """What became of one issue.
 
     `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
-    where a price is not known; it and `usage` are those of trajectories and readers together. `seconds` is wall time of all attempts at the run together. `rounds` are
-    the samples that were drawn together, an empty one where the drawing ended before all were.
+    where a price is not known; it and `usage` are those of trajectories and readers together. `seconds` is
+    wall time of all attempts at the run together. `rounds` are the samples that were drawn together, an empty
+    one where the drawing ended before all were.
     """
 
     instance_id: str

@@ -18,6 +18,8 @@ from agent.models.repair.snippets import read_snippets
 
 LONGEST = 6_000
 """Characters of a program."""
+CALLERS = 3
+"""Steps from what changes up to what calls it."""
 OF_EACH = 12
 """Variations of one program at most."""
 
@@ -32,17 +34,26 @@ class Program:
 
 
 def changed_names(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
-    """Return the names of functions and methods whose code differs between two states of Python files.
+    """Return the names of what differs between two states of Python files, and of what calls it there.
 
-    For a method the name of its class is among them, for it may be called under another's name.
+    For a method the name of its class is among them, for it may be called under another's name. Callers count
+    within the same file, through a few of them: what tests call is often a step or two above what changes.
     """
     names: set[str] = set()
     for path in {*before, *after}:
         old, new = _definitions(before.get(path, "")), _definitions(after.get(path, ""))
-        for name in {*old, *new}:
-            if old.get(name) != new.get(name):
-                names.update(part for part in name.split("."))
-    return frozenset(names - {"__init__"})
+        changed = {name for name in {*old, *new} if _code(old.get(name)) != _code(new.get(name))}
+        reached = {part for name in changed for part in name.split(".")} - {"__init__"}
+        for _ in range(CALLERS):
+            reached |= {
+                part
+                for name, node in new.items()
+                if _names_in(node) & reached
+                for part in name.split(".")
+                if part != "__init__"
+            }
+        names |= reached
+    return frozenset(names)
 
 
 def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple[Program, ...]:
@@ -58,7 +69,9 @@ def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple
         *_of_issue(issue),
         *(one for path, text in sorted(tests.items()) for one in _of_tests(path, text)),
     ]
-    return tuple(one for one in found if len(one.source) <= LONGEST and _named(one.source) & wanted)
+    return tuple(
+        one for one in found if len(one.source) <= LONGEST and _names_in(ast.parse(one.source)) & wanted
+    )
 
 
 def varied(programs: Sequence[Program], most: int, seed: int = 0) -> tuple[Program, ...]:
@@ -74,24 +87,28 @@ def varied(programs: Sequence[Program], most: int, seed: int = 0) -> tuple[Progr
     return tuple(one for one in found if distinct.get(one.source) is one)[:most]
 
 
-def _definitions(text: str) -> dict[str, str]:
+def _definitions(text: str) -> dict[str, ast.AST]:
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return {}
-    found: dict[str, str] = {}
+    found: dict[str, ast.AST] = {}
 
     def walk(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                found[prefix + child.name] = ast.dump(child)
+                found[prefix + child.name] = child
             elif isinstance(child, ast.ClassDef):
                 walk(child, f"{prefix}{child.name}.")
             elif isinstance(child, ast.Assign) and isinstance(child.targets[0], ast.Name):
-                found[prefix + child.targets[0].id] = ast.dump(child)
+                found[prefix + child.targets[0].id] = child
 
     walk(tree, "")
     return found
+
+
+def _code(node: ast.AST | None) -> str:
+    return ast.dump(node) if node is not None else ""
 
 
 def _of_issue(issue: str) -> Iterator[Program]:
@@ -163,9 +180,9 @@ def _arguments(node: ast.FunctionDef, own: int) -> bool:
     )
 
 
-def _named(source: str) -> set[str]:
+def _names_in(tree: ast.AST) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Attribute):

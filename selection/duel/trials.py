@@ -52,15 +52,21 @@ class Trial(Value):
         """Return the trial in words: each test's outcome, and the last lines of the output."""
         if self.trouble:
             return f"could not be run: {self.trouble}"
-        named = [
-            f"- {test.partition('::')[2] or test}: {outcome}"
-            + (f" ({self.messages[test]})" if self.messages.get(test) else "")
-            for test, outcome in sorted(self.outcomes.items())
-        ]
-        more = [f"- and {len(named) - NAMED} more"] if len(named) > NAMED else []
+        passed = [test for test, outcome in sorted(self.outcomes.items()) if outcome is Outcome.PASSED]
+        failed = [test for test in sorted(self.outcomes) if test not in passed]
+        named = [self._line(test) for test in failed[:NAMED]]
+        if len(failed) > NAMED:
+            named.append(f"- and {len(failed) - NAMED} more that do not pass")
+        if passed:
+            more = f" and {len(passed) - NAMED} more" if len(passed) > NAMED else ""
+            named.append(f"- passed: {', '.join(map(_short, passed[:NAMED]))}{more}")
         output = self.output.partition(SUMMARY)[0]  # the outcomes stand above
         ended = "ran out of time" if self.status is Status.TIMED_OUT else f"exit code {self.exit_code}"
-        return "\n".join([f"{ended}", *named[:NAMED], *more, last_of_tests(output.rstrip("=\n"), lines)])
+        return "\n".join([ended, *named, last_of_tests(output.rstrip("=\n"), lines)])
+
+    def _line(self, test: str) -> str:
+        message = self.messages.get(test)
+        return f"- {_short(test)}: {self.outcomes[test]}" + (f" ({message})" if message else "")
 
 
 class Trials:
@@ -135,3 +141,8 @@ class Trials:
             exit_code=run.exit_code,
             output=cut_middle(run.output, OUTPUT),
         )
+
+
+def _short(test: str) -> str:
+    """Return a test's id without its file."""
+    return test.partition("::")[2] or test

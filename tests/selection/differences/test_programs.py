@@ -63,6 +63,13 @@ def test_names_of_what_differs():
     assert changed_names({"a.py": "def f("}, {"a.py": "def f(): ..."}) == {"f"}
 
 
+def test_what_calls_a_changed_helper_is_changed_too():
+    text = "def _cut(x):\n    return {}\n\ndef part(x):\n    return _cut(x)\n\ndef lpart(x):\n    return part(x)\n"
+    other = "def other(): ...\n"
+    before, after = {"a.py": text.format("x") + other}, {"a.py": text.format("x[1:]") + other}
+    assert changed_names(before, after) == {"_cut", "part", "lpart"}
+
+
 def test_programs_come_from_the_issue_and_from_tests_that_stand_alone():
     found = harvest(TESTS, ISSUE, {"clamp"})
     assert [one.origin for one in found] == [
