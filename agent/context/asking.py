@@ -18,7 +18,7 @@ TRIES = 3
 AGAIN = 0.7
 """Temperature of all replies to a question but the first."""
 IN_A_ROW = 12
-"""Questions given up one after the other before no more are asked."""
+"""Questions given up, or calls lost, one after the other before no more are made."""
 _QUOTED = 2000
 """Characters of an unreadable reply that are sent back."""
 
@@ -80,6 +80,7 @@ class Asker:
         self._replies = replies
         self._gate = asyncio.Semaphore(at_once)
         self._given_up = 0
+        self._lost = 0
 
     @property
     def useless(self) -> bool:
@@ -130,12 +131,16 @@ class Asker:
         if recorded := self._replies.get(key):
             return recorded
         async with self._gate:
+            if self._lost >= IN_A_ROW:
+                return None
             try:
                 reply = await self.model.generate(messages, (), sampling)
             except ModelError as error:
                 self.trouble = str(error)
+                self._lost += 1
                 await self._replies.put_failure(key, getattr(error, "attempts", ()), str(error))
                 return None
+            self._lost = 0
         await self._replies.put(key, reply)
         return reply
 

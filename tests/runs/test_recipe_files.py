@@ -109,6 +109,12 @@ def test_single_values_change_at_any_place():
     assert [crew.kind for crew in crews.crews] == ["tool-agent", "tester"]
 
 
+def test_the_judges_text_is_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe("single", read_changes(["selection.system=judge.txt"]))
+    assert recipe.selection.system == str(tmp_path / "judge.txt")
+
+
 def test_options_are_short_for_changes_and_come_last():
     recipe = ordered_recipe("best-of-n", ["samples=2", "steps=7"], {"samples": 9, "seed": None}, None)
     assert (recipe.crews[0].samples, recipe.crews[0].steps, recipe.seed) == (9, 7, 0)

@@ -137,6 +137,16 @@ async def test_any_number_of_candidates_and_blank_ones(number):
     assert not model.asked
 
 
+async def test_a_server_that_is_gone_is_not_called_for_every_candidate():
+    pool = [candidate(f"c{number}") for number in range(60)]
+    model = Reader(lambda *_: ModelError("the server is gone"))
+    settings = SelectionSettings(views=("patch",), samples=2)
+    found = await read(evidence(*pool), Readers(asker(model)), settings, Surroundings())
+    assert len(found.evidence.verdicts) == 60
+    assert all("the server is gone" in one.evidence for one in found.evidence.verdicts)
+    assert len(model.asked) < 60 + 64
+
+
 async def test_without_models_nobody_is_asked():
     settings = SelectionSettings(views=("patch",), groups=3, duel=3, differences=True)
     known = evidence(candidate("a"), candidate("b"))

@@ -64,7 +64,8 @@ def test_names_of_what_differs():
 
 
 def test_what_calls_a_changed_helper_is_changed_too():
-    text = "def _cut(x):\n    return {}\n\ndef part(x):\n    return _cut(x)\n\ndef lpart(x):\n    return part(x)\n"
+    helper = "def _cut(x):\n    return {}\n\n"
+    text = f"{helper}def part(x):\n    return _cut(x)\n\ndef lpart(x):\n    return part(x)\n"
     other = "def other(): ...\n"
     before, after = {"a.py": text.format("x") + other}, {"a.py": text.format("x[1:]") + other}
     assert changed_names(before, after) == {"_cut", "part", "lpart"}
