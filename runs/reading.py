@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from agent import dialect
 from agent.context.asking import Asker
 from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities, Model, Probing
@@ -13,7 +14,7 @@ from agent.models.calling import open_model
 from agent.models.closing import close
 from agent.models.errors import ModelError
 from agent.tape import Tape
-from agent.trajectory import Trajectory, Turn
+from agent.trajectory import Observation, Trajectory, Turn
 from envs.task import PublicTask
 from runs.crews import origin_of
 from runs.failures import UsageError
@@ -138,8 +139,12 @@ def _whole(trajectory: Trajectory, journal: Journal) -> Trajectory:
     tape: Tape = JournalTape(journal, trajectory.sample)
     turns: list[Turn] = []
     while (reply := tape.reply(len(turns))) is not None:
-        seen = [tape.observation(len(turns), index) for index in range(len(reply.tool_calls) or 1)]
-        turns.append(Turn(reply=reply, observations=tuple(one for one in seen if one is not None)))
+        if not reply.tool_calls:  # the tape keeps what was said, not what was understood
+            reply = reply.model_copy(update={"tool_calls": dialect.parse(reply.text, prefix="c").calls})
+        seen: list[Observation] = []
+        while (found := tape.observation(len(turns), len(seen))) is not None:
+            seen.append(found)
+        turns.append(Turn(reply=reply, observations=tuple(seen)))
     return trajectory.model_copy(update={"turns": tuple(turns)})
 
 

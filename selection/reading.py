@@ -261,7 +261,7 @@ class _Stage:
         count = await asyncio.to_thread(counter_of, asker.model.name)
         window = asker.model.capabilities.context_length
         room = self._settings.tokens if window is None else min(self._settings.tokens, window - REPLIED)
-        return replace(material, tokens=max(1_000, room), count=count)
+        return replace(material, tokens=max(2_000, room), count=count)
 
     async def _safely(self, what: str, work: Callable[[], Awaitable[T]], lost: T) -> T:
         """Return what some work gives, `lost` where it fails; its error is trouble and goes no further."""

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from agent.excerpts import cut_middle
 from agent.messages import ToolCall
@@ -47,9 +48,10 @@ def digest(trajectory: Trajectory) -> str:
 
 def _steps(trajectory: Trajectory) -> Iterator[Step]:
     for turn in trajectory.turns:
-        seen = {one.call_id: one.text for one in turn.observations}
-        for call in turn.actions:
-            yield Step(cut_middle(_action(call), ACTION), cut_middle(seen.get(call.id, ""), OBSERVATION))
+        seen = [one.text for one in turn.observations]
+        for call, text in zip_longest(turn.actions, seen[: len(turn.actions)], fillvalue=""):
+            if isinstance(call, ToolCall):
+                yield Step(cut_middle(_action(call), ACTION), cut_middle(text, OBSERVATION))
 
 
 def _action(call: ToolCall) -> str:

@@ -12,17 +12,23 @@ import yaml
 from agent.messages import Message, Reply, Sampling, Usage
 from agent.models.errors import ModelError
 from agent.models.scripted import ScriptedModel
+from agent.trajectory import ExitReason, Observation, Trajectory
 from envs.task import PublicTask
 from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger
-from runs.reading import WithinBudget, read_candidates_of
+from runs.reading import WithinBudget, read_candidates_of, trajectories_of
 from runs.recipe import Allowance, Recipe
 from runs.recipe_files import packaged, read_recipe
+from runs.recorded import record
 from runs.replies import JournalReplies
+from runs.tape import JournalTape
+from runs.variation import Variation
+from selection.candidate import Candidate
 from selection.cells import MemoryCells
 from selection.evidence import Evidence
 from selection.settings import SelectionSettings
+from selection.verifiers.digest import digest
 from tests.runs.conftest import ISSUE
 
 READER = """
@@ -142,3 +148,17 @@ def test_every_documented_default_of_readers_is_the_resolved_one():
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
     documented = {key.strip("`"): yaml.safe_load(default.strip("`")) for key, default, _ in rows}
     assert documented == SelectionSettings().model_dump(mode="json")
+
+
+async def test_the_digest_of_a_trajectory_that_spoke_a_dialect_has_its_actions(tmp_path):
+    said = "I know it.\n<function=bash>\n<parameter=command>ls</parameter>\n</function>"
+    with Journal(tmp_path) as journal:
+        tape = JournalTape(journal, 0)
+        await tape.keep_reply(0, Reply(text=said), "k")
+        await tape.keep_observation(0, 0, Observation(call_id="x", text="tiny.py"))
+        ended = Trajectory(sample=0, model="m", exit_reason=ExitReason.STEP_LIMIT, diff="")
+        await record(ended, Variation(kind="tool-agent", round=1, model="m", temperature=0.0), journal)
+        one = Candidate("a", "", origin="sample 0")
+        found = trajectories_of(Evidence("t", candidates=(one, Candidate("b", ""))), journal)
+    assert set(found) == {"a"}
+    assert digest(found["a"]) == "[1] $ ls\ntiny.py\n[end] step limit"
