@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envs.regressions import existing_tests
@@ -13,12 +13,15 @@ from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
 from runs.journal import Journal
 from runs.pool import Pool
+from runs.progress import Listener
+from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
+from selection.evidence import Evidence
 from selection.matrix import TestMatrix, run_matrix
 from selection.select import select
-from selection.verdict import Selection
+from selection.verdict import Selection, Verdict
 
 
 class JournalCells:
@@ -53,6 +56,22 @@ class Judged:
     matrix: TestMatrix
     selection: Selection
 
+    def evidence(self, task: PublicTask) -> Evidence:
+        """Return all of it as evidence for readers and rules."""
+        return Evidence(
+            task.instance_id,
+            task.repo,
+            task.problem_statement,
+            self.pool.candidates,
+            self.clusters,
+            self.matrix,
+        )
+
+    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Judged:
+        """Return the same with what readers say beside what the tests say."""
+        known = replace(self.selection, verdicts=(*self.selection.verdicts, *verdicts))
+        return replace(self, selection=known)
+
 
 async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
     """Test what is there and apply the rule, deciding nothing; no test is run twice, now or later.
@@ -77,13 +96,23 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
     return Judged(pool, clusters, matrix, select(pool.candidates, clusters, matrix))
 
 
-async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Decision:
+async def judge(
+    task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal, listen: Listener
+) -> Decision:
     """Return the decision over the candidates, and record it.
 
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
+        UsageError: a reader's text cannot be read.
     """
     judged = await look(task, room, pool, recipe, journal)
+    reading = await read_candidates_of(
+        task, await room.base(), judged.evidence(task), recipe, journal, JournalCells(journal), listen
+    )
+    if reading.tests:
+        pool = replace(pool, tests=(*pool.tests, *reading.tests))
+        judged = await look(task, room, pool, recipe, journal)
+    judged = judged.with_verdicts(reading.evidence.verdicts)
     decision = decision_of(pool.candidates, judged.clusters, judged.matrix, judged.selection)
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision

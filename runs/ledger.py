@@ -56,6 +56,11 @@ class Ledger:
         self._read_on()
         if self._called_off:
             return ExitReason.CANCELLED, self._called_off
+        return self.used_up()
+
+    def used_up(self) -> tuple[ExitReason, str] | None:
+        """Return what of the allowance is used up, None where nothing is."""
+        self._read_on()
         return self._issue.used_up()
 
     @asynccontextmanager

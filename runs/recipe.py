@@ -12,6 +12,7 @@ from agent.messages import Value
 from agent.models.retries import Patience
 from runs.roles import ROLES, Role
 from sandbox.base import Limits
+from selection.settings import SelectionSettings
 
 LISTINGS = 8 << 20
 """Bytes of one command's output that are kept: enough for the file names of a large repository."""
@@ -123,6 +124,8 @@ class Recipe(Value):
     """Wall time one run of a test file may take."""
     context: ContextSettings = ContextSettings()
     """What the agents are shown of the repository before they begin."""
+    selection: SelectionSettings = SelectionSettings()
+    """Who reads the candidates before the rule decides."""
     grade: bool = True
     """Whether to run the hidden tests once the selection is final, where the task has any."""
 

@@ -212,8 +212,15 @@ def _absolute(recipe: Recipe) -> Recipe:
                 for crew in recipe.crews
             ),
             "image": absolute_image(recipe.image),
+            "selection": recipe.selection.model_copy(
+                update={"system": _absolute_path(recipe.selection.system)}
+            ),
         }
     )
+
+
+def _absolute_path(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).expanduser().absolute())
 
 
 def _words(error: Exception) -> str:

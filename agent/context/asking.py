@@ -19,7 +19,7 @@ TRIES = 3
 AGAIN = 0.7
 """Temperature of all replies to a question but the first."""
 IN_A_ROW = 12
-"""Questions given up one after the other before no more are asked."""
+"""Questions given up, or calls lost, one after the other before no more are made."""
 _QUOTED = 2000
 """Characters of an unreadable reply that are sent back."""
 
@@ -90,6 +90,7 @@ class Asker:
         self._gate = asyncio.Semaphore(at_once)
         self._common = common
         self._given_up = 0
+        self._lost = 0
 
     @property
     def useless(self) -> bool:
@@ -109,7 +110,7 @@ class Asker:
         for number in range(TRIES):
             if number:  # the same question at temperature 0 would have the same reply
                 sampling = sampling.model_copy(update={"seed": number, "temperature": AGAIN})
-            reply = await self._reply(told, sampling)
+            reply = await self.reply(told, sampling)
             if reply is None:
                 break
             try:
@@ -125,12 +126,23 @@ class Asker:
         self._given_up += 1
         return None
 
-    async def _reply(self, messages: Sequence[Message], sampling: Sampling) -> Reply | None:
+    async def reply(self, messages: Sequence[Message], sampling: Sampling, about: str = "") -> Reply | None:
+        """Return the reply to one request, None where the call gives none; `trouble` then says why.
+
+        Args:
+            messages: the conversation.
+            sampling: how to draw the reply.
+            about: what is asked about, part of the request's identity: the record then tells requests apart
+                that differ only in what counts as noise.
+        """
         sampling = sampling.model_copy(update={"session": self.session})
-        key = f"{self.model.name} {await asyncio.to_thread(request_key, messages, (), sampling)}"
+        key = await asyncio.to_thread(request_key, messages, (), sampling)
+        key = " ".join(part for part in (self.model.name, about, key) if part)
         if recorded := self._replies.get(key):
             return recorded
         async with self._gate:
+            if self._lost >= IN_A_ROW:
+                return None
             if self._common is not None and (over := self._common.exceeded()):
                 self.trouble = over[1]
                 return None
@@ -138,8 +150,10 @@ class Asker:
                 reply = await self.model.generate(messages, (), sampling)
             except ModelError as error:
                 self.trouble = str(error)
+                self._lost += 1
                 await self._replies.put_failure(key, getattr(error, "attempts", ()), str(error))
                 return None
+            self._lost = 0
         await self._replies.put(key, reply)
         return reply
 

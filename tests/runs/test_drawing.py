@@ -10,7 +10,7 @@ import pytest
 from agent.kinds import KINDS, run_agent
 from agent.messages import Attempt, Reply, Usage
 from agent.played import played
-from runs.context import JournalReplies
+from runs.replies import JournalReplies
 from runs.earlier import recorded_attempts
 from runs.failures import UsageError, describe
 from runs.journal import Journal
@@ -320,11 +320,11 @@ async def test_what_reading_for_all_cost_is_in_the_report(stage):
     report = await stage.run(stage.recipe({0: fix(RIGHT)}, samples=1), ISSUE)
     with Journal(stage.journal_path.parent) as journal:
         read = Reply(text="relevant", cost=0.5, usage=Usage(input=1000, output=7))
-        await JournalReplies(journal).put("a", read)
+        await JournalReplies(journal, "context").put("a", read)
         failed = Attempt(error="ServerError", message="503", cost=0.25, usage=Usage(input=3))
-        await JournalReplies(journal).put_failure("b", (failed,), "gone")
+        await JournalReplies(journal, "context").put_failure("b", (failed,), "gone")
         again = read_report(journal)
-        await JournalReplies(journal).put("c", Reply(text="of no known price"))
+        await JournalReplies(journal, "context").put("c", Reply(text="of no known price"))
         unknown = read_report(journal)
     assert again.cost == report.cost + 0.75
     assert again.usage.input == report.usage.input + 1003

@@ -41,7 +41,7 @@ def test_every_documented_default_is_the_resolved_one(heading, model):
     documented = {key: yaml.safe_load(default) for key, default, *_ in rows(heading)}
     resolved = model().model_dump(mode="json")
     assert set(documented) == set(model.model_fields)
-    structured = {"crews", "rounds", "budget", "context"}
+    structured = {"crews", "rounds", "budget", "context", "selection"}
     for key in set(documented) - structured:
         assert documented[key] == resolved[key], key
     assert resolved.get("rounds") is None
@@ -107,6 +107,12 @@ def test_single_values_change_at_any_place():
     assert (one.crews[0].samples, one.grade, one.rounds) == (3, False, Rounds(first=2))
     crews = read_recipe("single", read_changes(["crews=[{samples: 2}, {kind: tester, samples: 1}]"]))
     assert [crew.kind for crew in crews.crews] == ["tool-agent", "tester"]
+
+
+def test_the_judges_text_is_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe("single", read_changes(["selection.system=judge.txt"]))
+    assert recipe.selection.system == str(tmp_path / "judge.txt")
 
 
 def test_options_are_short_for_changes_and_come_last():

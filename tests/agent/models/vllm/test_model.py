@@ -102,6 +102,17 @@ async def test_label_tokens_are_named_once_they_are_known(stub: Stub, model: Vll
     assert len(stub.asked) - len(stub.chats) == 4
 
 
+async def test_a_last_message_of_the_assistant_is_the_beginning_of_the_reply(
+    stub: Stub, model: VllmModel
+) -> None:
+    await model.generate(HELLO, (), Sampling())
+    await model.generate((*HELLO, Message(role="assistant", content="<judgement>")), (), Sampling())
+    plain, begun = (chat.body for chat in stub.chats)
+    assert "continue_final_message" not in plain
+    assert (begun["continue_final_message"], begun["add_generation_prompt"]) == (True, False)
+    assert begun["messages"][-1] == {"role": "assistant", "content": "<judgement>"}
+
+
 async def test_labels_without_a_tokenizer_route(stub: Stub, model: VllmModel) -> None:
     reply = await model.generate(HELLO, (), Sampling(labels=("YES",)))
     assert stub.chats[0].body["top_logprobs"] == 20
