@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from selection.candidate import Candidate
-from selection.clusters import Clusters, content_order
+from selection.clusters import Clusters, changed_lines, content_order
 from selection.matrix import TestMatrix
 from selection.verdict import Ranked, Selection
 from selection.votes import Vote, count_votes, some, speaking, verdicts
@@ -26,7 +26,8 @@ def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatr
     pool = {one.id: one for one in candidates}
     votes = count_votes(clusters, matrix)
     places = {id_: clusters.key_of(id_) for id_ in pool}
-    order = sorted(pool.values(), key=lambda one: _order(one, pool, clusters, votes.get(places[one.id])))
+    ranks = {id_: _rank(one, pool, clusters, votes.get(places[id_])) for id_, one in pool.items()}
+    order = sorted(pool.values(), key=lambda one: (ranks[one.id], _content(one, pool, clusters)))
     barred = {one.id: _barred(one, clusters, matrix, votes.get(places[one.id])) for one in order}
     winner = next((one for one in order if not barred[one.id]), None)
     ranking = []
@@ -49,19 +50,28 @@ def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatr
         reason=_won(winner, clusters, votes) if winner else _abstained(order, clusters, matrix, votes),
         verdicts=verdicts(clusters, matrix),
         clusters=clusters.members,
+        tied=tuple(
+            one.id for one in order if winner and not barred[one.id] and ranks[one.id] == ranks[winner.id]
+        ),
     )
 
 
-def _order(
+def _rank(
     one: Candidate, pool: Mapping[str, Candidate], clusters: Clusters, vote: Vote | None
-) -> tuple[object, ...]:
-    """Return a candidate's place: what was never tested stands behind all that was."""
+) -> tuple[int, ...]:
+    """Return a candidate's rank: what was never tested stands behind all that was."""
     blank = not one.patch.strip()
     if vote is None:
-        return (1, blank, 0, 0, 0, content_order(one), content_order(one))
+        return (1, blank, 0, 0, 0, changed_lines(one.patch))
     members = [pool[id_] for id_ in clusters.members[vote.row] if id_ in pool]
-    slimmest = min(content_order(member) for member in members)
-    return (0, blank, len(vote.regressions), -vote.count, -len(members), slimmest, content_order(one))
+    slimmest = min(changed_lines(member.patch) for member in members)
+    return (0, blank, len(vote.regressions), -vote.count, -len(members), slimmest)
+
+
+def _content(one: Candidate, pool: Mapping[str, Candidate], clusters: Clusters) -> tuple[object, ...]:
+    """Return what orders candidates of equal rank: hashes of the program's slimmest patch, then of theirs."""
+    members = [pool[id_] for id_ in clusters.members.get(clusters.key_of(one.id), ()) if id_ in pool]
+    return min(content_order(member) for member in (*members, one)), content_order(one)
 
 
 def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote | None) -> str:

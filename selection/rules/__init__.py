@@ -7,11 +7,18 @@ comparisons find them in the evidence, and say in `needs` whose.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from selection.evidence import Evidence
+from selection.rules import agentless, codemonkeys, majority_patch, r2e, random, readings, swe_gym, trae, vote
 from selection.verdict import Selection
+
+
+class RuleError(ValueError):
+    """There is no rule of a name; the message says which there are."""
 
 
 class Choose(Protocol):
@@ -34,3 +41,73 @@ class Rule:
     source: str
     choose: Choose
     needs: tuple[str, ...] = ()
+
+
+_ALL = (
+    Rule("random", "any candidate", "baseline", random.choose),
+    Rule("majority-patch", "the program that most candidates made", "baseline", majority_patch.choose),
+    Rule(
+        "codemonkeys-vote",
+        "most passing generated scripts, then the shortest patch",
+        "CodeMonkeys",
+        codemonkeys.choose_by_votes,
+    ),
+    Rule(
+        "codemonkeys",
+        "the three with most votes, then a duel that writes a separating test",
+        "CodeMonkeys",
+        codemonkeys.choose,
+        needs=(codemonkeys.JUDGE,),
+    ),
+    Rule(
+        "agentless",
+        "fewest broken tests, then the reproduction test, then the most frequent patch",
+        "Agentless 1.5",
+        agentless.choose,
+    ),
+    Rule(
+        "r2e-execution",
+        "most existing tests kept, then most generated tests passed",
+        "R2E-Gym",
+        r2e.choose_by_execution,
+    ),
+    Rule(
+        "r2e-execution-free",
+        "the verifier's best",
+        "R2E-Gym",
+        r2e.choose_by_reading,
+        needs=readings.NEEDS,
+    ),
+    Rule(
+        "r2e-hybrid",
+        "by execution among the better half of the verifier",
+        "R2E-Gym, DeepSWE",
+        r2e.choose_hybrid,
+        needs=readings.NEEDS,
+    ),
+    Rule("swe-gym", "the verifier's best", "SWE-Gym", swe_gym.choose, needs=readings.NEEDS),
+    Rule(
+        "trae",
+        "who breaks nothing, then votes of agents that compare in groups",
+        "Trae Agent",
+        trae.choose,
+        needs=(trae.JUDGE,),
+    ),
+    Rule("vote", "votes of tests that fail on the base; abstains without any", "Mangabey", vote.choose),
+)
+
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in _ALL}
+"""Every rule by its name."""
+
+
+def rule_named(name: str) -> Rule:
+    """Return the rule of a name.
+
+    Raises:
+        RuleError: there is none.
+    """
+    if name in RULES:
+        return RULES[name]
+    near = difflib.get_close_matches(name, RULES, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(RULES)}"
+    raise RuleError(f"no rule is called {name!r}: {hint}")

@@ -1,0 +1,36 @@
+"""The score of the one verifier that rules without execution go by."""
+
+from __future__ import annotations
+
+from selection.candidate import Candidate
+from selection.evidence import Evidence
+from selection.rules.stages import Stage
+
+NEEDS = ("verifier:digest", "verifier:patch", "features")
+"""Verifiers in the order in which one is taken: what reads the trajectory, the patch, and needs no model."""
+
+
+class Readings:
+    """The scores of the first of `NEEDS` that read anything; `note` says which, where it is not the first."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        found = [(judge, scores) for judge in NEEDS if (scores := evidence.scores(judge))]
+        self.judge, self._scores = found[0] if found else ("", {})
+        self._members = {id_: ids for ids in evidence.clusters.members.values() for id_ in ids}
+        self.note = ""
+        if not self.judge:
+            self.note = f"no verifier's score is known (asked for {' or '.join(NEEDS)})"
+        elif self.judge != NEEDS[0]:
+            self.note = f"the verifier is {self.judge}"
+
+    def score(self, one: Candidate) -> float | None:
+        """Return a candidate's score; of one that was not read, the mean of those of the same program."""
+        if one.id in self._scores:
+            return self._scores[one.id]
+        others = [self._scores[id_] for id_ in self._members.get(one.id, ()) if id_ in self._scores]
+        return sum(others) / len(others) if others else None
+
+    @property
+    def stage(self) -> Stage:
+        """The stage that keeps the best score."""
+        return Stage("most", "probability by the verifier", self.score)
