@@ -149,21 +149,7 @@ class Journal:
         if whole < len(raw):
             self._cut(whole)
             self.notices.append(f"{self.path}: a torn last line ({len(raw) - whole} bytes) was cut off")
-        for number, line in enumerate(raw[:whole].splitlines(), 1):
-            try:
-                record = json.loads(line)
-                kind, data = record["kind"], record["data"]
-                data = data if kind == "reply" else self._with_large_texts(data)
-                event = Event(record["seq"], record["at"], kind, data)
-            except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
-                raise JournalError(
-                    f"{self.path}, line {number} is damaged ({error}); move the folder away and start anew"
-                ) from error
-            if record["v"] > VERSION:
-                raise JournalError(
-                    f"{self.path} was written by a newer Mangabey (schema {record['v']}); update"
-                )
-            self.events.append(event)
+        self.events += _events(raw[:whole], self.path, self.blobs)
 
     def _without_large_texts(self, value: Any) -> Any:
         if isinstance(value, str) and len(value) > INLINE:
@@ -174,11 +160,44 @@ class Journal:
             return [self._without_large_texts(item) for item in value]
         return value
 
-    def _with_large_texts(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            if set(value) == {"$blob"}:
-                return self.blobs.get(value["$blob"])
-            return {key: self._with_large_texts(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._with_large_texts(item) for item in value]
-        return value
+
+def read_events(folder: Path) -> list[Event]:
+    """Return the events of a journal that is only looked at, one that is being written too.
+
+    Raises:
+        JournalError: it cannot be read, or is damaged.
+    """
+    path = folder / "journal.jsonl"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+    return _events(raw[: raw.rfind(b"\n") + 1], path, Blobs(folder / "blobs"))
+
+
+def _events(raw: bytes, path: Path, blobs: Blobs) -> list[Event]:
+    events = []
+    for number, line in enumerate(raw.splitlines(), 1):
+        try:
+            record = json.loads(line)
+            kind, data = record["kind"], record["data"]
+            data = data if kind == "reply" else _with_large_texts(data, blobs)
+            event = Event(record["seq"], record["at"], kind, data)
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
+            raise JournalError(
+                f"{path}, line {number} is damaged ({error}); move the folder away and start anew"
+            ) from error
+        if record["v"] > VERSION:
+            raise JournalError(f"{path} was written by a newer Mangabey (schema {record['v']}); update")
+        events.append(event)
+    return events
+
+
+def _with_large_texts(value: Any, blobs: Blobs) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"$blob"}:
+            return blobs.get(value["$blob"])
+        return {key: _with_large_texts(item, blobs) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_large_texts(item, blobs) for item in value]
+    return value

@@ -41,6 +41,28 @@ def new_content(section: str) -> str:
     return f"{text}\n" if lines and ended else text
 
 
+def new_text(section: str, before: str) -> str | None:
+    """Return a text file's content with a section applied, None where it does not fit line for line."""
+    old, new, at = before.split("\n"), list[str](), 0
+    if is_binary(section):
+        return None
+    for number, sign, line in _changes(section):
+        if sign == NO_NEWLINE:
+            continue
+        if number - 1 < at or number - 1 > len(old):
+            return None
+        new += old[at : number - 1]
+        at = number - 1
+        if sign == "+":
+            new.append(line)
+            continue
+        if at >= len(old) or old[at] != line:
+            return None
+        at += 1
+        new += [line] if sign != "-" else []
+    return "\n".join([*new, *old[at:]])
+
+
 def touched_sections(section: str, before: str) -> set[str]:
     """Return the `[headers]` of an INI or TOML file whose lines a section adds or removes.
 

@@ -99,7 +99,7 @@ class Asker:
         for number in range(TRIES):
             if number:  # the same question at temperature 0 would have the same reply
                 sampling = sampling.model_copy(update={"seed": number, "temperature": AGAIN})
-            reply = await self._reply(told, sampling)
+            reply = await self.reply(told, sampling)
             if reply is None:
                 break
             try:
@@ -115,9 +115,18 @@ class Asker:
         self._given_up += 1
         return None
 
-    async def _reply(self, messages: Sequence[Message], sampling: Sampling) -> Reply | None:
+    async def reply(self, messages: Sequence[Message], sampling: Sampling, about: str = "") -> Reply | None:
+        """Return the reply to one request, None where the call gives none; `trouble` then says why.
+
+        Args:
+            messages: the conversation.
+            sampling: how to draw the reply.
+            about: what is asked about, part of the request's identity: the record then tells requests apart
+                that differ only in what counts as noise.
+        """
         sampling = sampling.model_copy(update={"session": self.session})
-        key = f"{self.model.name} {await asyncio.to_thread(request_key, messages, (), sampling)}"
+        key = await asyncio.to_thread(request_key, messages, (), sampling)
+        key = " ".join(part for part in (self.model.name, about, key) if part)
         if recorded := self._replies.get(key):
             return recorded
         async with self._gate:

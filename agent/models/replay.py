@@ -15,12 +15,16 @@ from agent.models.base import Capabilities
 from agent.models.errors import ModelUnavailableError, ReplayDivergedError
 from agent.tape import request_key, without_noise
 
+READINGS = frozenset({"context_reply", "selection_reply"})
+"""Kinds of events that hold replies of models which read for all trajectories; `request` ends in its key."""
+
 
 @dataclass(slots=True)
 class _Recording:
     """What a journal says of one sample, by turn; observations by turn and place."""
 
     replies: dict[int, tuple[str, Reply]] = field(default_factory=dict)
+    """Key of the request and reply."""
     observations: dict[tuple[int, int], str] = field(default_factory=dict)
 
 
@@ -33,7 +37,7 @@ class ReplayModel:
     def __init__(self, path: Path) -> None:
         self._path = path / "journal.jsonl" if path.is_dir() else path
         self.name = f"replay/{path}"
-        self._samples = _read(self._path)
+        self._samples, self._readings = _read(self._path)
         replies = [reply for sample in self._samples.values() for _, reply in sample.replies.values()]
         self.capabilities = Capabilities(tools=any(reply.tool_calls for reply in replies))
 
@@ -45,13 +49,15 @@ class ReplayModel:
         Raises:
             ReplayDivergedError: another request was recorded for this turn, or none.
         """
+        asked = request_key(messages, tools, sampling)
+        if asked in self._readings:
+            return self._readings[asked]
         recording = self._samples.get(sampling.sample)
         turn = _turn(messages, recording)
         where = f"{self._path}: sample {sampling.sample}, turn {turn}"
         if recording is None:
             known = ", ".join(str(sample) for sample in sorted(self._samples))
             raise ReplayDivergedError(f"{where} was not recorded; the samples in it are {known}")
-        asked = request_key(messages, tools, sampling)
         if same := [reply for key, reply in recording.replies.values() if key == asked]:
             return same[0]
         if turn not in recording.replies:
@@ -62,8 +68,8 @@ class ReplayModel:
         raise ReplayDivergedError(f"{where} differs from what was recorded: {difference}")
 
 
-def _read(path: Path) -> dict[int, _Recording]:
-    """Return the recordings by sample.
+def _read(path: Path) -> tuple[dict[int, _Recording], dict[str, Reply]]:
+    """Return the recordings by sample, and the replies of models that read for all, by the request's key.
 
     Raises:
         ModelUnavailableError: the file cannot be read, or holds no reply.
@@ -73,10 +79,11 @@ def _read(path: Path) -> dict[int, _Recording]:
     except OSError as error:
         raise ModelUnavailableError(f"cannot read the journal {path}: {error.strerror}") from error
     samples: dict[int, _Recording] = {}
+    readings: dict[str, Reply] = {}
     for number, line in enumerate(lines, 1):
         try:
             event = json.loads(line)
-            _take(event.get("kind"), event.get("data"), samples)
+            _take(event.get("kind"), event.get("data"), samples, readings)
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             if number == len(lines):
                 break  # a torn last line: the run was killed while writing it
@@ -84,15 +91,17 @@ def _read(path: Path) -> dict[int, _Recording]:
             raise ModelUnavailableError(
                 f"{path}, line {number}: {what}; is this a run's journal.jsonl?"
             ) from error
-    if not any(sample.replies for sample in samples.values()):
+    if not readings and not any(sample.replies for sample in samples.values()):
         raise ModelUnavailableError(f"{path} holds no replies to play")
-    return samples
+    return samples, readings
 
 
-def _take(kind: object, data: Any, samples: dict[int, _Recording]) -> None:
+def _take(kind: object, data: Any, samples: dict[int, _Recording], readings: dict[str, Reply]) -> None:
     if kind == "reply":
         sample = samples.setdefault(data["sample"], _Recording())
         sample.replies[data["turn"]] = data["request"], Reply.model_validate(data["reply"])
+    elif kind in READINGS:
+        readings[str(data["request"]).rpartition(" ")[2]] = Reply.model_validate(data["reply"])
     elif kind == "observation":
         text = data["observation"]["text"]
         if isinstance(text, str):  # a very long one lies in a blob and is not compared

@@ -173,10 +173,16 @@ class _Choice:
             reasoning="".join(self._reasoning),
             tool_calls=_distinct(calls),
             finish_reason=_finish(self.finish, bool(calls)),
-            logprobs=tuple(self._logprobs) if sampling.logprobs else (),
+            logprobs=self._told(sampling),
             labels=label_logprobs(sampling.labels, self._logprobs[self._text_begins :]),
             **timed,
         )
+
+    def _told(self, sampling: Sampling) -> tuple[dict[str, float], ...]:
+        """Return the alternatives that were asked for, those of the text where labels were."""
+        if sampling.logprobs:
+            return tuple(self._logprobs)
+        return tuple(self._logprobs[self._text_begins :]) if sampling.labels else ()
 
 
 class _Call:

@@ -62,12 +62,14 @@ class VllmModel:
     ) -> Reply:
         """Return the model's answer; see `Model.generate`.
 
-        Each part tells the usage so far, so that a reply that breaks off is charged as it was. With
-        `prompt_logprobs` it comes whole and not as a stream, which vLLM refuses then, and the prefix cache is
-        not used.
+        A last message of the assistant is the beginning of the reply. Each part tells the usage so far, so
+        that a reply that breaks off is charged as it was. With `prompt_logprobs` it comes whole and not as
+        a stream, which vLLM refuses then, and the prefix cache is not used.
         """
         body = chat_request(self._model, messages, tools, sampling, self.capabilities)
         body |= await self._extras(sampling)
+        if messages and messages[-1].role == "assistant":
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
         if "prompt_logprobs" in body:
             del body["stream"], body["stream_options"]
         else:

@@ -143,7 +143,7 @@ def test_labels_are_read_where_the_text_begins() -> None:
     assert reply.labels["YES"] == pytest.approx(math.log(math.exp(-1) + math.exp(-2)))
     assert reply.labels["NO"] == -3
     assert reply.labels["MAYBE"] is None
-    assert reply.logprobs == ()
+    assert reply.logprobs[0]["YES"] == -1
 
 
 def test_a_token_that_begins_one_label_only_counts_for_it() -> None:

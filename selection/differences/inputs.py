@@ -1,0 +1,194 @@
+"""Inputs on which programs differ: small programs run on the base and on every cluster, without any model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+
+from agent.excerpts import first_line
+from agent.messages import Value
+from envs.regressions import existing_tests
+from sandbox.base import PatchError, Sandbox, SandboxFileError
+from sandbox.forks import forked
+from selection.clusters import touched
+from selection.differences.programs import Program, changed_names, harvest, varied
+from selection.evidence import Evidence
+from selection.matrix import BASE
+from selection.verifiers.surroundings import base_texts
+
+PROGRAMS = 160
+"""Programs that are run in every row."""
+TESTS = 6
+"""Existing test files that programs are harvested from, the nearest first."""
+SECONDS, TOTAL = 3.0, 60.0
+"""Time of one program, and of all in one row."""
+CHARACTERS = 300
+"""Characters of a value that are kept."""
+LISTED = 8
+"""Differences that a cluster is told of."""
+
+
+class Seen(Value):
+    """What one program came to: expressions with their values, and how it ended."""
+
+    seen: tuple[tuple[str, str], ...] = ()
+    ended: str = "was not run"
+
+
+class Difference(Value):
+    """A program that does not come to the same in all rows; `results` are by cluster key, the base's by `BASE`."""
+
+    source: str
+    origin: str
+    varied: str
+    results: dict[str, Seen]
+
+    def line(self, row: str) -> str:
+        """Return in one line what a row came to, beside the base."""
+        mine, base = self.results.get(row, Seen()), self.results.get(BASE, Seen())
+        what, before, now = _first_parting(base, mine)
+        where = f"{self.origin}, with {self.varied}" if self.varied else self.origin
+        return f"{what}: {before} without the patch, {now} with it [{where}]"
+
+
+async def differing_inputs(
+    evidence: Evidence, base: Sandbox, *, most: int = PROGRAMS, seed: int = 0
+) -> tuple[Difference, ...]:
+    """Return the programs in which clusters part from each other or from the base, the most telling first.
+
+    A program that does not come to the same twice on the base tells nothing.
+
+    Raises:
+        SandboxError: the base cannot be read or forked.
+    """
+    patches = {key: evidence.candidate(ids[0]).patch for key, ids in evidence.clusters.members.items()}
+    before = await base_texts(base, patches.values())
+    names: set[str] = set()
+    for patch in patches.values():
+        names |= changed_names(before, await _patched(base, patch, before))
+    tests = await _tests(base, patches.values())
+    programs = varied(harvest(tests, evidence.problem_statement, names), most, seed)
+    if not programs:
+        return ()
+    once, again = await _run(base, "", programs), await _run(base, "", programs)
+    rows = {BASE: once}
+    for key, patch in patches.items():
+        rows[key] = await _run(base, patch, programs)
+    found = []
+    for number, program in enumerate(programs):
+        results = {key: row[number] for key, row in rows.items() if number in row}
+        if len(results) == len(rows) and once[number] == again.get(number) and len(set(results.values())) > 1:
+            found.append(
+                Difference(
+                    source=program.source, origin=program.origin, varied=program.varied, results=results
+                )
+            )
+    return tuple(sorted(found, key=_telling))
+
+
+def lines_by_cluster(found: Sequence[Difference]) -> Mapping[str, str]:
+    """Return the differences as readable lines by cluster key, those first in which clusters part."""
+    rows = {row for one in found for row in one.results if row != BASE}
+    told: dict[str, str] = {}
+    for row in sorted(rows):
+        lines = dict.fromkeys(one.line(row) for one in found if one.results.get(row) != one.results.get(BASE))
+        same = [one for one in found if one.results.get(row) == one.results.get(BASE) and _clusters_part(one)]
+        lines |= dict.fromkeys(f"as without the patch, where others differ: {_what(one)}" for one in same)
+        told[row] = "\n".join(f"- {line}" for line in list(lines)[:LISTED])
+    return told
+
+
+def _what(one: Difference) -> str:
+    other = next(row for row in sorted(one.results) if one.results[row] != one.results[BASE])
+    what, before, _ = _first_parting(one.results[BASE], one.results[other])
+    where = f"{one.origin}, with {one.varied}" if one.varied else one.origin
+    return f"{what}: {before} [{where}]"
+
+
+def _telling(one: Difference) -> tuple[bool, bool, bool, int, str]:
+    """Return a difference's place: where clusters part, where the base raises, the issue's own, the shortest."""
+    raises = one.results[BASE].ended.startswith("raises")
+    return (
+        not _clusters_part(one),
+        not raises,
+        one.origin != "the issue",
+        len(one.source) + 1_000 * bool(one.varied),
+        one.source,
+    )
+
+
+def _clusters_part(one: Difference) -> bool:
+    return len({seen for row, seen in one.results.items() if row != BASE}) > 1
+
+
+def _first_parting(base: Seen, mine: Seen) -> tuple[str, str, str]:
+    """Return the first expression of which two runs differ, and what each came to."""
+    for (label, before), (_, now) in zip(base.seen, mine.seen, strict=False):
+        if before != now:
+            return first_line(label), before, now
+    longer = max(base.seen, mine.seen, key=len)
+    at = min(len(base.seen), len(mine.seen))
+    label = first_line(longer[at][0]) if at < len(longer) else "the end"
+
+    def came_to(one: Seen) -> str:
+        return one.seen[at][1] if at < len(one.seen) else one.ended
+
+    return label, came_to(base), came_to(mine)
+
+
+async def _patched(base: Sandbox, patch: str, before: Mapping[str, str]) -> Mapping[str, str]:
+    async with forked(base) as box:
+        try:
+            await box.apply_patch(patch)
+        except PatchError:
+            return before
+        return await base_texts(box, [patch])
+
+
+async def _tests(base: Sandbox, patches: Iterable[str]) -> Mapping[str, str]:
+    paths = sorted({path for patch in patches for path in touched(patch)})
+    texts: dict[str, str] = {}
+    for path in await existing_tests(base, paths, limit=TESTS):
+        try:
+            texts[path] = (await base.read(path)).decode("utf-8", "replace")
+        except SandboxFileError:
+            continue
+    return texts
+
+
+async def _run(base: Sandbox, patch: str, programs: Sequence[Program]) -> dict[int, Seen]:
+    """Return what each program came to in one row, by its number; those there was no time for are not in it."""
+    guest = (resources.files("selection.differences") / "guest" / "run.py").read_text(encoding="utf-8")
+    order = {
+        "programs": [one.source for one in programs],
+        "seconds": SECONDS,
+        "total": TOTAL,
+        "characters": CHARACTERS,
+    }
+    async with forked(base) as box:
+        if patch:
+            try:
+                await box.apply_patch(patch)
+            except PatchError:
+                return {}
+        result = await box.exec(
+            ["python", "-c", guest],
+            stdin=json.dumps(order).encode("utf-8", "surrogateescape"),
+            timeout=TOTAL + 2 * SECONDS + 10,
+            env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+            output=8 << 20,
+        )
+    return await asyncio.to_thread(_read, result.text)
+
+
+def _read(text: str) -> dict[int, Seen]:
+    found: dict[int, Seen] = {}
+    for line in text.splitlines():
+        try:
+            told = json.loads(line)
+            found[int(told["n"])] = Seen.model_validate({"seen": told["seen"], "ended": told["ended"]})
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

@@ -1,0 +1,131 @@
+"""Test files tried on the base and on patches, each in a fork of its own; what a trial showed is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from agent.excerpts import cut_middle, last_of_tests
+from agent.messages import Value
+from envs.outcomes import Outcome
+from envs.task import PublicTask
+from envs.testrun import run_tests
+from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError, Status
+from sandbox.forks import forked
+from selection.candidate import TestFile
+from selection.cells import CellStore
+from selection.written import UnusableError, Written
+
+OUTPUT = 8_192
+"""Characters of a run's output that are kept, from both ends (CodeMonkeys, 2025)."""
+NAMED = 12
+"""Tests of a file whose outcomes are told."""
+
+
+class Trial(Value):
+    """What a test file did: outcomes and first lines of failures by test, how it ended, and its output.
+
+    `trouble` says why it could not be run; then nothing else is known.
+    """
+
+    outcomes: dict[str, Outcome] = Field(default_factory=dict)
+    messages: dict[str, str] = Field(default_factory=dict)
+    status: Status = Status.EXITED
+    exit_code: int = 0
+    output: str = ""
+    trouble: str = ""
+
+    @property
+    def behaviour(self) -> tuple[tuple[str, Outcome], ...]:
+        """What tells two trials of one file apart."""
+        return tuple(sorted(self.outcomes.items())) or (("", Outcome.ERROR),)
+
+    def told(self, lines: int = 40) -> str:
+        """Return the trial in words: each test's outcome, and the last lines of the output."""
+        if self.trouble:
+            return f"could not be run: {self.trouble}"
+        named = [
+            f"- {test.partition('::')[2] or test}: {outcome}"
+            + (f" ({self.messages[test]})" if self.messages.get(test) else "")
+            for test, outcome in sorted(self.outcomes.items())
+        ]
+        more = [f"- and {len(named) - NAMED} more"] if len(named) > NAMED else []
+        ended = "ran out of time" if self.status is Status.TIMED_OUT else f"exit code {self.exit_code}"
+        return "\n".join([f"{ended}", *named[:NAMED], *more, last_of_tests(self.output, lines)])
+
+
+class Trials:
+    """Runs test files of one issue, a few at a time.
+
+    Args:
+        task: whose tests they are.
+        base: the untouched repository; it is forked and never changed.
+        cells: what earlier trials showed, and where new ones go.
+        seconds: what one run may take.
+        parallel: runs at one time.
+    """
+
+    def __init__(
+        self, task: PublicTask, base: Sandbox, cells: CellStore, seconds: float = 100.0, parallel: int = 2
+    ) -> None:
+        self._task = task
+        self._base = base
+        self._cells = cells
+        self._seconds = seconds
+        self._gate = asyncio.Semaphore(parallel)
+
+    async def on(self, file: TestFile, patches: Sequence[str]) -> list[Trial]:
+        """Return what a file does with each patch, in their order; the empty one is the base.
+
+        A sandbox that fails is a trial with `trouble` and is not kept.
+        """
+        return list(await asyncio.gather(*(self._trial(file, patch) for patch in patches)))
+
+    async def new_file(self, written: Written, author: str) -> TestFile:
+        """Return a written test as a file that hides none of the repository's.
+
+        Raises:
+            UnusableError: it would.
+        """
+        try:
+            there = await self._base.exec(["test", "-e", written.path], timeout=30)
+        except SandboxError as error:
+            raise UnusableError(f"the sandbox failed: {error}") from error
+        if there.ok:
+            raise UnusableError(f"the repository has a file {written.path}; take another name")
+        return TestFile(written.path, written.content, author)
+
+    async def _trial(self, file: TestFile, patch: str) -> Trial:
+        facts = ("trial 1", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
+        key = hashlib.sha256(json.dumps([*facts, self._seconds]).encode()).hexdigest()
+        if (known := self._cells.get(key)) is not None:
+            return Trial.model_validate(known)
+        async with self._gate:
+            try:
+                trial = await self._run(file, patch)
+            except PatchError as error:
+                trial = Trial(trouble=f"the patch does not apply: {error}")
+            except SandboxFileError as error:
+                trial = Trial(trouble=f"the test file cannot be put in place: {error}")
+            except SandboxError as error:
+                return Trial(trouble=f"the sandbox failed: {error}")
+        await self._cells.put(key, trial.model_dump(mode="json"))
+        return trial
+
+    async def _run(self, file: TestFile, patch: str) -> Trial:
+        async with forked(self._base) as box:
+            if patch:
+                await box.apply_patch(patch)
+            await box.write(file.path, file.content.encode("utf-8", "surrogateescape"))
+            run = await run_tests(box, self._task.test_runner, [file.path], timeout=self._seconds)
+        return Trial(
+            outcomes=dict(run.outcomes),
+            messages=dict(run.messages),
+            status=run.status,
+            exit_code=run.exit_code,
+            output=cut_middle(run.output, OUTPUT),
+        )
