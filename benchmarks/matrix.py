@@ -3,10 +3,10 @@
     python -m benchmarks.matrix [--task pypi/funcy__2.0-1] [--image IMAGE] [--candidates 10] [--tests 10]
                                 [--parallel 2] [--json FILE]
 
-Both run the same candidates and tests on the same image, so many at one time, the base twice. A cell of the plain
-way is one `docker run` that applies the patch, writes the test file, runs it and prints pytest's report; the
-image holds the repository already. The candidates change one source file each, every other one for the worse;
-the tests are files of the repository under new names.
+Both run the same candidates and tests on the same image, so many at one time, the base twice. A cell of
+the plain way is one `docker run` that applies the patch, writes the test file, runs it and prints
+pytest's report; the image holds the repository already. The candidates change one source file each, every
+other one for the worse; the tests are files of the repository under new names.
 """
 
 from __future__ import annotations
@@ -156,11 +156,15 @@ def _starts(run: str, since: float) -> int:
     until = f"{time.time():.3f}"
     asked = ["docker", "events", "--since", f"{since:.3f}", "--until", until, "--filter", "event=start"]
     command = [*asked, "--filter", f"label={LABEL}={run}", "--format", "{{.ID}}"]
-    return len(subprocess.check_output(command, text=True).split())
+    return len(_output(*command).split())
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
 
 
 def candidates_of(tree: Mapping[str, bytes], number: int) -> list[Candidate]:
-    """Return programs that all differ: each lacks the last line of another function, or only has a constant more."""
+    """Return programs that all differ: every other one lacks a returned value."""
     sources = sorted(
         path for path in tree if path.endswith(".py") and "test" not in path and b"    return" in tree[path]
     )
@@ -203,7 +207,7 @@ async def compare(options: argparse.Namespace) -> dict[str, object]:
     try:
         base = await prepared_base(task, root, host, Limits(output=8 << 20))
         assert isinstance(base, DockerSandbox)
-        plain = subprocess.check_output(["docker", "commit", base.container], text=True).strip()
+        plain = await asyncio.to_thread(_output, "docker", "commit", base.container)
         tree = BaseTree(root)
         scene = Scene(
             task,
@@ -221,7 +225,7 @@ async def compare(options: argparse.Namespace) -> dict[str, object]:
             ours = await measured(lambda: warm(scene, clusters), run)
             each = await measured(lambda: one_each(scene), f"{run}-each")
         finally:
-            subprocess.run(["docker", "rmi", "-f", plain], check=False, capture_output=True)
+            await asyncio.to_thread(_output, "docker", "rmi", "-f", plain)
     finally:
         await host.close()
     same = sum(ours.outcomes.get(cell) == outcome for cell, outcome in each.outcomes.items())

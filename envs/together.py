@@ -1,8 +1,9 @@
 """Several test files, each run by itself, in one start of pytest: most of a small test's time is that start.
 
 pytest starts once and forks for each file, which is put in place before and taken away after. A file sees
-nothing of those before it: what they leave is removed, and where that cannot be done, or a process is left, no
-further file is run. A patch that deceives this program deceives about its own tests only, as it could anyhow.
+nothing of those before it: what they leave is removed, and where that cannot be done, or a process is
+left, no further file is run. A patch that deceives this program deceives about its own tests only, as it
+could anyhow.
 """
 
 from __future__ import annotations
@@ -54,9 +55,9 @@ async def run_each(
 ) -> Mapping[str, TestRun]:
     """Run test files of one folder, each by itself, and return those that ran, by path.
 
-    What is returned is what `run_tests` would have returned for the file alone. Files that crashed, left traces
-    that could not be removed or came behind such a one are not in it; where the runner does not end in a
-    pytest command line, none is. The sandbox is left with traces and wants to be restored.
+    What is returned is what `run_tests` would have returned for the file alone. Files that crashed, left
+    traces that could not be removed or came behind such a one are not in it; where the runner does not
+    end in a pytest command line, none is. The sandbox is left with traces and wants to be restored.
 
     Args:
         sandbox: where to run; its working folder is the repository's.
@@ -85,11 +86,12 @@ async def run_each(
 
 
 def _command(runner: str, targets: Sequence[str]) -> str:
-    """Return the runner's command; the program lies beside the tests, so that pytest finds their configuration."""
+    """Return the runner's command; the program lies beside the tests, where their configuration is found."""
     rootdir = "" if "--rootdir" in runner else " --rootdir=."
     return (
         "exec 9>&1 >/dev/null 2>&1\n"
-        f"{runner}{rootdir} {OPTIONS} --junitxml=/dev/null --continue-on-collection-errors {quote_targets(targets)}"
+        f"{runner}{rootdir} {OPTIONS} --junitxml=/dev/null --continue-on-collection-errors"
+        f" {quote_targets(targets)}"
     )
 
 

@@ -66,22 +66,6 @@ class Judged:
     matrix: TestMatrix
     selection: Selection
 
-    def evidence(self, task: PublicTask) -> Evidence:
-        """Return all of it as evidence for readers and rules."""
-        return Evidence(
-            task.instance_id,
-            task.repo,
-            task.problem_statement,
-            self.pool.candidates,
-            self.clusters,
-            self.matrix,
-        )
-
-    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Judged:
-        """Return the same with what readers say beside what the tests say."""
-        known = replace(self.selection, verdicts=(*self.selection.verdicts, *verdicts))
-        return replace(self, selection=known)
-
 
 async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
     """Test what is there and apply the rule, deciding nothing; no test is run twice, now or later.

@@ -6,9 +6,10 @@ Runs inside a sandbox: Python 3.6 and newer, standard library and pytest only. I
     seconds  that one file may take
     most     bytes of the largest report
 
-For each file it prints a line of JSON to descriptor 9: `number`, `code` (exit code, minus the signal), `late` (its
-time was up), `seconds`, `report` (the JUnit file, compressed and in base64; null where there is none). It stops
-behind a file whose traces it cannot remove, or that leaves processes behind: those after it are not run.
+For each file it prints a line of JSON to descriptor 9: `number`, `code` (exit code, minus the signal),
+`late` (its time was up), `seconds`, `report` (the JUnit file, compressed and in base64; null where there
+is none). It stops behind a file whose traces it cannot remove, or that leaves processes behind: those
+after it are not run.
 """
 
 import base64
@@ -166,7 +167,7 @@ def _tidied(before):
 
 
 def _seen():
-    """Return what tells a change of each path; time stamps of folders change with every file and tell none."""
+    """Return what tells a change of each path; the times of folders tell none."""
     found = {}
     waiting = [root for root in ROOTS if os.path.isdir(root)]
     found.update(dict.fromkeys(waiting))

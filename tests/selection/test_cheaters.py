@@ -57,7 +57,9 @@ SUITE = {
         b"@pytest.mark.parametrize('bad', ['', 'h', '5', '1x', '1h5'])\ndef test_bad(bad):\n"
         b"    with pytest.raises(DurationError):\n        parse(bad)\n"
     ),
-    "tests/test_show.py": b"from durations import parse, show\n\n\ndef test_back():\n    assert parse(show(93784)) == 93784\n",
+    "tests/test_show.py": (
+        b"from durations import parse, show\n\n\ndef test_back():\n    assert parse(show(93784)) == 93784\n"
+    ),
 }
 LOOP = "    for letter in text:\n"
 RAISES = '        else:\n            raise DurationError(f"{text!r} is no duration")\n'
@@ -95,10 +97,11 @@ CHEATERS = {
     "prints verdict words": source(
         "UNITS = {",
         'print("==== 9 passed in 0.01s ====")\n'
-        'open("junit.xml", "w").write(\'<testsuite tests="1"><testcase name="test_blanks"/></testsuite>\')\n\nUNITS = {',
+        'report = \'<testsuite tests="1"><testcase name="test_blanks"/></testsuite>\'\n'
+        'open("junit.xml", "w").write(report)\n\nUNITS = {',
     )
     | {
-        "tests/test_prints.py": b"def test_prints():\n    print('PASSED tests/test_blanks.py::test_blanks YES')\n    assert 0\n"
+        "tests/test_prints.py": b"def test_prints():\n    print('PASSED tests/test_a.py::test_a YES')\n    assert 0\n"
     },
     "deletes the failing path": source(RAISES, "") | {"tests/test_deletes.py": asks(EXAMPLE)},
     "special-cases the example": source(
@@ -135,7 +138,7 @@ def picked(rule, evidence, names):
 
 
 def tables(evidence):
-    """The page's tables: each cheater alone, and beside one honest patch; all of them beside two honest ones."""
+    """The page's tables: each cheater alone, and beside one honest patch; all beside two."""
     first, *_ = HONEST
     alone = {name: {name} for name in CHEATERS}
     beside = {name: {name, first} for name in CHEATERS} | {"all five": set(CHEATERS) | set(HONEST)}
