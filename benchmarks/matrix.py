@@ -6,20 +6,22 @@
 Both run the same candidates and tests on the same image, so many at one time, the base twice. A cell of
 the plain way is one `docker run` that applies the patch, writes the test file, runs it and prints
 pytest's report; the image holds the repository already. The candidates change one source file each, every
-other one for the worse; the tests are files of the repository under new names.
+other one for the worse; the tests are single functions of the repository's own test files, of the size that agents write.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import asyncio
 import base64
 import difflib
 import json
 import secrets
 import subprocess
+import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -182,19 +184,25 @@ def candidates_of(tree: Mapping[str, bytes], number: int) -> list[Candidate]:
 
 
 def tests_of(tree: Mapping[str, bytes], number: int) -> list[TestFile]:
-    """Return files of the repository's own tests under new names, each with a constant of its own."""
+    """Return so many small test files: the head of a file of the repository and one of its test functions."""
     paths = sorted(
         path for path in tree if path.rpartition("/")[2].startswith("test_") and path.endswith(".py")
     )
-    if not paths:
-        raise SystemExit("the task has no test files")
-    made = []
-    for n in range(number):
-        path = paths[n % len(paths)]
-        folder, _, name = path.rpartition("/")
-        content = tree[path].decode() + f"\n\nBENCH = {n}\n"
-        made.append(TestFile(f"{folder}/{name.removesuffix('.py')}_b{n}.py".lstrip("/"), content, "bench"))
-    return made
+    found = [one for path in paths for one in _small_tests(path, tree[path].decode())]
+    if len(found) < number:
+        raise SystemExit(f"the task has {len(found)} test functions that stand alone")
+    return found[:: len(found) // number][:number]
+
+
+def _small_tests(path: str, text: str) -> Iterator[TestFile]:
+    body = ast.parse(text).body
+    functions = [one for one in body if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")]
+    head = [one for one in body if one not in functions]
+    for one in functions:
+        if one.args.args or one.decorator_list or "sleep" in ast.unparse(one):
+            continue
+        content = ast.unparse(ast.Module([*head, one], [])) + "\n"
+        yield TestFile(path.replace(".py", f"_{one.name.removeprefix('test_')}.py"), content, "bench")
 
 
 async def compare(options: argparse.Namespace) -> dict[str, object]:
@@ -228,7 +236,11 @@ async def compare(options: argparse.Namespace) -> dict[str, object]:
             await asyncio.to_thread(_output, "docker", "rmi", "-f", plain)
     finally:
         await host.close()
-    same = sum(ours.outcomes.get(cell) == outcome for cell, outcome in each.outcomes.items())
+    differing = [
+        cell for cell in sorted(ours.outcomes) if ours.outcomes[cell] is not _outcome(each.outcomes, cell)
+    ]
+    for cell in differing:
+        print(f"differs: {cell}: {ours.outcomes[cell]}, {_outcome(each.outcomes, cell)}", file=sys.stderr)
     return {
         "task": task.instance_id,
         "candidates": len(scene.candidates),
@@ -239,10 +251,16 @@ async def compare(options: argparse.Namespace) -> dict[str, object]:
         "one each": {"seconds": round(each.seconds, 1), "starts": each.starts},
         "fewer starts": round(each.starts / max(1, ours.starts), 1),
         "less time": round(each.seconds / ours.seconds, 1),
-        "outcomes": len(each.outcomes),
-        "same": same,
-        "extra": len(ours.outcomes.keys() - each.outcomes.keys()),
+        "outcomes": len(ours.outcomes),
+        "passed": sum(one is Outcome.PASSED for one in ours.outcomes.values()),
+        "differing": len(differing),
     }
+
+
+def _outcome(outcomes: Outcomes, cell: tuple[str, str]) -> Outcome | None:
+    """Return what a test did, or what became of its file where that could not be collected."""
+    test, name = cell
+    return outcomes.get(cell, outcomes.get((test.partition("::")[0], name)))
 
 
 def main() -> int:
@@ -260,7 +278,7 @@ def main() -> int:
     print(json.dumps(found, indent=1))
     if chosen.json:
         chosen.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0 if found["same"] == found["outcomes"] else 1
+    return 1 if found["differing"] else 0
 
 
 if __name__ == "__main__":

@@ -178,7 +178,8 @@ async def test_a_matrix_interrupted_at_a_cell_goes_on_and_repeats_none(desk, mon
     assert len(keys) == len(set(keys))
     with Journal(desk.journal) as journal:
         recorded = [event.data["key"] for event in journal.of("cell")]
-    assert sorted(recorded) == sorted(keys)
+    assert len(recorded) == len(set(recorded))
+    assert set(keys) <= set(recorded)
 
 
 def sure(probability):
