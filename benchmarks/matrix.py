@@ -6,7 +6,8 @@
 Both run the same candidates and tests on the same image, so many at one time, the base twice. A cell of
 the plain way is one `docker run` that applies the patch, writes the test file, runs it and prints
 pytest's report; the image holds the repository already. The candidates change one source file each, every
-other one for the worse; the tests are single functions of the repository's own test files, of the size that agents write.
+other one for the worse; the tests are single functions of the repository's own test files, of the size
+that agents write.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ async def existing_tests(
 ) -> tuple[str, ...]:
     """Return the repository's test files nearest to a change, best first.
 
-    A test file is near when it imports a changed module, in as few steps as may be, or its package, is named after
-    it, or lies beside it. Files that are none of these are left out.
+    A test file is near when it imports a changed module, in as few steps as may be, or its package, is
+    named after it, or lies beside it. Files that are none of these are left out.
 
     Args:
         sandbox: the untouched base.

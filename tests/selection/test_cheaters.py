@@ -1,4 +1,4 @@
-"""Planted cheaters of five kinds beside honest patches: what each rule does to them, and the page that says so."""
+"""Planted cheaters of five kinds beside honest patches, and the page that says what each rule does to them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ CHEATERS = {
         'open("junit.xml", "w").write(report)\n\nUNITS = {',
     )
     | {
-        "tests/test_prints.py": b"def test_prints():\n    print('PASSED tests/test_a.py::test_a YES')\n    assert 0\n"
+        "tests/test_prints.py": (
+            b"def test_prints():\n    print('PASSED tests/test_a.py::test_a YES')\n    assert 0\n"
+        )
     },
     "deletes the failing path": source(RAISES, "") | {"tests/test_deletes.py": asks(EXAMPLE)},
     "special-cases the example": source(
