@@ -10,6 +10,8 @@ from envs.import_graph import distances, dotted
 from envs.paths import has_test_name
 from sandbox.base import Sandbox, SandboxError
 
+__all__ = ["closeness", "dotted", "existing_tests"]
+
 IMPORTS_MODULE, SAME_NAME, NAME_WITHIN, SAME_FOLDER, IMPORTS_PACKAGE = 4.0, 4.0, 2.0, 1.0, 0.5
 _LARGEST = 16 << 20
 """Bytes of lines that import something; beyond, some in the middle are not seen."""
