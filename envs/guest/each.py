@@ -13,8 +13,11 @@ after it are not run.
 """
 
 import base64
+import faulthandler  # noqa: F401 (a session imports these two as it begins)
+import gc
 import json
 import os
+import pdb  # noqa: F401
 import shutil
 import signal
 import sys
@@ -46,6 +49,9 @@ class EachFile:
             return True
         self._hide()
         os.unlink(ORDER["files"][0][0])
+        gc.collect()
+        if hasattr(gc, "freeze"):
+            gc.freeze()  # sessions collect garbage several times, which would touch and copy all of this
         before, processes = _seen(), _processes()
         for number, (path, text) in enumerate(ORDER["files"]):
             if not self._run_file(number, path, base64.b64decode(text)):
