@@ -16,12 +16,14 @@ import secrets
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from envs.junit import JUnitError, Report, parse_junit
 from envs.outcomes import Outcome, TestRun
 from sandbox.base import ExecResult, Sandbox, SandboxFileError, Status
 
-_OPTIONS = "-o junit_family=xunit1 -o junit_logging=no"
+OPTIONS = "-o junit_family=xunit1 -o junit_logging=no"
+"""What pytest is told so that its report can be read."""
 _BROKEN = frozenset({Outcome.FAILED, Outcome.ERROR, Outcome.TIMED_OUT})
 _USAGE_ERROR = 4
 _LONGEST_SHELL_TEXT = 100_000
@@ -57,17 +59,14 @@ async def run_tests(
         files = await _existing(sandbox, dict.fromkeys(map(file_of, targets)))
         if files and files != list(targets):
             run = await _run_once(sandbox, runner, files, max(1.0, timeout - (time.monotonic() - began)))
+    return replace(answered(run, targets), seconds=time.monotonic() - began)
+
+
+def answered(run: TestRun, targets: Sequence[str]) -> TestRun:
+    """Return a run with an outcome for every target, and of nothing that was not asked for."""
     asked = {target: outcome_of(run, target) for target in targets if not _reported_within(run, target)}
     kept = {test: outcome for test, outcome in run.outcomes.items() if _asked_for(test, targets)}
-    return TestRun(
-        command=run.command,
-        status=run.status,
-        exit_code=run.exit_code,
-        outcomes=kept | asked,
-        messages=run.messages,
-        output=run.output,
-        seconds=time.monotonic() - began,
-    )
+    return replace(run, outcomes=kept | asked)
 
 
 def outcome_of(run: TestRun, test_id: str) -> Outcome:
@@ -104,10 +103,10 @@ async def _run_once(sandbox: Sandbox, runner: str, targets: Sequence[str], secon
     path = f"/tmp/{secrets.token_hex(16)}.xml"  # noqa: S108 (inside the sandbox, where /tmp is private)
     rootdir = "" if "--rootdir" in runner else " --rootdir=."
     further = f"--continue-on-collection-errors {quote_targets(targets)}" if targets else ""
-    command = f"{runner}{rootdir} {_OPTIONS} --junitxml={path} {further}".rstrip()
+    command = f"{runner}{rootdir} {OPTIONS} --junitxml={path} {further}".rstrip()
     result = await _shell(sandbox, command, seconds)
     report = await _report(sandbox, path, targets)
-    outcomes, messages = _believed(report, result)
+    outcomes, messages = believed(report, result)
     return TestRun(command, result.status, result.exit_code, outcomes, messages, result.text, result.seconds)
 
 
@@ -130,8 +129,8 @@ async def _report(sandbox: Sandbox, path: str, targets: Sequence[str]) -> Report
         await sandbox.exec(["rm", "-rf", "--", path], timeout=30)
 
 
-def _believed(report: Report | None, result: ExecResult) -> tuple[Mapping[str, Outcome], Mapping[str, str]]:
-    """Apply the rule of this module to one report."""
+def believed(report: Report | None, result: ExecResult) -> tuple[Mapping[str, Outcome], Mapping[str, str]]:
+    """Return what is believed of a report by the rule of this module: outcomes and messages by test."""
     if report is None:
         return {}, {}
     broken = any(outcome in _BROKEN for outcome in report.outcomes.values())

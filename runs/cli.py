@@ -20,6 +20,7 @@ from runs.commands.pull import pull
 from runs.commands.query import query
 from runs.commands.recipes import recipes
 from runs.commands.report import report
+from runs.commands.select import select
 from runs.commands.serve import serve
 from runs.commands.solve import solve
 from runs.commands.tasks import tasks
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.command()(solve)
 app.command()(batch)
+app.command()(select)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
 app.command()(report)

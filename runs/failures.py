@@ -26,13 +26,14 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from selection.evidence_file import EvidenceError
     from selection.lab.labelled import LabError
     from selection.pool import PoolError
+    from selection.rules import RuleError
 
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    wrong_use = (
-        UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
-    ) | (EvidenceError | LabError)
+    wrong_use = (UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError) | (
+        PoolError | RuleError | EvidenceError | LabError
+    )
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | MistakeError | ModelError | SandboxError):

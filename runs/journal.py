@@ -15,7 +15,7 @@ import json
 import os
 import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -157,31 +157,8 @@ class Journal:
             self._cut(whole)
             self.notices.append(f"{self.path}: a torn last line ({len(raw) - whole} bytes) was cut off")
         with _without_collector():
-            for event in self._parsed(raw[:whole].splitlines()):
+            for event in _parsed(raw[:whole], self.path, self.blobs):
                 self._take(event)
-
-    def _parsed(self, lines: Sequence[bytes]) -> Iterator[Event]:
-        """Yield the events of whole lines.
-
-        Raises:
-            JournalError: one is damaged, or of a newer schema.
-        """
-        for number, line in enumerate(lines, 1):
-            try:
-                record = _record(line)
-                kind, data = record["kind"], record["data"]
-                if _MARK in line and kind != "reply":
-                    data = self._with_large_texts(data)
-                if record["v"] > VERSION:
-                    raise JournalError(
-                        f"{self.path} was written by a newer Mangabey (schema {record['v']}); update"
-                    )
-                event = Event(record["seq"], record["at"], kind, data)
-            except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
-                raise JournalError(
-                    f"{self.path}, line {number} is damaged ({error}); move the folder away and start anew"
-                ) from error
-            yield event
 
     def _take(self, event: Event) -> None:
         self.events.append(event)
@@ -196,14 +173,52 @@ class Journal:
             return [self._without_large_texts(item) for item in value]
         return value
 
-    def _with_large_texts(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            if set(value) == {"$blob"}:
-                return self.blobs.get(value["$blob"])
-            return {key: self._with_large_texts(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._with_large_texts(item) for item in value]
-        return value
+
+def read_events(folder: Path) -> list[Event]:
+    """Return the events of a journal that is only looked at, one that is being written too.
+
+    Raises:
+        JournalError: it cannot be read, or is damaged.
+    """
+    path = folder / "journal.jsonl"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+    with _without_collector():
+        return list(_parsed(raw[: raw.rfind(b"\n") + 1], path, Blobs(folder / "blobs")))
+
+
+def _parsed(raw: bytes, path: Path, blobs: Blobs) -> Iterator[Event]:
+    """Yield the events of whole lines.
+
+    Raises:
+        JournalError: one is damaged, or of a newer schema.
+    """
+    for number, line in enumerate(raw.splitlines(), 1):
+        try:
+            record = _record(line)
+            kind, data = record["kind"], record["data"]
+            if _MARK in line and kind != "reply":
+                data = _with_large_texts(data, blobs)
+            if record["v"] > VERSION:
+                raise JournalError(f"{path} was written by a newer Mangabey (schema {record['v']}); update")
+            event = Event(record["seq"], record["at"], kind, data)
+        except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
+            raise JournalError(
+                f"{path}, line {number} is damaged ({error}); move the folder away and start anew"
+            ) from error
+        yield event
+
+
+def _with_large_texts(value: Any, blobs: Blobs) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"$blob"}:
+            return blobs.get(value["$blob"])
+        return {key: _with_large_texts(item, blobs) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_large_texts(item, blobs) for item in value]
+    return value
 
 
 def _record(line: bytes) -> Any:

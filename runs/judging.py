@@ -1,9 +1,11 @@
-"""From candidates to a decision: clusters, the test matrix, votes, the rule."""
+"""From candidates to a decision: clusters, the test matrix, what models read, the rule."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,14 +16,24 @@ from runs.decision import Decision, decision_of
 from runs.journal import Journal
 from runs.pool import Pool
 from runs.progress import Listener
+from runs.readers import with_needs
 from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
 from selection.evidence import Evidence
+from selection.evidence_file import write_evidence
+from selection.excused import excused_tests
 from selection.matrix import TestMatrix, run_matrix
-from selection.select import select
-from selection.verdict import Selection, Verdict
+from selection.rules import rule_named
+from selection.verdict import Selection
+
+NEAREST = 60
+"""Existing test files that are considered, the nearest to the change; time allows for fewer of them."""
+TOGETHER = 20
+"""Existing test files of one batch."""
+EVIDENCE = "evidence.jsonl.gz"
+"""The file beside the journal with all that was known when the rule decided."""
 
 
 class JournalCells:
@@ -56,22 +68,6 @@ class Judged:
     matrix: TestMatrix
     selection: Selection
 
-    def evidence(self, task: PublicTask) -> Evidence:
-        """Return all of it as evidence for readers and rules."""
-        return Evidence(
-            task.instance_id,
-            task.repo,
-            task.problem_statement,
-            self.pool.candidates,
-            self.clusters,
-            self.matrix,
-        )
-
-    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Judged:
-        """Return the same with what readers say beside what the tests say."""
-        known = replace(self.selection, verdicts=(*self.selection.verdicts, *verdicts))
-        return replace(self, selection=known)
-
 
 async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
     """Test what is there and apply the rule, deciding nothing; no test is run twice, now or later.
@@ -79,6 +75,49 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
     """
+    evidence = await _tested(task, room, pool, recipe, journal)
+    selection = chosen(evidence, recipe)
+    return Judged(pool, evidence.clusters, evidence.matrix, selection)
+
+
+async def judge(
+    task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal, listen: Listener
+) -> Decision:
+    """Return the decision over the candidates, and record it with its evidence.
+
+    Raises:
+        SandboxError: the base cannot be tested; every finished cell is kept.
+        UnknownModelError: a model that is to read has no backend.
+        UsageError: a reader's text cannot be read.
+    """
+    evidence = await _tested(task, room, pool, recipe, journal)
+    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen)
+    decision = decision_of(evidence, chosen(evidence, recipe), trouble)
+    await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
+    await journal.append("decision", decision.model_dump(mode="json"))
+    return decision
+
+
+def chosen(evidence: Evidence, recipe: Recipe) -> Selection:
+    """Return what the recipe's rule makes of the evidence, or an abstention where that is not sure enough."""
+    found = rule_named(recipe.rule).choose(evidence)
+    least = recipe.min_probability
+    if not least or found.winner is None:
+        return found
+    if found.probability is None:
+        return replace(found, reason=f"{found.reason}; how sure that is, {found.rule} does not say")
+    if found.probability >= least:
+        return found
+    reason = (
+        f"abstains: {found.probability:.0%} sure of the best, which is less than {least:.0%} ({found.reason})"
+    )
+    return replace(found, winner=None, reason=reason)
+
+
+async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Evidence:
+    """Return what running says of a pool."""
+    if not pool.tests and not any(one.patch.strip() or one.tests for one in pool.candidates):
+        return Evidence(task.instance_id, task.repo, task.problem_statement, pool.candidates)
     base = await room.base()
     parallel = max(2, os.cpu_count() or 2)
     clusters = await cluster(base, pool.candidates, parallel=parallel)
@@ -92,42 +131,64 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
         cells=JournalCells(journal),
         parallel=parallel,
         timeout=recipe.test_seconds,
+        budget=recipe.regression_seconds,
+        place=await _place(room),
     )
-    return Judged(pool, clusters, matrix, select(pool.candidates, clusters, matrix))
-
-
-async def judge(
-    task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal, listen: Listener
-) -> Decision:
-    """Return the decision over the candidates, and record it.
-
-    Raises:
-        SandboxError: the base cannot be tested; every finished cell is kept.
-        UsageError: a reader's text cannot be read.
-    """
-    judged = await look(task, room, pool, recipe, journal)
-    reading = await read_candidates_of(
-        task, await room.base(), judged.evidence(task), recipe, journal, JournalCells(journal), listen
+    return Evidence(
+        task=task.instance_id,
+        repo=task.repo,
+        problem_statement=task.problem_statement,
+        candidates=pool.candidates,
+        clusters=clusters,
+        matrix=matrix,
+        excused=excused_tests(clusters, matrix),
     )
+
+
+async def _read(
+    evidence: Evidence,
+    task: PublicTask,
+    room: BaseRoom,
+    pool: Pool,
+    recipe: Recipe,
+    journal: Journal,
+    listen: Listener,
+) -> tuple[Evidence, tuple[str, ...]]:
+    """Return the evidence with what models say, and what went wrong; tests that they wrote are run on all."""
+    asking = with_needs(recipe)
+    if not asking.selection.asks or not evidence.clusters.members:
+        return evidence, ()
+    base, cells = await room.base(), JournalCells(journal)
+    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen)
+    found = reading.evidence
     if reading.tests:
-        pool = replace(pool, tests=(*pool.tests, *reading.tests))
-        judged = await look(task, room, pool, recipe, journal)
-    judged = judged.with_verdicts(reading.evidence.verdicts)
-    decision = decision_of(pool.candidates, judged.clusters, judged.matrix, judged.selection)
-    await journal.append("decision", decision.model_dump(mode="json"))
-    return decision
+        further = replace(pool, tests=(*pool.tests, *reading.tests))
+        again = await _tested(task, room, further, recipe, journal)
+        found = replace(found, matrix=again.matrix, excused=again.excused)
+    return found, reading.trouble
+
+
+async def _place(room: BaseRoom) -> str:
+    """Return a name of the image, tree and limits of the base."""
+    root = await room.root()
+    facts = (root.image, root.tree.parent.name, root.workdir, sorted(root.env.items()), str(room.limits))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list[str]]:
-    """Return the existing tests to run: the batches of earlier looks as they were, and one of what is new.
+    """Return the existing tests to run: the batches of earlier looks as they were, then those of what is new.
 
     A batch that grew would have to be run again with every patch.
     """
     batches = [list(event.data["targets"]) for event in journal.of("regressions")]
     known = {target for batch in batches for target in batch}
     paths = sorted({path for one in pool.candidates for path in touched(one.patch)})
-    new = [target for target in await existing_tests(base, paths) if target not in known]
-    if new:
-        await journal.append("regressions", {"targets": new})
-        batches.append(new)
+    new = [target for target in await existing_tests(base, paths, limit=NEAREST) if target not in known]
+    for batch in _cut(new):
+        await journal.append("regressions", {"targets": batch})
+        batches.append(batch)
     return batches
+
+
+def _cut(targets: Sequence[str]) -> list[list[str]]:
+    return [list(targets[start : start + TOGETHER]) for start in range(0, len(targets), TOGETHER)]

@@ -97,6 +97,7 @@ def cell_key(
     runner: str,
     timeout: float,
     turn: int,
+    place: str = "",
 ) -> str:
     """Return the key of a cell: a hash of everything that decides what it holds.
 
@@ -108,9 +109,10 @@ def cell_key(
         runner: the test command.
         timeout: seconds the run may take.
         turn: which of several equal runs it is (the base is run twice).
+        place: names the image, tree and limits of the sandbox it runs in.
     """
     placed = (file.path, file.content) if file else None
-    facts = ("cell 1", base_commit, patch, placed, list(targets), runner, timeout, turn)
+    facts = ("cell 2", base_commit, place, patch, placed, list(targets), runner, timeout, turn)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from envs.outcomes import Outcome
 from envs.task import PublicTask
@@ -15,6 +16,7 @@ from selection.cells import Cell, CellStore, MemoryCells
 from selection.clusters import Clusters
 from selection.normalise import normal_text
 from selection.row import Batch, Bench, Row
+from selection.warm import WarmRoom
 
 BASE = "base"
 """The row of the untouched repository."""
@@ -65,6 +67,10 @@ class TestMatrix:
         """Whether a test passed in a row; nothing else than a reported pass is one."""
         return self.outcome(test, row) is Outcome.PASSED
 
+    def without(self, tests: Collection[str]) -> TestMatrix:
+        """Return the matrix as it would be had some tests not been run."""
+        return replace(self, tests=tuple(test for test in self.tests if test.id not in tests))
+
     @property
     def generated(self) -> tuple[TestCase, ...]:
         """The tests that somebody wrote for the issue."""
@@ -93,11 +99,14 @@ async def run_matrix(
     cells: CellStore | None = None,
     parallel: int = 2,
     timeout: float = 120.0,  # noqa: ASYNC109 (seconds one test run may take)
+    budget: float = math.inf,
+    place: str = "",
 ) -> TestMatrix:
     """Run every generated test and the existing tests near the change on the base and on every cluster.
 
-    A row is a fork of the base with the patch of the cluster's representative applied, and every run has
-    a fork of that, so no run sees what another left behind. The base runs twice.
+    A row is one warm room: a fork of the base with the patch of the cluster's representative applied,
+    brought back to that state, and checked, between runs, so that none sees what another left behind. The
+    base runs twice.
 
     Args:
         task: whose tests these are.
@@ -105,36 +114,67 @@ async def run_matrix(
         candidates: the authors of the patches and of the tests.
         clusters: which of them make the same program.
         tests: files of authors who bring no candidate.
-        regressions: existing test files, as the test command takes them; those of one batch run together.
+        regressions: existing test files, as the test command takes them, the nearest first; those of one
+            batch run together.
         cells: finished cells of an earlier run, and where new ones go.
-        parallel: how many test runs go on at one time.
+        parallel: how many rows, and so rooms, are at work at one time.
         timeout: seconds one test run may take.
+        budget: seconds that the existing tests may take on the base; batches beyond it are not run anywhere.
+        place: names the image, tree and limits of the base: cells of another place are not taken for these.
 
     Raises:
         SandboxError: the base, or every cluster, cannot be tested; finished cells are kept. A cluster that
             alone cannot be tested has no row.
     """
     files, refused = await _files(base, [*(file for one in candidates for file in one.tests), *tests])
+    written = tuple(files)
     patches = {one.id: one.patch for one in candidates}
-    bench = Bench(
-        task, base, cells if cells is not None else MemoryCells(), asyncio.Semaphore(parallel), timeout
-    )
-    first, again = Row(bench, "", turn=1), Row(bench, "", turn=2)
+    store = cells if cells is not None else MemoryCells()
+    bench = Bench(task, base, store, asyncio.Semaphore(parallel), timeout, place)
+    untouched = WarmRoom(base, "")
+    first, again = Row(bench, "", turn=1, room=untouched), Row(bench, "", turn=2, room=untouched)
     rows = {key: Row(bench, patches[ids[0]]) for key, ids in clusters.members.items()}
     batches = tuple(tuple(batch) for batch in regressions if batch)
-    await _run_rows((first, again), tuple(files), batches)
+    worth: asyncio.Future[Sequence[Batch]] = asyncio.get_running_loop().create_future()
+
+    async def run_base() -> None:
+        """Run the base twice and tell the other rows which of the existing tests pass on it."""
+        async with bench.slots:
+            try:
+                await first.run_files(written)
+                await first.run_existing(batches, budget)
+                await again.run_files(written)
+                await again.run_existing(tuple(first.existing))
+            finally:
+                await asyncio.shield(untouched.close())
+        worth.set_result(first.batches_worth_running())
+
+    async def run_row(row: Row) -> None:
+        async with bench.slots:
+            try:
+                await row.run_files(written)
+                await row.run_existing(await worth)
+            finally:
+                await asyncio.shield(row.room.close())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_base())
+        for row in rows.values():
+            group.create_task(run_row(row))
     _require_tested(first, again)
-    await _run_rows(tuple(rows.values()), tuple(files), first.batches_worth_running())
     tested = {key: row for key, row in rows.items() if not _trouble(row)}
     if not tested:
         _require_tested(*rows.values())
-    return _assemble(files, first, again, tested, refused)
+    late = tuple(
+        DroppedEdit(one, "the time for existing tests was used up") for one in _unrun(batches, first)
+    )
+    return _assemble(files, first, again, tested, (*refused, *late))
 
 
-async def _run_rows(rows: Sequence[Row], files: Sequence[TestFile], batches: Sequence[Batch]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for row in rows:
-            group.create_task(row.run(files, batches))
+def _unrun(batches: Sequence[Batch], row: Row) -> list[str]:
+    """Return the existing test files that a row had no time for."""
+    ran = {target for batch in row.existing for target in batch}
+    return [target for batch in batches for target in batch if target not in ran]
 
 
 def _require_tested(*rows: Row) -> None:

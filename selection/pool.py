@@ -1,46 +1,84 @@
-"""Patches from anywhere, read into the pool: diff files and SWE-bench predictions."""
+"""Patches from anywhere, read into the pool: diffs, SWE-bench predictions, trajectories of other agents."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.foreign import TrajectoryFileError, read_trajectory
 from selection.records import SUFFIXES, PoolError, ended, read_records, read_text
 
 __all__ = ["PoolError", "RawCandidate", "read_candidates"]
 
 DIFF_SUFFIXES = (".diff", ".patch")
 DIFF_LINES = ("diff --git ", "--- ", "Index: ")
+TRAJECTORY_SUFFIXES = (".traj", ".traj.json")
+PREDICTION_SUFFIX = ".pred"
+PREDICTION_FILES = re.compile(r"(all_)?pred(iction)?s.*\.jsonl?")
+"""Files of predictions that are looked for in folders: of SWE-bench, of its agents, and ours."""
+_INSTANCE = re.compile(r"[\w.-]+__[\w.-]+-\w+")
+_SHOWN = "*.diff, *.patch, *.traj, *.traj.json, *.pred, preds.json, preds.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class RawCandidate:
-    """A patch as it was found: `instance_id` is empty where the file does not say which task it is for."""
+    """A patch as it was found: `instance_id` is empty where the file does not say which task it is for.
+
+    `test_paths` are what its author calls its tests; with `only_tests` it brings these and is no candidate.
+    """
 
     origin: str
     diff: str
     instance_id: str = ""
+    test_paths: tuple[str, ...] = ()
+    exit_reason: str = ""
+    only_tests: bool = False
 
 
 def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
-    """Return the patches of several files, in their order.
+    """Return the patches of several files and folders, in their order.
 
     A `.diff` or `.patch` file holds one patch. A `.json` or `.jsonl` file holds predictions as SWE-bench
-    takes them: one object a line, a list of objects, or an object of objects by instance id.
+    takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred`
+    file holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose
+    submission is the patch. A folder holds any of these, at any depth, by their usual names; a patch that
+    lies there as a trajectory and as a prediction is one.
 
     Raises:
-        PoolError: a file cannot be read, or holds neither.
+        PoolError: a file cannot be read or holds none of this, or a folder has no such file.
     """
-    return tuple(one for path in paths for one in _read(path))
+    return tuple(one for path in paths for one in (_of_folder(path) if path.is_dir() else _read(path)))
+
+
+def _of_folder(folder: Path) -> list[RawCandidate]:
+    """Return what lies in a folder: trajectories first, then predictions that are not of one of them."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    kinds: list[list[Path]] = [
+        [path for path in files if path.name.endswith(TRAJECTORY_SUFFIXES)],
+        [path for path in files if path.suffix == PREDICTION_SUFFIX],
+        [path for path in files if PREDICTION_FILES.fullmatch(path.name)],
+        [path for path in files if path.suffix in DIFF_SUFFIXES],
+    ]
+    if not any(kinds):
+        raise PoolError(f"the folder {folder} holds no candidates (looked for {_SHOWN})")
+    found: list[RawCandidate] = []
+    for kind in kinds:
+        known = {(one.instance_id, one.diff.strip()) for one in found}
+        further = [one for path in kind for one in _read(path)]
+        found += [one for one in further if (one.instance_id, one.diff.strip()) not in known]
+    return found
 
 
 def _read(path: Path) -> list[RawCandidate]:
+    if path.name.endswith(TRAJECTORY_SUFFIXES):
+        return [_trajectory(path)]
     if path.suffix in DIFF_SUFFIXES:
         return [_diff(path, read_text(path))]
-    if path.suffix not in SUFFIXES and path.is_file():
-        raise PoolError(f"{path}: candidates are read from .diff, .patch, .json and .jsonl files")
+    if path.suffix not in (*SUFFIXES, PREDICTION_SUFFIX) and path.is_file():
+        raise PoolError(f"{path}: candidates are read from folders and from {_SHOWN}")
     found = [
         _prediction(record, path, where, number)
         for number, (where, record) in enumerate(read_records(path), start=1)
@@ -48,6 +86,20 @@ def _read(path: Path) -> list[RawCandidate]:
     if not found:
         raise PoolError(f"{path} holds no predictions")
     return found
+
+
+def _trajectory(path: Path) -> RawCandidate:
+    try:
+        found = read_trajectory(path)
+    except TrajectoryFileError as error:
+        raise PoolError(str(error)) from error
+    name = path.name.removesuffix(".json").removesuffix(".traj")
+    return RawCandidate(
+        origin=f"{found.model or 'trajectory'} ({path.name})",
+        diff=ended(found.diff),
+        instance_id=name if _INSTANCE.fullmatch(name) else "",
+        exit_reason=found.exit_reason.value,
+    )
 
 
 def _diff(path: Path, text: str) -> RawCandidate:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sandbox.base import ExecResult, Limits, Root, SandboxError, SandboxGoneError, Snapshot
 from sandbox.docker.command import Command, guest_run
 from sandbox.docker.delta import CannotCarryError
 from sandbox.docker.line import LineBrokenError
+from sandbox.docker.tidy import Seen
 from sandbox.docker.vessel import Vessel
 from sandbox.inside import AGENT_HOME
 from sandbox.run import AGENT, ROOT, absolute, to_environment
@@ -35,6 +37,8 @@ class DockerSandbox(CommandVerbs):
         self._turn = asyncio.Lock()
         self._frozen: Snapshot | None = None
         """The snapshot that holds the present state; None once a command has run since."""
+        self._seen: tuple[str, Seen] | None = None
+        """The token of a snapshot of this container, and what its files looked like then."""
         self._closed = False
 
     @property
@@ -46,14 +50,15 @@ class DockerSandbox(CommandVerbs):
         """Freeze the present state of all files; see `Sandbox.snapshot`."""
         self._check_open()
         async with self._turn:
-            self._check_open()
-            if self._frozen is None:
-                self._frozen = await self._host.freeze(self._vessel, self.root)
-            return self._frozen
+            snapshot = await self._freeze()
+            await self._look(snapshot)
+            return snapshot
 
     async def fork(self) -> DockerSandbox:
         """Start another sandbox from the present state; see `Sandbox.fork`."""
-        snapshot = await self.snapshot()
+        self._check_open()
+        async with self._turn:
+            snapshot = await self._freeze()
         try:
             return await self._host.start(snapshot, self.limits, network=self._network)
         except CannotCarryError:
@@ -64,8 +69,8 @@ class DockerSandbox(CommandVerbs):
     async def restore(self, snapshot: Snapshot) -> None:
         """Bring all files back to a snapshot; see `Sandbox.restore`.
 
-        The sandbox moves to another container, whose files have been compared with the snapshot's by name,
-        kind, mode, size and contents.
+        Where nothing but new files has to go it stays in its container. Else it moves to another one, whose
+        files have been compared with the snapshot's by name, kind, mode, size and contents.
         """
         self._check_open()
         await self._host.tracked(self._restore(snapshot))
@@ -73,12 +78,42 @@ class DockerSandbox(CommandVerbs):
     async def _restore(self, snapshot: Snapshot) -> None:
         async with self._turn:
             self._check_open()
-            fresh = await self._host.vessel_of(snapshot, self.limits, network=self._network)
-            if self._closed:
-                await asyncio.shield(fresh.remove())
-                self._check_open()
-            old, self._vessel, self.root, self._frozen = self._vessel, fresh, snapshot.root, snapshot
-            self._host.discard(old)
+            if not await self._tidied(snapshot):
+                await self._move(snapshot)
+                await self._look(snapshot)
+            self.root, self._frozen = snapshot.root, snapshot
+
+    async def _move(self, snapshot: Snapshot) -> None:
+        fresh = await self._host.vessel_of(snapshot, self.limits, network=self._network)
+        if self._closed:
+            await asyncio.shield(fresh.remove())
+            self._check_open()
+        old, self._vessel = self._vessel, fresh
+        self._host.discard(old)
+
+    async def _freeze(self) -> Snapshot:
+        self._check_open()
+        if self._frozen is None:
+            self._frozen = await self._host.freeze(self._vessel, self.root)
+        return self._frozen
+
+    async def _look(self, snapshot: Snapshot) -> None:
+        """Note what the files of a snapshot look like here, which a later restoring must find again."""
+        if self._seen is None or self._seen[0] != snapshot.token:
+            self._seen = None
+            with suppress(SandboxError, LineBrokenError):
+                seen = await self._host.look(self._vessel, snapshot.root)
+                self._seen = (snapshot.token, seen) if seen is not None else None
+
+    async def _tidied(self, snapshot: Snapshot) -> bool:
+        """Whether the files here could be brought back to a snapshot, and were."""
+        if self._seen is None or self._seen[0] != snapshot.token or self._vessel.is_spent():
+            return False
+        with suppress(SandboxError, LineBrokenError):
+            if await self._host.tidy(self._vessel, snapshot.root, self._seen[1]):
+                return True
+        self._seen = None
+        return False
 
     async def alive(self) -> bool:
         """Whether a command could be run now; see `Sandbox.alive`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.base import Limits, Root, SandboxError, Snapshot
-from sandbox.docker import containers, delta
+from sandbox.docker import containers, delta, tidy
 from sandbox.docker.box import DockerSandbox
 from sandbox.docker.command import guest_run
 from sandbox.docker.containers import Shape
@@ -144,6 +144,19 @@ class DockerHost:
     async def freeze_whole(self, vessel: Vessel, root: Root) -> Snapshot:
         """Return a snapshot that is an image, whatever has changed."""
         return self._keep(root, await self._commit(vessel))
+
+    async def look(self, vessel: Vessel, root: Root) -> tidy.Seen | None:
+        """Return what a container's files look like; None where the guest could make that look right."""
+        template = await self._template(root)
+        if vessel.by_root or template.plain or not tidy.trustworthy(template.roots):
+            return None
+        return await tidy.look(guest_run(vessel), template.roots)
+
+    async def tidy(self, vessel: Vessel, root: Root, before: tidy.Seen) -> bool:
+        """Remove what is new in a container and return whether all is as it was seen before."""
+        if vessel.by_root:
+            return False
+        return await tidy.tidy(guest_run(vessel), (await self._template(root)).roots, before)
 
     def image_environment(self, root: Root) -> Mapping[str, str]:
         """Return the environment that a root's image asks for."""

@@ -43,8 +43,9 @@ class Choose(Protocol):
 class Rule:
     """A rule: its name, what it does in one line, the published system it is from, and whom it asks.
 
-    `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason and
-    decides by what is left.
+    `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason
+    and decides by what is left. `fitted` says in one line what its probability was fitted on, with the
+    harm rate and the calibration error found there; it is empty for a rule that was not fitted.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Rule:
     source: str
     choose: Choose
     needs: tuple[str, ...] = ()
+    fitted: str = ""
 
 
 _ALL = (

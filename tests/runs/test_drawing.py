@@ -10,11 +10,11 @@ import pytest
 from agent.kinds import KINDS, run_agent
 from agent.messages import Attempt, Reply, Usage
 from agent.played import played
-from runs.replies import JournalReplies
 from runs.earlier import recorded_attempts
 from runs.failures import UsageError, describe
 from runs.journal import Journal
 from runs.progress import StageBegan
+from runs.replies import JournalReplies
 from runs.report import read_report
 from runs.sampling import MistakeError
 from tests.runs.conftest import ISSUE

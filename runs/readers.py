@@ -1,0 +1,39 @@
+"""Which models read an issue's candidates: those that the recipe names, and those that its rule needs."""
+
+from __future__ import annotations
+
+from runs.reading import MODELLESS
+from runs.recipe import Recipe
+from runs.roles import Role
+from selection.duel.match import JUDGE as DUEL
+from selection.groups import JUDGE as TRAE
+from selection.rules import rule_named
+
+LEADING, GROUP = 3, 3
+"""Programs that meet in a duel, and in a group, where a rule needs these and the recipe says nothing."""
+
+
+def with_needs(recipe: Recipe) -> Recipe:
+    """Return the recipe with all that its rule needs to be read; nothing where its model can read nothing."""
+    found, needs = recipe.selection, frozenset(rule_named(recipe.rule).needs)
+    verify, select = _reads(recipe, "verify"), _reads(recipe, "select")
+    views = tuple(view for view in ("patch", "evidence", "digest") if f"verifier:{view}" in needs)
+    asked = {
+        "views": tuple(dict.fromkeys((*found.views, *views))) if verify else (),
+        "duel": (found.duel or LEADING * (DUEL in needs)) if select else 0,
+        "groups": (found.groups or GROUP * (TRAE in needs)) if select else 0,
+        "differences": found.differences and select,
+    }
+    return recipe.model_copy(update={"selection": found.model_copy(update=asked)})
+
+
+def reading_models(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the models that will read."""
+    settings = with_needs(recipe).selection
+    names = [recipe.model_for("verify")] * bool(settings.views)
+    names += [recipe.model_for("select")] * bool(settings.duel or settings.groups or settings.differences)
+    return tuple(dict.fromkeys(names))
+
+
+def _reads(recipe: Recipe, role: Role) -> bool:
+    return not recipe.model_for(role).startswith(MODELLESS)

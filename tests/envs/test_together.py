@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from envs.git import git
+from envs.outcomes import Outcome
+from envs.prepare import prepare
+from envs.task import Environment, Task
+from envs.testrun import run_tests
+from envs.together import run_each, told_lines
+from sandbox.base import Status
+from sandbox.forks import forked
+
+RUNNER = "python -m pytest -p no:cacheprovider -o addopts="
+REPOSITORY = {
+    "calc.py": "STATE = []\n\ndef add(a, b):\n    return a + b\n",
+    "conftest.py": "import calc\nimport pytest\n\n@pytest.fixture\ndef two():\n    return 2\n",
+    "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef three(two):\n    return two + 1\n",
+    "tests/data.txt": "data\n",
+}
+PLAIN = {
+    "tests/test_a.py": (
+        "import calc\nimport pytest\n\ndef test_good(three): assert calc.add(1, 2) == three\n\n"
+        "def test_bad(): assert 0, 'why'\n\n"
+        "@pytest.mark.parametrize('x', ['a b', '[y::z]'])\ndef test_p(x): pass\n\n"
+        "class TestC:\n    def test_in(self, tmp_path): (tmp_path / 'x').write_text('x')\n\n"
+        "@pytest.mark.skip\ndef test_s(): pass\n\n"
+        "@pytest.fixture\ndef bad(): raise ValueError\n\ndef test_f(bad): pass\n"
+    ),
+    "tests/test_broken.py": "import nowhere_at_all\n\ndef test_x(): pass\n",
+    "tests/test_syntax.py": "def test_x(:\n",
+    "tests/test_none.py": "x = 1\n",
+    "tests/test_unit.py": (
+        "import unittest\n\nclass T(unittest.TestCase):\n"
+        "    def test_u(self):\n        with self.subTest(1):\n"
+        "            self.assertEqual(1, 1)\n"
+    ),
+    "tests/test_out.py": (
+        "def test_o(capfd):\n    print('x' * 9)\n    assert capfd.readouterr().out == 'x' * 9 + '\\n'\n"
+    ),
+    "tests/test_own.py": (
+        "import os, sys\n\ndef test_n():\n    assert not any('each_' in path for path in sys.path)\n"
+        "    assert not any(name.startswith('each_') for name in os.listdir('tests'))\n"
+        "    import conftest\n    assert hasattr(conftest, 'three')\n"
+    ),
+}
+
+
+def told(run):
+    return run.status, run.exit_code, dict(run.outcomes), dict(run.messages)
+
+
+@pytest.fixture
+async def room(make_repository, tmp_path, host):
+    folder = make_repository(REPOSITORY)
+    base = git(folder, "rev-parse", "HEAD").decode().strip()
+    task = Task("x", "local/x", base, "issue", Environment(python=sys.executable), RUNNER)
+    return await host.start((await prepare(task, folder, tmp_path / "home")).root)
+
+
+async def alone(room, path, content, seconds=60):
+    async with forked(room) as box:
+        await box.write(path, content.encode())
+        return await run_tests(box, RUNNER, [path], timeout=seconds)
+
+
+async def together(room, files, seconds=60, runner=RUNNER):
+    async with forked(room) as box:
+        return await run_each(box, runner, list(files.items()), timeout=seconds)
+
+
+async def test_every_file_does_what_it_does_alone(room):
+    runs = await together(room, PLAIN)
+    assert list(runs) == list(PLAIN)
+    for path, content in PLAIN.items():
+        assert told(runs[path]) == told(await alone(room, path, content)), path
+    assert runs["tests/test_a.py"].outcomes["tests/test_a.py::test_good"] is Outcome.PASSED
+
+
+LEAVES = """
+import os, pathlib, calc
+
+def test_leaves():
+    calc.STATE.append(1)
+    os.environ["LEFT"] = "1"
+    pathlib.Path("left").mkdir()
+    pathlib.Path("left/x").write_text("x")
+    pathlib.Path.home().joinpath("left").write_text("x")
+    pathlib.Path("/tmp/left").write_text("x")
+    import _pytest.runner
+    _pytest.runner.call_runtest_hook = None
+"""
+FINDS_NOTHING = """
+import os, pathlib, calc
+
+def test_finds_nothing():
+    assert not calc.STATE and "LEFT" not in os.environ and sorted(os.listdir("tests")) == {names}
+    assert not any(pathlib.Path(p, "left").exists() for p in (".", "/tmp", pathlib.Path.home()))
+"""
+
+
+async def test_a_file_sees_nothing_of_those_before_it(room):
+    finds = FINDS_NOTHING.format(names=["conftest.py", "data.txt", "test_z.py"])
+    runs = await together(room, {"tests/test_leaves.py": LEAVES, "tests/test_z.py": finds})
+    assert runs["tests/test_z.py"].outcomes == {"tests/test_z.py::test_finds_nothing": Outcome.PASSED}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "open('tests/data.txt', 'w').write('dat2\\n')",
+        "__import__('os').remove('tests/data.txt')",
+        "__import__('os').chmod('tests', 0o700)",
+        "__import__('subprocess').Popen(['sleep', '60'], start_new_session=True)",
+    ],
+)
+async def test_behind_traces_that_stay_no_file_is_run(room, act):
+    files = {"tests/test_a.py": f"def test_x():\n    {act}\n", "tests/test_b.py": "def test_y(): pass\n"}
+    assert list(await together(room, files)) == ["tests/test_a.py"]
+
+
+async def test_a_file_that_hangs_is_ended_and_the_others_run(room):
+    files = {
+        "tests/test_a.py": "import time\ndef test_x(): time.sleep(60)\n",
+        "tests/test_b.py": "def test_y(): ...\n",
+    }
+    began = time.monotonic()
+    runs = await together(room, files, seconds=6)
+    assert time.monotonic() - began < 50
+    assert runs["tests/test_a.py"].status is Status.TIMED_OUT
+    assert runs["tests/test_a.py"].outcomes == {"tests/test_a.py": Outcome.TIMED_OUT}
+    assert "tests/test_b.py" in runs
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "os.kill(os.getpid(), 9)",
+        "os._exit(3)",
+        "os.kill(os.getppid(), 9)",
+    ],
+)
+async def test_a_file_that_crashes_is_not_answered_for(room, act):
+    files = {
+        "tests/test_a.py": f"import os\ndef test_x():\n    {act}\n",
+        "tests/test_b.py": "def test_y(): ...\n",
+    }
+    assert "tests/test_a.py" not in await together(room, files)
+
+
+def test_nothing_is_believed_of_what_is_told_twice():
+    line = b'{"number": %d, "code": 0, "late": false, "seconds": 0.1, "report": null}\n'
+    told = line % 0 + b"noise\n" + line % 1 + line % 2 + line % 1 + b'{"number": 3}\n'
+    assert [one.number for one in told_lines(told, 2)] == [0]
+    assert [one.number for one in told_lines(told, 4)] == [0, 2]
+
+
+@pytest.mark.parametrize("runner", ["true", "python -c 'import sys; sys.exit(1)'", "python -E -m pytest"])
+async def test_a_runner_that_is_no_pytest_answers_for_nothing(room, runner):
+    assert await together(room, {"tests/test_a.py": "def test_x(): pass\n"}, runner=runner) == {}
+
+
+async def test_a_patch_that_ends_the_process_when_imported_answers_for_nothing(room):
+    async with forked(room) as box:
+        await box.write("calc.py", b"import os\nos._exit(0)\n")
+        assert await run_each(box, RUNNER, list(PLAIN.items()), timeout=60) == {}
