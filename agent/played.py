@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from agent.assignment import Assignment
 from agent.endings import Ending
+from agent.mistake import told_mistake
 from agent.talk import OverError, Talk, line_of
+from agent.tape import TapeError
 from agent.trajectory import ExitReason, Trajectory
 from sandbox.base import SandboxError
 
@@ -23,12 +25,15 @@ CHOSEN = (ExitReason.SUBMITTED, ExitReason.GAVE_UP)
 async def played(given: Assignment, work: Callable[[Talk], Awaitable[Ending]]) -> Trajectory:
     """Let a kind of trajectory do its work, and return what was done.
 
-    A failing model, a dead sandbox, the end of the time and a cancellation raise nothing: they end the
-    trajectory with their reason and the diff made so far. Only what the tape and `on_turn` raise comes out.
+    A failing model, a dead sandbox, the end of the time, a cancellation and a mistake in the kind's code
+    raise nothing: they end the trajectory with their reason and the diff made so far.
+
+    Raises:
+        TapeError: the record cannot be written.
     """
     started = time.monotonic()
     talk = Talk(given)
-    ending, tests = await _uninterrupted(talk, await _until_ended(talk, work))
+    ending, tests = await _uninterrupted(talk, await _without_mistakes(talk, work))
     used = talk.used()
     return Trajectory(
         sample=given.sampling.sample,
@@ -42,6 +47,16 @@ async def played(given: Assignment, work: Callable[[Talk], Awaitable[Ending]]) -
         seconds=time.monotonic() - started,
         message=ending.message,
     )
+
+
+async def _without_mistakes(talk: Talk, work: Callable[[Talk], Awaitable[Ending]]) -> Ending:
+    try:
+        return await _until_ended(talk, work)
+    except TapeError:
+        raise
+    except Exception as error:
+        # others work on the same issue, and what this one has won must not be lost with its kind's code
+        return Ending(ExitReason.ERROR, told_mistake(error))
 
 
 async def _until_ended(talk: Talk, work: Callable[[Talk], Awaitable[Ending]]) -> Ending:

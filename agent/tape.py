@@ -16,6 +16,11 @@ from agent.trajectory import Observation
 OFFERED = 64
 """Lists of tools whose JSON is kept."""
 
+
+class TapeError(RuntimeError):
+    """A record cannot be read or written; no trajectory goes on without it."""
+
+
 _NOISE = (
     (re.compile(r"0x[0-9a-fA-F]{6,16}\b"), "0x"),
     (re.compile(r"\b\d+(\.\d+)? ?(s|ms|us|µs|ns|secs?|seconds?|min|minutes)\b( \(\d+:\d\d:\d\d\))?"), "0s"),

@@ -22,6 +22,8 @@ class ExitReason(enum.StrEnum):
     """Several replies in a row held no readable action."""
     MODEL_ERROR = "model_error"
     SANDBOX_ERROR = "sandbox_error"
+    ERROR = "error"
+    """A mistake in the code of its kind."""
     CANCELLED = "cancelled"
 
 

@@ -10,6 +10,7 @@ from agent.messages import Attempt, Reply
 from agent.models.calling import open_model
 from runs.base_room import BaseRoom
 from runs.journal import Journal
+from runs.ledger import Ledger
 from runs.progress import Listener, Noticed
 from runs.recipe import Recipe
 
@@ -54,7 +55,7 @@ def _asker(
     if not settings.scan:
         return None
     model = open_model(recipe.model_for("context"), recipe.patience(), lambda line: listen(Noticed(line)))
-    return Asker(model, JournalReplies(journal), session)
+    return Asker(model, JournalReplies(journal), session, common=Ledger(journal, recipe.budget))
 
 
 class JournalReplies:

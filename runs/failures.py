@@ -21,6 +21,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from envs.git import GitError
     from envs.task import TaskError
     from runs.journal import JournalError
+    from runs.sampling import MistakeError
     from sandbox.base import SandboxError, UnknownSandboxError
     from selection.pool import PoolError
 
@@ -30,7 +31,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     wrong_use = UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
-    if isinstance(error, GitError | JournalError | ModelError | SandboxError):
+    if isinstance(error, GitError | JournalError | MistakeError | ModelError | SandboxError):
         return _line(error), FAILED
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"no space left{_where(error)}; make room and go on with --resume", FAILED

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.models.keys import data_without_keys
+from agent.tape import TapeError
 from runs.blobs import Blobs
 
 VERSION = 1
@@ -28,7 +29,7 @@ INLINE = 8192
 """Texts longer than this many characters are stored as blobs, save in replies, which replays read alone."""
 
 
-class JournalError(RuntimeError):
+class JournalError(TapeError):
     """A journal cannot be opened, read or written; the message says what to do."""
 
 

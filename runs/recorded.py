@@ -7,7 +7,7 @@ from agent.trajectory import ExitReason, Trajectory
 from runs.journal import Journal
 from runs.variation import Variation
 
-INFRASTRUCTURE = (ExitReason.MODEL_ERROR, ExitReason.SANDBOX_ERROR)
+INFRASTRUCTURE = (ExitReason.MODEL_ERROR, ExitReason.SANDBOX_ERROR, ExitReason.ERROR)
 """Endings that say nothing about the issue; a resumed run takes such a trajectory up again."""
 KIND = "trajectory"
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 
-from agent.messages import Usage, Value
+from agent.budget import Spent, spent
+from agent.messages import Attempt, Reply, Usage, Value
+from agent.trajectory import Turn
 from envs.grading import Grade
+from runs.context import FAILURE, REPLY
 from runs.crews import is_sample
 from runs.decision import Decision
 from runs.grading import GRADE
@@ -41,8 +44,9 @@ class Diversity(Value):
 class Report(Value):
     """What became of one issue.
 
-    `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
-    where a price is not known. `seconds` is wall time of all attempts at the run together. `rounds` are
+    `grade` is None where the task cannot be graded or grading was not asked for. `usage` and `cost`
+    are of all trajectories and of what was read for them together; `cost` is in dollars, None where a
+    price is not known. `seconds` is wall time of all attempts at the run together. `rounds` are
     the samples that were drawn together, an empty one where the drawing ended before all were.
     """
 
@@ -90,7 +94,8 @@ def read_report(journal: Journal) -> Report:
     found, drawn = Decision.model_validate(decision), variations(journal)
     turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
     trajectories = [one for _, one in sorted(recorded(journal).items())]
-    costs = [one.cost for one in trajectories]
+    reading = _spent_on_context(journal)
+    costs = [reading.dollars, *(one.cost for one in trajectories)]
     known = [cost for cost in costs if cost is not None]
     return Report(
         instance_id=task["instance_id"],
@@ -111,10 +116,19 @@ def read_report(journal: Journal) -> Report:
         ),
         diversity=_diversity(found),
         rounds=tuple(one for one in rounds_of(journal) if one.samples or one.reason),
-        usage=Usage.total(one.usage for one in trajectories),
+        usage=Usage.total([reading.usage, *(one.usage for one in trajectories)]),
         cost=sum(known) if len(known) == len(costs) else None,
         seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
     )
+
+
+def _spent_on_context(journal: Journal) -> Spent:
+    """Return what the model that reads for all trajectories has used."""
+    turns = [
+        Turn(reply=Reply.model_validate(event.data["reply"]), observations=()) for event in journal.of(REPLY)
+    ]
+    failed = [Attempt.model_validate(one) for event in journal.of(FAILURE) for one in event.data["attempts"]]
+    return spent(turns, failed)
 
 
 def _diversity(decision: Decision) -> Diversity:

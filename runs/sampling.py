@@ -7,7 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from agent.kinds import KINDS
+from agent.mistake import told_mistake
 from agent.models.errors import ModelError
+from agent.tape import TapeError
 from agent.trajectory import ExitReason, Trajectory, Turn
 from runs.crews import Seat
 from runs.progress import SampleBegan, SampleEnded, SampleTurned
@@ -17,8 +19,19 @@ from runs.variation import Variation
 from sandbox.base import SandboxError
 from sandbox.forks import forked
 
+
+class MistakeError(RuntimeError):
+    """Every trajectory ended by a mistake in the code of its kind; the message holds the first one."""
+
+
 Enough = Callable[[], Awaitable[str]]
 """Returns why the trajectories that still run are not needed, empty while they are."""
+
+_ERRORS = {
+    ExitReason.MODEL_ERROR: ModelError,
+    ExitReason.SANDBOX_ERROR: SandboxError,
+    ExitReason.ERROR: MistakeError,
+}
 
 
 async def draw(troop: Troop, places: Sequence[Seat], enough: Enough | None = None) -> None:
@@ -32,6 +45,7 @@ async def draw(troop: Troop, places: Sequence[Seat], enough: Enough | None = Non
         UnknownModelError: a crew's model has no backend.
         ModelError: every trajectory so far ended because the model failed.
         SandboxError: every trajectory so far ended because its sandbox failed.
+        MistakeError: every trajectory so far ended by a mistake in the code of its kind.
         JournalError: a reply could not be recorded; no trajectory goes on without its record.
     """
     ended = {n: one for n, one in recorded(troop.journal).items() if one.exit_reason not in INFRASTRUCTURE}
@@ -100,22 +114,26 @@ async def _played(troop: Troop, seat: Seat) -> tuple[Trajectory, Variation]:
             given = troop.assignment(seat, sandbox, on_turn)
             return await KINDS[seat.crew.kind](given), drawn
     except SandboxError as error:
-        return Trajectory(
-            sample=seat.sample,
-            model=drawn.model,
-            exit_reason=ExitReason.SANDBOX_ERROR,
-            diff="",
-            message=str(error),
-            seconds=time.monotonic() - began,
-        ), drawn
+        reason, message = ExitReason.SANDBOX_ERROR, str(error)
+    except TapeError:
+        raise
+    except Exception as error:  # a mistake outside of what the kind plays, which keeps its own diff
+        reason, message = ExitReason.ERROR, told_mistake(error)
+    return Trajectory(
+        sample=seat.sample,
+        model=drawn.model,
+        exit_reason=reason,
+        diff="",
+        message=message,
+        seconds=time.monotonic() - began,
+    ), drawn
 
 
 def _require_one_that_worked(trajectories: tuple[Trajectory, ...]) -> None:
     """Stop a run whose trajectories all died of the machinery: what is left would look like a result."""
     if trajectories and all(one.exit_reason in INFRASTRUCTURE for one in trajectories):
         first = trajectories[0]
-        kind = ModelError if first.exit_reason is ExitReason.MODEL_ERROR else SandboxError
-        raise kind(
+        raise _ERRORS[first.exit_reason](
             f"all {len(trajectories)} trajectories ended with {first.exit_reason.value}: {first.message}"
         )
 

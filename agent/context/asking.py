@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from agent.budget import Common
 from agent.messages import Attempt, Message, Reply, Sampling
 from agent.models.base import Model
 from agent.models.errors import ModelError
@@ -70,15 +71,24 @@ class Asker:
         replies: the record, in which a question that was asked before has its reply.
         session: what the questions share; see `Sampling.session`.
         at_once: requests at one time.
+        common: the budget that the questions share with others; once it is used up, none is sent.
     """
 
-    def __init__(self, model: Model, replies: Replies, session: str = "", at_once: int = AT_ONCE) -> None:
+    def __init__(
+        self,
+        model: Model,
+        replies: Replies,
+        session: str = "",
+        at_once: int = AT_ONCE,
+        common: Common | None = None,
+    ) -> None:
         self.model = model
         self.session = session
         self.trouble = ""
         """What went wrong last, for a person."""
         self._replies = replies
         self._gate = asyncio.Semaphore(at_once)
+        self._common = common
         self._given_up = 0
 
     @property
@@ -121,6 +131,9 @@ class Asker:
         if recorded := self._replies.get(key):
             return recorded
         async with self._gate:
+            if self._common is not None and (over := self._common.exceeded()):
+                self.trouble = over[1]
+                return None
             try:
                 reply = await self.model.generate(messages, (), sampling)
             except ModelError as error:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from agent.context import ContextSettings
-from agent.messages import Attempt, Reply
+from agent.messages import Attempt, Reply, Usage
 from envs.task import Environment, Task
 from runs.base_room import BaseRoom
 from runs.context import FAILURE, REPLY, JournalReplies, context_of
 from runs.journal import Journal
-from runs.recipe import Recipe
+from runs.recipe import Allowance, Recipe
 
 MODEL = """
 from pathlib import Path
@@ -109,6 +109,18 @@ async def test_a_model_that_is_down_leaves_the_lexical_order_and_says_so(tmp_pat
         assert text.index('path="a.py"') < text.index('path="b.py"')
         assert len(list(journal.of(FAILURE))) == 2
     assert "the server is down" in str(said)
+
+
+async def test_a_used_up_budget_ends_the_scan_and_the_lexical_order_stays(tmp_path, room):
+    opened, recipe = room
+    poor = recipe.model_copy(update={"budget": Allowance(tokens=5)})
+    said: list[object] = []
+    with Journal(tmp_path / "run") as journal:
+        await JournalReplies(journal).put("another", Reply(text="x", usage=Usage(input=4, output=1)))
+        text = await context_of(opened, poor, journal, said.append)
+    assert calls(tmp_path) == 0
+    assert text.index('path="a.py"') < text.index('path="b.py"')
+    assert "the issue's 5 tokens are used" in str(said)
 
 
 async def test_replies_and_failures_are_in_the_journal(tmp_path):

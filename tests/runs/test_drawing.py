@@ -8,10 +8,15 @@ import shutil
 import pytest
 
 from agent.kinds import KINDS, run_agent
+from agent.messages import Attempt, Reply, Usage
+from agent.played import played
+from runs.context import JournalReplies
 from runs.earlier import recorded_attempts
-from runs.failures import UsageError
+from runs.failures import UsageError, describe
 from runs.journal import Journal
 from runs.progress import StageBegan
+from runs.report import read_report
+from runs.sampling import MistakeError
 from tests.runs.conftest import ISSUE
 from tests.runs.players import (
     ALSO_RIGHT,
@@ -265,3 +270,57 @@ async def test_tests_reach_the_others_through_the_shelf_unless_they_work_alone(s
     report = await stage.run(stage.recipe(script, crews=crews, parallel=1), ISSUE)
     assert seen == {2: [], 3: [2], 0: [2], 1: [], 4: [2]}
     assert {line.sample: line.drawn.seed_test for line in report.samples}[4] == "sample 2"
+
+
+async def test_a_mistake_in_one_kind_ends_its_trajectory_and_no_other(stage, monkeypatch):
+    async def mistaken(talk):
+        await talk.given.sandbox.write("tiny.py", f"def last(items):\n{RIGHT}".encode())
+        return {}["fix"]
+
+    async def playing(given):
+        return await played(given, mistaken)
+
+    async def outside(given):
+        raise TypeError("nobody plays this")
+
+    monkeypatch.setitem(KINDS, "test-and-edit", playing)
+    monkeypatch.setitem(KINDS, "tester", outside)
+    crews = [{"samples": 1}, {"kind": "test-and-edit", "samples": 1}, {"kind": "tester", "samples": 1}]
+    report = await stage.run(stage.recipe({0: fix(WRONG)}, crews=crews), ISSUE)
+    ended = {line.sample: (line.exit_reason, line.message) for line in report.samples}
+    assert ended[0][0] == "submitted"
+    assert ended[1][0] == ended[2][0] == "error"
+    assert ended[1][1].startswith("KeyError: 'fix' (tests/runs/test_drawing.py:")
+    assert ended[1][1].endswith(" in mistaken)")
+    assert ended[2][1].startswith("TypeError: nobody plays this (tests/runs/test_drawing.py:")
+    # what it had changed is a candidate like any other
+    kept = {one["sample"]: one["trajectory"]["diff"] for one in stage.events("trajectory")}
+    assert "+    return items[-1] if items else None" in kept[1]
+    assert "sample 1" in {line.origin for line in report.decision.lines if line.changed_lines}
+
+
+async def test_where_all_end_by_a_mistake_the_run_says_so(stage, monkeypatch):
+    async def outside(given):
+        raise TypeError("nobody plays this")
+
+    monkeypatch.setitem(KINDS, "tool-agent", outside)
+    with pytest.raises(MistakeError, match="all 1 trajectories ended with error: TypeError: nobody plays"):
+        await stage.run(stage.recipe({}, samples=1), ISSUE)
+    told = describe(MistakeError("all ended"))
+    assert told == ("all ended", 1)
+
+
+async def test_what_reading_for_all_cost_is_in_the_report(stage):
+    report = await stage.run(stage.recipe({0: fix(RIGHT)}, samples=1), ISSUE)
+    with Journal(stage.journal_path.parent) as journal:
+        read = Reply(text="relevant", cost=0.5, usage=Usage(input=1000, output=7))
+        await JournalReplies(journal).put("a", read)
+        failed = Attempt(error="ServerError", message="503", cost=0.25, usage=Usage(input=3))
+        await JournalReplies(journal).put_failure("b", (failed,), "gone")
+        again = read_report(journal)
+        await JournalReplies(journal).put("c", Reply(text="of no known price"))
+        unknown = read_report(journal)
+    assert again.cost == report.cost + 0.75
+    assert again.usage.input == report.usage.input + 1003
+    assert again.usage.output == report.usage.output + 7
+    assert unknown.cost is None
