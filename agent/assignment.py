@@ -22,7 +22,8 @@ class EarlierAttempt:
     """What an ended trajectory leaves to one that improves on it.
 
     `patch` is its source changes, `tests` the test files it wrote, `failures` what tests said of the patch
-    (of any author, existing ones included), `summary` its last words or a summary of its way.
+    (of any author, existing ones included), `summary` its last words or a summary of its way. `against` are
+    the test files of others of which it fails something.
     """
 
     sample: int
@@ -31,6 +32,7 @@ class EarlierAttempt:
     tests: tuple[SharedTest, ...] = ()
     failures: str = ""
     summary: str = ""
+    against: tuple[SharedTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from agent.assignment import EarlierAttempt
 from agent.excerpts import cut_middle
+from agent.shelf import SharedTest
 from envs.patches import split
 
 PATCH = 12_000
 """Characters of a patch that are shown when there is one attempt; several share twice that."""
 FAILURES = 6_000
 SUMMARY = 4_000
+TESTS = 16_000
+"""Characters that the texts of all tests share."""
 
 
 def shown_alone(attempt: EarlierAttempt) -> str:
-    """Return an attempt with what it left, each part in its own tags."""
-    return _parts(attempt, PATCH, FAILURES, SUMMARY)
+    """Return an attempt with what it left, each part in its own tags; its own tests are in the tree."""
+    parts = [_parts(attempt, PATCH, FAILURES, SUMMARY), _texts((one, 0) for one in attempt.against)]
+    return "\n".join(filter(None, parts))
 
 
 def shown_together(attempts: tuple[EarlierAttempt, ...]) -> str:
-    """Return several attempts, each the shorter the more there are."""
+    """Return several attempts, each the shorter the more there are, and behind them what their tests hold."""
     share = max(1, len(attempts))
     rooms = (max(1_500, 2 * PATCH // share), max(800, 2 * FAILURES // share), max(600, 2 * SUMMARY // share))
-    return "\n\n".join(
+    written = [(test, number) for number, attempt in enumerate(attempts, 1) for test in attempt.tests]
+    others = [(test, 0) for attempt in attempts for test in attempt.against]
+    shown = [
         f'<attempt number="{number}" ended="{attempt.exit_reason}">\n{_parts(attempt, *rooms)}\n</attempt>'
         for number, attempt in enumerate(attempts, 1)
-    )
+    ]
+    return "\n\n".join(filter(None, [*shown, _texts([*written, *others])]))
 
 
 def trimmed_patch(patch: str, limit: int) -> str:
@@ -47,6 +56,27 @@ def trimmed_patch(patch: str, limit: int) -> str:
         for place, part in enumerate(parts)
     ]
     return cut_middle("\n".join(shown), 2 * limit)
+
+
+def _texts(tests: Iterable[tuple[SharedTest, int]]) -> str:
+    """Return the texts of tests, each once; they come with the attempt that wrote them, 0 for another one."""
+    authors: dict[tuple[str, str], list[int]] = {}
+    for test, number in tests:
+        authors.setdefault((test.path, test.content), []).extend([number] if number else [])
+    if not authors:
+        return ""
+    room = max(800, TESTS // len(authors))
+    texts = [
+        f"{path}, by {_named(numbers)}:\n{cut_middle(content.rstrip(), room)}"
+        for (path, content), numbers in authors.items()
+    ]
+    return "\n".join(["<tests>", "\n\n".join(texts), "</tests>"])
+
+
+def _named(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "another attempt, not in the working tree"
+    return f"attempt{'s' if numbers[1:] else ''} {', '.join(map(str, numbers))}"
 
 
 def _parts(attempt: EarlierAttempt, patch: int, failures: int, summary: int) -> str:

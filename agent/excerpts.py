@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
+_TOLD_ELSEWHERE = (
+    re.compile(r"^=+ short test summary info =+\n(?:.*\n)*?(?==+ .* in [\d.]+ ?s)", re.MULTILINE),
+    re.compile(r"^-+ generated xml file: .* -+\n", re.MULTILINE),
+    re.compile(r"^=+ PASSES =+\n(?==)", re.MULTILINE),
+)
+"""What pytest prints that says nothing to who has the outcomes: its own list, its report, no output."""
+
 
 def cut_middle(text: str, limit: int) -> str:
     """Return `text` with its middle replaced by a mark where it is longer than `limit` characters."""
@@ -19,9 +28,15 @@ def last_lines(text: str, lines: int, characters: int = 3_000) -> str:
 
 
 def last_of_tests(output: str, lines: int) -> str:
-    """Return the last lines of what pytest printed, without the one on the report that nobody finds."""
-    kept = [line for line in output.split("\n") if "generated xml file: " not in line]
-    return last_lines("\n".join(kept), lines)
+    """Return the last lines of what pytest printed, without what is told elsewhere."""
+    return last_lines(without_told(output), lines)
+
+
+def without_told(output: str) -> str:
+    """Return what pytest printed without its summary, and the line on a report that nobody finds."""
+    for part in _TOLD_ELSEWHERE:
+        output = part.sub("", output)
+    return output
 
 
 def first_line(text: str, characters: int = 120) -> str:

@@ -97,7 +97,8 @@ NO_PATCH = "It left no patch, so the sources are the untouched base."
 
 COMPARE = """\
 {edit}
-{count} earlier attempts at this came to their ends. The working tree is the untouched base.
+{count} earlier attempts at this came to their ends. The working tree is the untouched base; none of
+their tests is in it.
 
 {attempts}
 

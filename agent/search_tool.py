@@ -6,6 +6,7 @@ import asyncio
 import posixpath
 import shlex
 
+from agent.languages import SOURCES, language_of
 from agent.sources import fetch
 from agent.symbols import Symbol, cut
 from agent.tool_error import ToolError, inside, kind_of
@@ -34,17 +35,19 @@ async def search(sandbox: Sandbox, query: str, path: str) -> str:
 
 
 async def _definitions(sandbox: Sandbox, query: str, below: str) -> list[str]:
-    name = query.strip().removesuffix("()").rpartition(".")[2]
+    dotted = query.strip().removesuffix("()").replace("::", ".").replace("#", ".")
+    name = dotted.rpartition(".")[2]
     if not name.isidentifier():
         return []
     sources = await fetch(sandbox, _patterns(below), holding=name)
-    return await asyncio.to_thread(_matching, sources, query.strip().removesuffix("()"))
+    return await asyncio.to_thread(_matching, sources, dotted)
 
 
 def _patterns(below: str) -> tuple[str, ...]:
+    """Return what the files of all languages whose definitions can be cut match."""
     if below == ".":
-        return ("*.py",)
-    return (below,) if below.endswith(".py") else (posixpath.join(below, "*.py"),)
+        return SOURCES
+    return (below,) if language_of(below) else tuple(posixpath.join(below, one) for one in SOURCES)
 
 
 def _matching(sources: dict[str, str], query: str) -> list[str]:
@@ -65,7 +68,7 @@ def _rank(symbol: Symbol, query: str) -> int | None:
     if symbol.name == query or f".{symbol.qualified}".endswith(f".{query}"):
         return 1
     # `package.module.function`: the module's part is matched against the path
-    dotted = symbol.path.removesuffix(".py").replace("/", ".") + "." + symbol.qualified
+    dotted = posixpath.splitext(symbol.path)[0].replace("/", ".") + "." + symbol.qualified
     if f".{dotted}".endswith(f".{query}"):
         return 1
     return 2 if query.lower() in symbol.qualified.lower() else None

@@ -20,6 +20,8 @@ from selection.votes import count_votes, speaking
 KIND = "earlier"
 FAILURES = 20
 """Failing tests of an attempt that are told."""
+OTHER = -1
+"""Author of a test whose sample does not matter."""
 _ATTEMPTS = TypeAdapter(tuple[EarlierAttempt, ...])
 
 
@@ -67,7 +69,27 @@ def _attempt(
         tests=tuple(_shared(file, trajectory.sample, judged.matrix) for file in one.tests),
         failures=failures_of(one, row, judged),
         summary=summary,
+        against=_against(one, row, judged),
     )
+
+
+def _against(one: Candidate, row: str, judged: Judged) -> tuple[SharedTest, ...]:
+    """Return the test files of others of which a candidate fails something that shows the issue."""
+    if one.id in judged.clusters.failed:
+        return ()
+    unpassed, foreign = _unpassed(row, judged), _foreign(one, judged.matrix)
+    files = dict.fromkeys(foreign[test] for test in unpassed if test in foreign)
+    return tuple(SharedTest(file.path, file.content, OTHER) for file in files)
+
+
+def _foreign(one: Candidate, matrix: TestMatrix) -> Mapping[str, TestFile]:
+    """Return the tests that others wrote, by id, with their files."""
+    own = {file.content for file in one.tests}
+    return {
+        test.id: test.file
+        for test in matrix.generated
+        if test.file is not None and test.file.content not in own
+    }
 
 
 def _shared(file: TestFile, author: int, matrix: TestMatrix) -> SharedTest:
@@ -89,7 +111,11 @@ def failures_of(one: Candidate, row: str, judged: Judged) -> str:
     if vote is None:
         return ""
     names = {test.id: test.target for test in matrix.tests}
-    lines = [_line("", names[test], test, row, matrix) for test in _unpassed(row, judged)]
+    foreign = _foreign(one, matrix)
+    lines = [
+        _line(" (a test of another attempt)" if test in foreign else "", names[test], test, row, matrix)
+        for test in _unpassed(row, judged)
+    ]
     lines += [
         _line(" (it passes without the patch)", names[test], test, row, matrix) for test in vote.regressions
     ]

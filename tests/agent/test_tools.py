@@ -221,6 +221,27 @@ async def test_search(sandbox: Sandbox) -> None:
     assert (await use(sandbox, "search", query="-e '$(reboot)`")).text.startswith("Nothing")
 
 
+async def test_search_finds_definitions_of_other_languages(sandbox: Sandbox) -> None:
+    files = {
+        "web/area.ts": "export class Square {\n  area(): number { return 1 }\n}\n",
+        "src/lib.rs": "struct Cube;\nimpl Cube {\n    fn volume(&self) -> u32 { 1 }\n}\n",
+        "pkg/sum.go": "package pkg\n\nfunc (s *Sum) Total() int { return 1 }\n",
+    }
+    for path, text in files.items():
+        await sandbox.write(path, text.encode())
+    first = (await use(sandbox, "search", query="Square.area")).text.splitlines()[0]
+    assert first == "web/area.ts:2-2 method Square.area"
+    assert (await use(sandbox, "search", query="Cube::volume")).text.startswith(
+        "src/lib.rs:3-3 method Cube.volume"
+    )
+    assert (await use(sandbox, "search", query="Total", path="pkg")).text.startswith(
+        "pkg/sum.go:3-3 method Sum.Total"
+    )
+    assert (await use(sandbox, "search", query="volume", path="src/lib.rs")).text.startswith(
+        "src/lib.rs:3-3 "
+    )
+
+
 async def test_search_is_bounded(sandbox: Sandbox) -> None:
     await sandbox.exec("for i in $(seq 300); do echo \"def same_$i(): same = '$i'\"; done > many.py")
     text = (await use(sandbox, "search", query="same")).text

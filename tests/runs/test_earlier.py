@@ -83,10 +83,12 @@ def test_what_speaks_against_it_is_told_whoever_wrote_it():
     found = judged([(P, P, P), (F, P, F)])
     (_, worse) = attempts_for(refiner(), found, trajectories(0, 1), {})
     assert worse.failures.splitlines() == [
-        "tests/test_a.py::test_a: failed: a says no",
+        "tests/test_a.py::test_a: failed (a test of another attempt): a says no",
         "tests/test_old.py::test_old: failed (it passes without the patch): old says no",
     ]
+    assert [(one.path, one.content) for one in worse.against] == [(FILE.path, FILE.content)]
     (best, *_) = attempts_for(refiner(), found, trajectories(0, 1), {})
+    assert best.against == ()
     assert best.tests == (SharedTest(FILE.path, FILE.content, 0, "tests/test_a.py::test_a: a says no"),)
 
 

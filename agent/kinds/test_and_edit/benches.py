@@ -12,6 +12,7 @@ from agent.excerpts import cut_middle
 from agent.kinds.test_and_edit import prompts
 from agent.kinds.test_and_edit.blocks import read_blocks
 from agent.kinds.test_and_edit.looking import look
+from agent.kinds.test_and_edit.moves import read_moves
 from agent.kinds.test_and_edit.record import OwnTest, times
 from agent.kinds.test_and_edit.room import Room, clean
 from agent.kinds.test_and_edit.shapes import (
@@ -126,10 +127,16 @@ async def _without_test(room: Room, _arguments: Arguments, _seconds: float) -> s
 
 
 async def _edit(room: Room, first: int, arguments: EditArguments, seconds: float) -> str:
-    blocks = read_blocks(arguments.changes)
-    own = room.test.path if room.test is not None else ""
-    changed = await room.edits.apply(blocks, arguments.onto, own)
+    changed = await _applied(room, arguments)
     return _told(f"Changed {', '.join(changed)}.", await _measured(room, first, seconds))
+
+
+async def _applied(room: Room, arguments: EditArguments) -> tuple[str, ...]:
+    """Change the repository, and return the paths that were."""
+    moves = read_moves(arguments.files)
+    blocks = read_blocks(arguments.changes) if arguments.changes.strip() or not moves else ()
+    own = room.test.path if room.test is not None else ""
+    return await room.edits.apply(blocks, arguments.onto, own, moves)
 
 
 async def _prove_again(room: Room, first: int, arguments: WriteTestArguments, seconds: float) -> str:
@@ -179,9 +186,8 @@ async def _make_again(room: Room, arguments: Arguments, recorded: Observation) -
         case WriteTestArguments(path=path, content=content) if recorded.status == "ok":
             said = recorded.text.partition(f"\n\n{prompts.READ_IT}")[0]
             await room.keep(OwnTest(inside(room.sandbox, path), clean(content)[0], said))
-        case EditArguments(changes=changes, onto=onto):
-            own = room.test.path if room.test is not None else ""
-            await room.edits.apply(read_blocks(changes), onto, own)
+        case EditArguments():
+            await _applied(room, arguments)
         case _ if arguments.tool == "no_test":
             await room.drop()
 

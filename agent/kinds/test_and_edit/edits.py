@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.kinds.test_and_edit.blocks import Block
+from agent.kinds.test_and_edit.moves import Move
 from agent.kinds.test_and_edit.protected import Protection, protection_of
 from agent.kinds.test_and_edit.replacing import replace_lines
 from agent.tool_error import ToolError, inside, kind_of, read_file
@@ -26,20 +27,24 @@ class Edits:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._base: dict[str, bytes | None] = {}
+        self._modes: dict[str, str] = {}
         self._protection: Protection | None = None
 
-    async def apply(self, blocks: Sequence[Block], onto: str, test: str) -> tuple[str, ...]:
-        """Make all replacements and return the paths they changed.
+    async def apply(
+        self, blocks: Sequence[Block], onto: str, test: str, moves: Sequence[Move] = ()
+    ) -> tuple[str, ...]:
+        """Make all changes and return the paths they changed.
 
         Args:
             blocks: the replacements, in order.
             onto: `current` or `base`.
             test: path of the own test, which is no part of the edits.
+            moves: files that are deleted or renamed before that.
 
         Raises:
-            ToolError: nothing was changed; names every block that cannot be applied, and why.
+            ToolError: nothing was changed; names every change that cannot be made, and why.
         """
-        planned = await self._planned(blocks, onto, test)
+        planned = await self._planned(blocks, onto, test, moves)
         before = {path: await self._now(path) for path in self._base.keys() | planned.keys()}
         for path in planned:
             self._base.setdefault(path, before[path])
@@ -58,20 +63,53 @@ class Edits:
         """Return the paths that were edited, those that were put back too."""
         return tuple(sorted(self._base))
 
-    async def _planned(self, blocks: Sequence[Block], onto: str, test: str) -> Mapping[str, bytes]:
-        files: dict[str, bytes] = {}
+    async def _planned(
+        self, blocks: Sequence[Block], onto: str, test: str, moves: Sequence[Move]
+    ) -> Mapping[str, bytes | None]:
+        files: dict[str, bytes | None] = {}
         problems: list[str] = []
+        for move in moves:
+            try:
+                files |= await self._moved(move, onto, test, files)
+            except ToolError as error:
+                problems.append(f"`files`, {move.old[:200]}: {str(error)[:SHOWN]}")
         for number, block in enumerate(blocks, 1):
             try:
                 path = self._place(block.path, test)
                 now = files[path] if path in files else await self._before(path, onto)
-                files[path] = _replaced(now, block, path, created=path in files)
-                await self._check(path, files[path])
+                after = _replaced(now, block, path, created=path in files)
+                await self._check(path, after)
+                files[path] = after
             except ToolError as error:
                 problems.append(f"Block {number} ({block.path[:200]}): {str(error)[:SHOWN]}")
         if problems:
             raise ToolError("\n\n".join([NOTHING_DONE, *problems]))
         return files
+
+    async def _moved(
+        self, move: Move, onto: str, test: str, files: Mapping[str, bytes | None]
+    ) -> Mapping[str, bytes | None]:
+        """Return the files that a deletion or a renaming changes.
+
+        Raises:
+            ToolError: there is nothing to move, something is in its way, or it may not be moved.
+        """
+        old = self._place(move.old, test)
+        data = files[old] if old in files else await self._before(old, onto)
+        if data is None:
+            raise ToolError("there is no such file.")
+        await self._check(old, b"")
+        if old not in self._modes:
+            found = await self._sandbox.exec(["stat", "-c", "%a", "--", old], timeout=30)
+            self._modes[old] = found.text.strip() if found.ok else "644"
+        if move.new is None:
+            return {old: None}
+        new = self._place(move.new, test)
+        if (files[new] if new in files else await self._before(new, onto)) is not None:
+            raise ToolError(f"{new} exists already.")
+        await self._check(new, data)
+        self._modes[new] = self._modes[old]
+        return {old: None, new: data}
 
     def _place(self, path: str, test: str) -> str:
         place = inside(self._sandbox, path)
@@ -104,6 +142,8 @@ class Edits:
                 await self._sandbox.exec(["rm", "-f", "--", path], timeout=30)
             else:
                 await self._sandbox.write(path, data)
+                if path in self._modes:
+                    await self._sandbox.exec(["chmod", self._modes[path], "--", path], timeout=30)
 
 
 def _replaced(now: bytes | None, block: Block, path: str, *, created: bool) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 
-from agent.excerpts import cut_middle
+from agent.excerpts import cut_middle, without_told
 from envs.outcomes import Outcome
 
 LISTED = 12
@@ -14,9 +15,8 @@ RUN_UP = 6
 """Source lines shown before the line that failed; a traceback repeats whole functions."""
 
 _HEADER = re.compile(r"\A=+ test session starts =+\n(?:.*\n)*?(?=collected |=|\n)")
-_SUMMARY = re.compile(r"^=+ short test summary info =+\n(?:.*\n)*?(?==+ .* in [\d.]+ ?s)", re.MULTILINE)
-_REPORT_FILE = re.compile(r"^-+ generated xml file: .* -+\n", re.MULTILINE)
-_EMPTY_PASSES = re.compile(r"^=+ PASSES =+\n(?==)", re.MULTILINE)
+_FAILURE = re.compile(r"^_{2,} (?P<name>.+) _{2,}$", re.MULTILINE)
+_WHY = re.compile(r"^(?:E  .*|\S+:\d+: \w+)$", re.MULTILINE)
 _SOURCE = re.compile(r"^(?: {4}.*|\s*)$")
 
 
@@ -38,10 +38,8 @@ def shown_output(output: str, limit: int) -> str:
         output: what pytest printed.
         limit: characters.
     """
-    text = output.strip("\n") + "\n"
-    for part in (_HEADER, _SUMMARY, _REPORT_FILE, _EMPTY_PASSES):
-        text = part.sub("", text)
-    text = cut_middle(_without_run_up(text).strip("\n"), limit)
+    text = without_told(_HEADER.sub("", output.strip("\n") + "\n"))
+    text = cut_middle(_without_repeats(_without_run_up(text)).strip("\n"), limit)
     return f"<output>\n{text}\n</output>" if text else "It printed nothing."
 
 
@@ -56,6 +54,25 @@ def _without_run_up(text: str) -> str:
         kept.append(line)
         source = source + 1 if _SOURCE.match(line) else 0
     return "\n".join(kept)
+
+
+def _without_repeats(text: str) -> str:
+    """Return a text in which a failure that says the same at the same place as one before is only named."""
+    starts = [found.start() for found in _FAILURE.finditer(text)]
+    if not starts:
+        return text
+    kept, seen = [text[: starts[0]]], dict[tuple[str, ...], str]()
+    for start, end in itertools.pairwise([*starts, len(text)]):
+        part, name = text[start:end], _FAILURE.match(text, start)
+        rest = re.search(r"^=+ .* =+$", part, re.MULTILINE)
+        part, behind = (part[: rest.start()], part[rest.start() :]) if rest else (part, "")
+        why = tuple(_WHY.findall(part))
+        if why and why in seen and name is not None:
+            part = f"{name[0]}\nThe same as {seen[why]}.\n"
+        elif name is not None:
+            seen[why] = name["name"]
+        kept += [part, behind]
+    return "".join(kept)
 
 
 def _line(test: str, outcome: Outcome, message: str) -> str:

@@ -54,7 +54,8 @@ How to work:
 
 - SEARCH holds whole lines that occur exactly once in the file, character for character, without line numbers.
 - Blocks apply in order, all or none. Several may change the same file.
-- An empty SEARCH creates a file; an empty REPLACE deletes the lines.
+- An empty SEARCH creates a file; an empty REPLACE deletes the lines. Whole files are deleted or renamed by
+  `files`.
 - Where the text holds lines of `=======` or the like, give the three marks of that block more signs.
 
 Changes of existing tests, of their support files and of test configuration are refused: they would be

@@ -49,16 +49,21 @@ class NoTestArguments(Arguments):
 
 
 class EditArguments(Arguments):
-    """Replace passages in any files of the repository, or create files; all of it is done or nothing.
+    """Replace passages in any files of the repository, create, delete, rename files; all is done or nothing.
 
     Then your test, the tests of other attempts and the existing tests near the change are run on the patched
     repository, and you are told what they did.
     """
 
     tool = "edit"
-    changes: Annotated[
-        str, Field(min_length=1, description="One or more SEARCH/REPLACE blocks, each below its file's path.")
-    ]
+    changes: Annotated[str, Field(description="SEARCH/REPLACE blocks, each below its file's path.")] = ""
+    files: Annotated[
+        str,
+        Field(
+            description="Files to delete or rename before that, one a line: `delete PATH` or "
+            "`rename OLD -> NEW`. Blocks then name the new path."
+        ),
+    ] = ""
     onto: Annotated[
         Literal["current", "base"],
         Field(

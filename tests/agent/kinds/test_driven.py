@@ -47,8 +47,9 @@ class Heard(MemoryTape):
 
 
 def earlier(data: dict[str, Any]) -> EarlierAttempt:
-    tests = tuple(SharedTest(**test) for test in data["tests"])
-    return EarlierAttempt(**{**data, "exit_reason": ExitReason(data["exit_reason"]), "tests": tests})
+    tests, against = (tuple(SharedTest(**test) for test in data.get(one, [])) for one in ("tests", "against"))
+    ended = ExitReason(data["exit_reason"])
+    return EarlierAttempt(**{**data, "exit_reason": ended, "tests": tests, "against": against})
 
 
 @pytest.mark.parametrize("path", DRIVEN, ids=lambda path: path.stem)

@@ -169,6 +169,28 @@ def test_output_is_shown_without_what_repeats() -> None:
     assert shown_output("\n", 10) == "It printed nothing."
 
 
+def test_a_failure_that_repeats_another_is_named_only() -> None:
+    def failure(name: str, why: str, line: int = 7) -> str:
+        where = f"m.py:{line}: {why.split(':')[0]}"
+        return f"______ {name} ______\n\n    def {name}():\n>       f()\nE       {why}\n\n{where}\n"
+
+    output = "".join(
+        [
+            "=== FAILURES ===\n",
+            failure("test_a", "KeyError: 1"),
+            failure("test_b", "KeyError: 1"),
+            failure("test_c", "KeyError: 2"),
+            failure("test_d", "KeyError: 1", 8),
+            failure("test_e", "KeyError: 1"),
+            "=== 5 failed in 0.01s ===\n",
+        ]
+    )
+    shown = shown_output(output, 8192)
+    assert shown.count("def test_") == 3
+    assert "______ test_b ______\nThe same as test_a.\n______ test_c ______" in shown
+    assert shown.endswith("______ test_e ______\nThe same as test_a.\n=== 5 failed in 0.01s ===\n</output>")
+
+
 def test_outcomes_are_listed_up_to_a_limit() -> None:
     outcomes = {f"t::{n}": Outcome.PASSED for n in range(20)} | {f"f::{n}": Outcome.FAILED for n in range(20)}
     lines = outcome_lines(outcomes, {"f::0": "assert 1 == 2\nmore"}).split("\n")

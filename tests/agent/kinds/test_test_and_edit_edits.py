@@ -237,3 +237,45 @@ async def test_nothing_of_the_test_runs_is_left_in_the_patch(task: PublicTask, s
     given = Assignment(task, sandbox, ScriptedModel(script), MemoryTape(), context=CONTEXT)
     done = await run_test_and_edit(given)
     assert "b/left.py" not in done.diff
+
+
+async def test_files_are_deleted_and_renamed(task: PublicTask, sandbox: Sandbox) -> None:
+    await sandbox.exec("printf 'echo 1\\n' > run.sh; chmod 755 run.sh", timeout=30)
+    moved = "rename shapes.py -> lib/forms.py\n- `delete tabs.py`"
+    script = [
+        *SKIP,
+        call("edit", files=moved, changes=block(OLD, NEW, "lib/forms.py")),
+        call("edit", files="mv run.sh -> bin/start.sh", onto="base"),
+        call("done"),
+    ]
+    done = await play(task, sandbox, ScriptedModel(script))
+    assert [status for status, _ in said(done)] == ["ok", "ok", "ok", "ok"]
+    first = said(done)[1][1]
+    assert first.startswith("Changed shapes.py, lib/forms.py, tabs.py.")
+    assert "+        return self.width * self.height" in first
+    assert first.count("deleted file mode 100644") == 2
+    assert "new file mode 100755" in done.diff
+    assert "bin/start.sh" in done.diff
+    assert "forms" not in done.diff
+    assert "deleted" not in done.diff
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ("delete no.py", "`files`, no.py: there is no such file."),
+        ("rename shapes.py -> tabs.py", "`files`, shapes.py: tabs.py exists already."),
+        ("delete tests/test_shapes.py", "it belongs to the existing tests"),
+        ("rename shapes.py -> tests/test_more.py", "it is named like a test"),
+        ("delete tests", "tests is a folder."),
+        ("shapes.py", "`files` has the line 'shapes.py'; a line is `delete PATH` or `rename OLD -> NEW`."),
+    ],
+)
+async def test_files_that_stay_where_they_are(
+    task: PublicTask, sandbox: Sandbox, files: str, reason: str
+) -> None:
+    script = [*SKIP, call("edit", files=files, changes=block(OLD, NEW)), call("give_up", reason="no")]
+    done = await play(task, sandbox, ScriptedModel(script))
+    assert reason in said(done)[1][1]
+    assert said(done)[1][0] in ("error", "format_error")
+    assert done.diff == ""
