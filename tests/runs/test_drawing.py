@@ -315,7 +315,7 @@ async def test_what_reading_for_all_cost_is_in_the_report(stage):
     with Journal(stage.journal_path.parent) as journal:
         read = Reply(text="relevant", cost=0.5, usage=Usage(input=1000, output=7))
         await JournalReplies(journal).put("a", read)
-        failed = Attempt(error="ServerError", message="503", cost=0.25, usage=Usage(input=3))
+        failed = Attempt(error="Gone", message="503", seconds=1.0, cost=0.25, usage=Usage(input=3))
         await JournalReplies(journal).put_failure("b", (failed,), "gone")
         again = read_report(journal)
         await JournalReplies(journal).put("c", Reply(text="of no known price"))
