@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from agent.assignment import Assignment
 from agent.budget import Budget
 from agent.dialect import render_call
+from agent.endings import Ending
 from agent.messages import Attempt, Reply, Usage
 from agent.models.caller import Caller
 from agent.models.errors import (
@@ -17,6 +19,11 @@ from agent.models.errors import (
 )
 from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
+<<<<<<< HEAD
+=======
+from agent.played import played
+from agent.talk import Talk
+>>>>>>> drive
 from agent.tape import MemoryTape, TapeError
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
@@ -417,3 +424,17 @@ async def test_failed_calls_use_up_the_budget(task: PublicTask, sandbox: Sandbox
     await play(task, sandbox, failing, tape=tape, budget=Budget(dollars=0.5))
     done = await play(task, sandbox, ScriptedModel(SOLVING), tape=tape, budget=Budget(dollars=0.5))
     assert (done.exit_reason, done.cost, len(done.turns)) == (ExitReason.COST_LIMIT, 0.6, 0)
+
+
+async def test_a_mistake_in_the_code_of_a_kind_ends_it_with_its_diff(
+    task: PublicTask, sandbox: Sandbox
+) -> None:
+    async def mistaken(talk: Talk) -> Ending:
+        await talk.given.sandbox.write("shapes.py", b"x = 1\n")
+        raise KeyError("fix")
+
+    done = await played(Assignment(task, sandbox, ScriptedModel([]), MemoryTape()), mistaken)
+    assert done.exit_reason is ExitReason.ERROR
+    assert done.message.startswith("KeyError: 'fix' (tests/agent/kinds/test_tool_agent.py:")
+    assert done.message.endswith(" in mistaken)")
+    assert "+x = 1" in done.diff
