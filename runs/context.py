@@ -57,11 +57,6 @@ def _asker(
 ) -> Asker | None:
     if not settings.scan:
         return None
-<<<<<<< HEAD
-=======
-    model = open_model(recipe.model_for("context"), recipe.patience(), lambda line: listen(Noticed(line)))
-    return Asker(model, JournalReplies(journal), session, common=Ledger(journal, recipe.budget))
->>>>>>> drive
 
     def say(line: str) -> None:
         listen(Noticed(line))

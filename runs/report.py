@@ -45,17 +45,10 @@ class Diversity(Value):
 class Report(Value):
     """What became of one issue.
 
-<<<<<<< HEAD
     `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
     where a price is not known; it and `usage` are those of trajectories and readers together. `seconds` is
     wall time of all attempts at the run together. `rounds` are the samples that were drawn together, an empty
     one where the drawing ended before all were.
-=======
-    `grade` is None where the task cannot be graded or grading was not asked for. `usage` and `cost`
-    are of all trajectories and of what was read for them together; `cost` is in dollars, None where a
-    price is not known. `seconds` is wall time of all attempts at the run together. `rounds` are
-    the samples that were drawn together, an empty one where the drawing ended before all were.
->>>>>>> drive
     """
 
     instance_id: str
@@ -102,13 +95,8 @@ def read_report(journal: Journal) -> Report:
     found, drawn = Decision.model_validate(decision), variations(journal)
     turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
     trajectories = [one for _, one in sorted(recorded(journal).items())]
-<<<<<<< HEAD
     read = _read_for_all(journal)
     costs = [read.dollars, *(one.cost for one in trajectories)]
-=======
-    reading = _spent_on_context(journal)
-    costs = [reading.dollars, *(one.cost for one in trajectories)]
->>>>>>> drive
     known = [cost for cost in costs if cost is not None]
     return Report(
         instance_id=task["instance_id"],
@@ -129,31 +117,18 @@ def read_report(journal: Journal) -> Report:
         ),
         diversity=_diversity(found),
         rounds=tuple(one for one in rounds_of(journal) if one.samples or one.reason),
-<<<<<<< HEAD
         usage=Usage.total([read.usage, *(one.usage for one in trajectories)]),
-=======
-        usage=Usage.total([reading.usage, *(one.usage for one in trajectories)]),
->>>>>>> drive
         cost=sum(known) if len(known) == len(costs) else None,
         seconds=sum(float(event.data["seconds"]) for event in journal.of("worked")),
     )
 
 
-<<<<<<< HEAD
 def _read_for_all(journal: Journal) -> Spent:
     """Return what models that read for all trajectories have used, failed sendings included."""
     kept = [event for event in journal.events if event.kind in REPLIES]
     lost = [event for event in journal.events if event.kind in FAILURES]
     turns = [Turn(reply=Reply.model_validate(event.data["reply"]), observations=()) for event in kept]
     failed = [Attempt.model_validate(one) for event in lost for one in event.data["attempts"]]
-=======
-def _spent_on_context(journal: Journal) -> Spent:
-    """Return what the model that reads for all trajectories has used."""
-    turns = [
-        Turn(reply=Reply.model_validate(event.data["reply"]), observations=()) for event in journal.of(REPLY)
-    ]
-    failed = [Attempt.model_validate(one) for event in journal.of(FAILURE) for one in event.data["attempts"]]
->>>>>>> drive
     return spent(turns, failed)
 
 

@@ -141,11 +141,8 @@ class Asker:
         if recorded := self._replies.get(key):
             return recorded
         async with self._gate:
-<<<<<<< HEAD
             if self._lost >= IN_A_ROW:
                 return None
-=======
->>>>>>> drive
             if self._common is not None and (over := self._common.exceeded()):
                 self.trouble = over[1]
                 return None

@@ -10,18 +10,11 @@ import pytest
 from agent.kinds import KINDS, run_agent
 from agent.messages import Attempt, Reply, Usage
 from agent.played import played
-<<<<<<< HEAD
-=======
-from runs.context import JournalReplies
->>>>>>> drive
 from runs.earlier import recorded_attempts
 from runs.failures import UsageError, describe
 from runs.journal import Journal
 from runs.progress import StageBegan
-<<<<<<< HEAD
 from runs.replies import JournalReplies
-=======
->>>>>>> drive
 from runs.report import read_report
 from runs.sampling import MistakeError
 from tests.runs.conftest import ISSUE
@@ -276,7 +269,6 @@ async def test_tests_reach_the_others_through_the_shelf_unless_they_work_alone(s
     ]
     script = {n: fix(RIGHT) for n in (0, 1, 4, 5)} | {n: [writes(FIRST), SUBMIT] for n in (2, 3)}
     report = await stage.run(stage.recipe(script, crews=crews, parallel=1), ISSUE)
-<<<<<<< HEAD
     assert seen == {2: [], 3: [2], 0: [2], 1: [], 4: [2], 5: [2]}
     assert [line.drawn.seed_test for line in report.samples if line.sample in (0, 4, 5)] == [
         "",
@@ -284,10 +276,6 @@ async def test_tests_reach_the_others_through_the_shelf_unless_they_work_alone(s
     ]
     opened = {sample: message for sample, turn, _, message in stage.asked() if turn == 0}
     assert [sample for sample, message in opened.items() if FIRST.rstrip() in message] == [4, 5]
-=======
-    assert seen == {2: [], 3: [2], 0: [2], 1: [], 4: [2]}
-    assert {line.sample: line.drawn.seed_test for line in report.samples}[4] == "sample 2"
->>>>>>> drive
 
 
 async def test_a_mistake_in_one_kind_ends_its_trajectory_and_no_other(stage, monkeypatch):
@@ -332,19 +320,11 @@ async def test_what_reading_for_all_cost_is_in_the_report(stage):
     report = await stage.run(stage.recipe({0: fix(RIGHT)}, samples=1), ISSUE)
     with Journal(stage.journal_path.parent) as journal:
         read = Reply(text="relevant", cost=0.5, usage=Usage(input=1000, output=7))
-<<<<<<< HEAD
         await JournalReplies(journal, "context").put("a", read)
-        failed = Attempt(error="ServerError", message="503", cost=0.25, usage=Usage(input=3))
+        failed = Attempt(error="Gone", message="503", seconds=1.0, cost=0.25, usage=Usage(input=3))
         await JournalReplies(journal, "context").put_failure("b", (failed,), "gone")
         again = read_report(journal)
         await JournalReplies(journal, "context").put("c", Reply(text="of no known price"))
-=======
-        await JournalReplies(journal).put("a", read)
-        failed = Attempt(error="Gone", message="503", seconds=1.0, cost=0.25, usage=Usage(input=3))
-        await JournalReplies(journal).put_failure("b", (failed,), "gone")
-        again = read_report(journal)
-        await JournalReplies(journal).put("c", Reply(text="of no known price"))
->>>>>>> drive
         unknown = read_report(journal)
     assert again.cost == report.cost + 0.75
     assert again.usage.input == report.usage.input + 1003

@@ -19,11 +19,8 @@ from agent.models.errors import (
 )
 from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
-<<<<<<< HEAD
-=======
 from agent.played import played
 from agent.talk import Talk
->>>>>>> drive
 from agent.tape import MemoryTape, TapeError
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
