@@ -11,7 +11,7 @@ SHARE = 0.1
 
 
 class Pace:
-    """Says when something is due: as often as it takes no more than a share of the time, by what it took last."""
+    """Says when something is due: as often as it takes but a share of the time, by what it took last."""
 
     def __init__(self) -> None:
         self._next = 0.0

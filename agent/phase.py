@@ -47,7 +47,7 @@ class Phase:
         endings: the tools that end the phase when they succeed.
         reminder: said to a reply without a call.
         changes: tools after which the diff is kept, in case the sandbox dies later.
-        may_change: tools that can change anything; after these the diff is kept as often as that costs little.
+        may_change: tools that can change anything; the diff is kept after them as often as it costs little.
         single: only the first call of a reply is performed.
         turns: replies with a readable call that it may take; None for as many as the budget has.
         steps: replies of any sort that it may take; None for as many as the budget has.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.base_runs import ForkedBase
@@ -191,7 +193,7 @@ async def test_a_resumed_run_runs_no_test_again(task: PublicTask, sandbox: Sandb
         await play(task, sandbox, ScriptedModel(script), shelf=shelf, tape=tape, base=counting)
         asked = len(counting.asked)
         await sandbox.exec("git checkout -q . && git clean -fdq && rm -rf /tmp/others")
-        task = task.model_copy(update={"test_runner": "false"})
+        task = replace(task, test_runner="false")
         look = calls(("bash", {"command": "ls /tmp/others/tests"}))
         again = ScriptedModel([look, calls(("submit", {}))])
         done = await play(task, sandbox, again, shelf=shelf, tape=tape, base=counting)
