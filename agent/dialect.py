@@ -163,7 +163,7 @@ def _end_of_value(text: str, start: int, mark: str | None, what: str) -> tuple[i
 
 @lru_cache(maxsize=1)
 def _ends_of_values(text: str) -> tuple[int, ...]:
-    """Return where values of a text may end, found once: looked for by each call they cost its length squared."""
+    """Return where values of a text may end, found once: each call looking anew would cost its square."""
     return tuple(end.start() for end in _END_OF_VALUE.finditer(text))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from agent.assignment import Assignment
@@ -10,11 +11,11 @@ from agent.base_runs import BaseRuns
 from agent.base_verdict import ending, verdict
 from agent.messages import ToolCall
 from agent.shelf import SharedTest
-from agent.siblings import failures, lay_out
+from agent.siblings import FOLDER, failures, lay_out
 from agent.tool_error import inside
 from agent.tools import Toolbox
 from agent.trajectory import Observation
-from sandbox.base import SandboxError, SandboxGoneError
+from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 
 SECONDS = 120.0
 """Wall time that the tests of others may take before a patch is submitted."""
@@ -63,6 +64,15 @@ class EvidenceBench:
         elif objection := await self._objection(left):
             changes = {"text": objection, "status": "error"}
         return seen.model_copy(update={**changes, "seconds": loop.time() - began})
+
+    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+        """See `agent.phase.Bench.perform_again`."""
+        await self._toolbox.perform(call, seconds=seconds)
+        if call.name == "submit" and recorded.status != "format_error":
+            self._submitted = True
+        if FOLDER in recorded.text:
+            with contextlib.suppress(SandboxFileError):
+                await lay_out(self._given.sandbox, self._given.shelf.tests())
 
     def _writes_test(self, call: ToolCall) -> bool:
         """Whether a call that succeeded wrote a test file, or mended one that was written before."""

@@ -27,6 +27,13 @@ class Bench(Protocol):
             SandboxGoneError: the sandbox is gone; every other failure is an observation.
         """
 
+    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+        """Do to the room what a recorded call did to it; what it returned is on record.
+
+        Raises:
+            SandboxGoneError: the sandbox is gone.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -42,6 +49,7 @@ class Phase:
         changes: tools after which the diff is kept, in case the sandbox dies later.
         single: only the first call of a reply is performed.
         turns: replies with a readable call that it may take; None for as many as the budget has.
+        steps: replies of any sort that it may take; None for as many as the budget has.
     """
 
     system: str
@@ -53,3 +61,4 @@ class Phase:
     changes: frozenset[str] = frozenset()
     single: bool = False
     turns: int | None = None
+    steps: int | None = None

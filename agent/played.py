@@ -46,13 +46,12 @@ async def played(given: Assignment, work: Callable[[Talk], Awaitable[Ending]]) -
 
 async def _until_ended(talk: Talk, work: Callable[[Talk], Awaitable[Ending]]) -> Ending:
     try:
-        async with asyncio.timeout(talk.given.budget.seconds) as deadline:
-            talk.deadline = deadline
+        async with talk.clock.deadline:
             return await work(talk)
     except asyncio.CancelledError:
         return Ending(ExitReason.CANCELLED, "cancelled")
     except TimeoutError:
-        if not deadline.expired():
+        if not talk.clock.deadline.expired():
             raise
         return talk.time_is_up()
     except SandboxError as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent import prompts
 from agent.arguments import specifications
 from agent.assignment import Assignment
 from agent.budget import Spent, exceeded, remaining, spent
+from agent.clock import Clock
 from agent.condense import Window
 from agent.endings import Ending, alternations, is_unreadable, repeats, unreadable
 from agent.messages import Attempt, Message, Reply, ToolCall
@@ -60,15 +59,14 @@ class Talk:
         given: the assignment.
         turns: replies and what their actions returned.
         diff: the last one that was kept.
-        deadline: the end of the time; it is set before the first phase.
+        clock: the time; it runs from the first thing that is not on the tape.
     """
 
     def __init__(self, given: Assignment) -> None:
         self.given = given
         self.turns: list[Turn] = []
         self.diff = ""
-        self.deadline = asyncio.Timeout(None)
-        self._live = False
+        self.clock = Clock(given.budget.seconds)
         self._phases: list[Phase] = []
 
     async def through(self, phase: Phase) -> ToolCall:
@@ -103,11 +101,6 @@ class Talk:
         """Whether no reply follows the one that is acted on now."""
         return len(self.turns) + 1 >= self.given.budget.steps
 
-    def seconds_left(self) -> float:
-        """Return the seconds until the time is up."""
-        when = self.deadline.when()
-        return self.given.budget.seconds if when is None else when - asyncio.get_running_loop().time()
-
     def time_is_up(self) -> Ending:
         """Return the ending of a trajectory that has used its time."""
         return Ending(ExitReason.TIME_LIMIT, f"all {self.given.budget.seconds:.0f} s are used")
@@ -128,10 +121,12 @@ class Talk:
         return _Stretch(phase, speech, messages, len(self.turns), window)
 
     def _turns_left(self, stretch: _Stretch) -> int | None:
-        """Return how many turns a phase may still take; replies without a readable call are none."""
-        if stretch.phase.turns is None:
+        """Return how many turns a phase may still take; replies without a readable call are steps only."""
+        phase, taken = stretch.phase, self.turns[stretch.first :]
+        if phase.turns is None:
             return None
-        return stretch.phase.turns - sum(not is_unreadable(turn) for turn in self.turns[stretch.first :])
+        left = phase.turns - sum(not is_unreadable(turn) for turn in taken)
+        return left if phase.steps is None else min(left, phase.steps - len(taken))
 
     async def _next(self, stretch: _Stretch) -> Reply:
         """Return a new reply, within the budget.
@@ -139,12 +134,11 @@ class Talk:
         Raises:
             OverError: the budget is used up, or there is no reply.
         """
-        if not self._live:
-            self._live = True
-            left = self.given.budget.seconds - self.used().seconds
-            self.deadline.reschedule(asyncio.get_running_loop().time() + left)
+        self.clock.start(self.used().seconds)
         if over := exceeded(self.given.budget, self.used()):
             raise OverError(Ending(*over))
+        if self.clock.is_up():
+            raise OverError(self.time_is_up())
         return await self._ask(stretch)
 
     async def _ask(self, stretch: _Stretch) -> Reply:
@@ -191,9 +185,9 @@ class Talk:
             trouble = Observation(call_id="", text=heard.problem, status="format_error")
             await self.given.tape.keep_observation(number, 0, trouble)
         observations: list[Observation] = []
-        with _grace(self.deadline) as end:
+        with self.clock.grace(GRACE):
             try:
-                await self._act(stretch.phase, number, heard, observations, end)
+                await self._act(stretch.phase, number, heard, observations)
             finally:
                 self.turns.append(Turn(reply=heard.reply, observations=tuple(observations)))
         if self.given.on_turn is not None:
@@ -203,15 +197,13 @@ class Talk:
                 return call
         if ending := unreadable(self.turns[stretch.first :]):
             raise OverError(ending)
-        if asyncio.get_running_loop().time() >= end:
+        if self.clock.is_up():
             raise OverError(self.time_is_up())
         note = self._note(stretch)
         stretch.messages += [stretch.speech.said(heard), *stretch.speech.answer(heard, observations, note)]
         return None
 
-    async def _act(
-        self, phase: Phase, number: int, heard: Heard, observations: list[Observation], end: float
-    ) -> None:
+    async def _act(self, phase: Phase, number: int, heard: Heard, observations: list[Observation]) -> None:
         """Perform the actions of a reply in order, up to the one that ends the phase.
 
         Args:
@@ -219,19 +211,20 @@ class Talk:
             number: the turn's number.
             heard: the reply.
             observations: receives what each action returned.
-            end: the loop's time at which the time is up.
         """
         for index, call in enumerate(heard.reply.tool_calls):
             recorded = self.given.tape.observation(number, index)
             refusal = _refusal(phase, call, observations)
-            if refusal is not None:
-                seen = refusal
-            else:
-                left = end - asyncio.get_running_loop().time()
-                seen = await phase.bench.perform(call, seconds=left)
             if recorded is None:
+                done = Turn(reply=heard.reply, observations=tuple(observations))
+                self.clock.start(spent([*self.turns, done], self._failed(number + 1)).seconds)
+                seen = refusal or await phase.bench.perform(call, seconds=self.clock.left())
                 await self.given.tape.keep_observation(number, index, seen)
-            observations.append(recorded or seen)
+            else:
+                seen = recorded
+                if refusal is None:
+                    await phase.bench.perform_again(call, recorded, seconds=self.clock.left())
+            observations.append(seen)
             if _ends(phase, call, observations[-1]):
                 break
             if call.name in phase.changes and refusal is None:
@@ -275,19 +268,3 @@ def _refusal(phase: Phase, call: ToolCall, before: list[Observation]) -> Observa
         text = f"Not done: an action before this {call.name} failed. Look at it first."
         return Observation(call_id=call.id, text=text, status="error")
     return None
-
-
-@contextlib.contextmanager
-def _grace(deadline: asyncio.Timeout) -> Iterator[float]:
-    """Put the end of the time off while actions are performed, and yield when it was.
-
-    A command ends itself, with all it started, when its time is up; a cancelled one might not.
-    """
-    when = deadline.when()
-    assert when is not None
-    deadline.reschedule(when + GRACE)
-    try:
-        yield when
-    finally:
-        if not deadline.expired():
-            deadline.reschedule(when)

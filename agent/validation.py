@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +15,7 @@ from sandbox.base import Status
 
 LISTED = 30
 """Tests that are listed of each sort."""
+DECIDE = "fail, so they decide"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Validated:
         unsteady = [_both(test, self.runs) for test in self.unsteady]
         other = [f": {first.outcomes[test]}{reason(first, test)}" for test in self.other]
         blocks = (
-            _block("fail, so they decide", self.failing, failing),
+            _block(DECIDE, self.failing, failing),
             _block("pass already, so they only guard", self.passing),
             _block("are not the same twice", self.unsteady, unsteady),
             _block("break or are skipped, so they decide nothing", self.other, other),
@@ -97,6 +100,11 @@ async def validate(base: BaseRuns, path: str, content: str) -> Validated:
         unsteady=tuple(test for test in tests if test not in took),
         other=tuple(test for test in steady if took[test] not in {Outcome.FAILED, Outcome.PASSED}),
     )
+
+
+def tells_that_it_decides(told: str) -> bool:
+    """Whether what an author was told of a file says that a test of it decides."""
+    return re.search(rf"^\d+ {DECIDE}:$", told, re.MULTILINE) is not None
 
 
 def _what(run: BaseRun, test: str) -> tuple[Outcome, str]:

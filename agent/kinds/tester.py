@@ -11,6 +11,7 @@ import contextlib
 import posixpath
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from agent import prompts
 from agent.arguments import ARGUMENTS
@@ -26,13 +27,14 @@ from agent.talk import Talk
 from agent.tool_error import ToolError, inside
 from agent.tools import Toolbox
 from agent.trajectory import Observation, Trajectory
-from agent.validation import Validated, validate
+from agent.validation import Validated, tells_that_it_decides, validate
 from envs.patches import join, split
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 from sandbox.forks import forked
 
 ENDINGS = frozenset({"submit", "give_up"})
 CHANGES = frozenset({"edit", "write_test"})
+TRIED = frozenset({"edit", "write_test", "submit"})
 
 NOT_ITS_FILE = (
     "You write tests and no fix: `edit` changes the file that you wrote with `write_test`, and no other."
@@ -112,19 +114,16 @@ class TestBench:
         self._given = given
         self._toolbox = Toolbox(given.sandbox)
         self.written_tests = self._toolbox.written_tests
-        self.valid: Validated | None = None
+        self.valid: SharedTest | None = None
 
     async def perform(self, call: ToolCall, *, seconds: float) -> Observation:
         """See `agent.phase.Bench.perform`."""
-        match call.name:
-            case "edit" if not self._is_own(str(call.arguments.get("path", ""))):
-                return Observation(call_id=call.id, text=NOT_ITS_FILE, status="error")
-            case "submit" if not self.written_tests:
-                return Observation(call_id=call.id, text=NOTHING, status="error")
+        if refusal := self._refusal(call):
+            return Observation(call_id=call.id, text=refusal, status="error")
         loop = asyncio.get_running_loop()
         began = loop.time()
         seen = await self._toolbox.perform(call, seconds=seconds)
-        if seen.status != "ok" or call.name not in {"edit", "write_test", "submit"}:
+        if seen.status != "ok" or call.name not in TRIED:
             return seen
         try:
             async with asyncio.timeout(max(1.0, seconds - (loop.time() - began))):
@@ -132,6 +131,25 @@ class TestBench:
         except TimeoutError:
             seen = seen.model_copy(update={"text": f"{seen.text} {NO_TIME}", "status": "error"})
         return seen.model_copy(update={"seconds": loop.time() - began})
+
+    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+        """See `agent.phase.Bench.perform_again`."""
+        if self._refusal(call):
+            return
+        seen = await self._toolbox.perform(call, seconds=seconds)
+        if seen.status == "ok" and call.name in TRIED:
+            await self._moved()
+            if recorded.status == "ok" or tells_that_it_decides(recorded.text):
+                self.valid = await self._as_it_lies()
+
+    def _refusal(self, call: ToolCall) -> str:
+        """Return why a tester may not do what a call asks for, empty where it may."""
+        match call.name:
+            case "edit" if not self._is_own(str(call.arguments.get("path", ""))):
+                return NOT_ITS_FILE
+            case "submit" if not self.written_tests:
+                return NOTHING
+        return ""
 
     async def _tried(self, call: ToolCall, seen: Observation) -> Observation:
         """Return what a call did, with what the file now does on the base."""
@@ -152,18 +170,21 @@ class TestBench:
 
     async def _validate(self) -> Validated:
         """Try the file as it lies in the room, and keep it where it decides."""
-        path = self.written_tests[-1]
-        try:
-            content = (await self.sandbox.read(path)).decode("utf-8", "surrogateescape")
-        except SandboxFileError:
-            content = ""
         assert self.base is not None
-        found = await validate(self.base, path, content)
+        file = await self._as_it_lies()
+        found = await validate(self.base, file.path, file.content)
         if found.decides:
-            self.valid = found
-            output = ending(found.runs[0])
-            await self._given.shelf.put(SharedTest(path, content, self._given.sampling.sample, output))
+            self.valid = file
+            await self._given.shelf.put(replace(file, output=ending(found.runs[0])))
         return found
+
+    async def _as_it_lies(self) -> SharedTest:
+        """Return the file in the room, empty where somebody has removed it."""
+        path, content = self.written_tests[-1], b""
+        with contextlib.suppress(SandboxFileError):
+            content = await self.sandbox.read(path)
+        text = content.decode("utf-8", "surrogateescape")
+        return SharedTest(path, text, self._given.sampling.sample)
 
     async def _moved(self) -> str:
         """Remove the file that was written before one of another path."""

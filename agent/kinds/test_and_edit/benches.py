@@ -45,24 +45,20 @@ class PhaseBench:
     """
 
     def __init__(
-        self,
-        talk: Talk,
-        room: Room,
-        tools: Mapping[str, type[Arguments]],
-        actions: Mapping[str, Action],
+        self, room: Room, tools: Mapping[str, type[Arguments]], actions: Mapping[str, Action]
     ) -> None:
         self.written_tests = room.written_tests
-        self._talk = talk
         self._room = room
         self._tools = tools
         self._actions = actions
 
     async def perform(self, call: ToolCall, *, seconds: float) -> Observation:
         """See `agent.phase.Bench.perform`."""
-        recorded = self._talk.given.tape.observation(len(self._talk.turns), 0)
-        if recorded is not None:
-            return await observed(call, lambda: self._again(call, recorded))
         return await observed(call, lambda: self._within(call, seconds))
+
+    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+        """See `agent.phase.Bench.perform_again`."""
+        await observed(call, lambda: self._again(call, recorded))
 
     async def _again(self, call: ToolCall, recorded: Observation) -> tuple[str, str]:
         await _make_again(self._room, read_arguments(call, self._tools), recorded)
@@ -88,7 +84,7 @@ def proving_bench(talk: Talk, room: Room) -> PhaseBench:
         "done": partial(_proved, room),
         "no_test": partial(_without_test, room),
     }
-    return PhaseBench(talk, room, TEST_PHASE, actions)
+    return PhaseBench(room, TEST_PHASE, actions)
 
 
 def fixing_bench(talk: Talk, room: Room) -> PhaseBench:
@@ -101,7 +97,7 @@ def fixing_bench(talk: Talk, room: Room) -> PhaseBench:
         "done": partial(_fixed, talk, room, first),
         "give_up": _ended,
     }
-    return PhaseBench(talk, room, EDIT_PHASE, actions)
+    return PhaseBench(room, EDIT_PHASE, actions)
 
 
 async def _look(room: Room, arguments: LookArguments, _seconds: float) -> str:

@@ -127,7 +127,7 @@ def _path_of(above: Sequence[str]) -> str:
 
 
 def _path_in(line: str) -> str:
-    """Return the path that a line names, empty where it names none; signs of Markdown around it are none of it."""
+    """Return the path that a line names without the Markdown around it, empty where it names none."""
     path = line.strip().lstrip(" \t#*>`\"'-")
     label = _LABEL.match(path)
     path = (path[label.end() :] if label else path).strip(" \t`\"'*").rstrip(" \t`\"'*:")

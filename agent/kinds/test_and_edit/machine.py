@@ -41,6 +41,7 @@ async def _work(talk: Talk, settings: MachineSettings) -> Ending:
 async def _show(talk: Talk, room: Room, settings: MachineSettings) -> str:
     """Go through the test phase, and return why there is no test; empty where the room has one."""
     given = talk.given
+    half = max(1, given.budget.steps // 2)
     phase = Phase(
         system=prompts.TEST_SYSTEM,
         opening=prompts.shared(given.task, given.context),
@@ -50,7 +51,8 @@ async def _show(talk: Talk, room: Room, settings: MachineSettings) -> str:
         reminder=prompts.TEST_REMINDER,
         changes=frozenset({"write_test"}),
         single=True,
-        turns=max(1, min(settings.test_turns, given.budget.steps // 2)),
+        turns=min(settings.test_turns, half),
+        steps=half,
     )
     try:
         call = await talk.through(phase)

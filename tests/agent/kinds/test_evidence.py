@@ -14,6 +14,7 @@ from agent.trajectory import ExitReason
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 from sandbox.forks import forked
+from tests.agent.kinds.machine_files import CountingBase
 from tests.agent.kinds.playing import FIX, TEST, ListShelf, calls, play
 
 HALF = {**FIX, "new": "abs(self.width * self.height)"}
@@ -131,6 +132,24 @@ async def test_a_resumed_run_knows_that_it_was_refused(task: PublicTask, sandbox
     done = await play(task, sandbox, again, shelf=ListShelf(), tape=tape)
     assert done.exit_reason is ExitReason.SUBMITTED
     assert "tests of other attempts fail" in again.requests[0][-1].content
+
+
+async def test_a_resumed_run_runs_no_test_again(task: PublicTask, sandbox: Sandbox) -> None:
+    tape, shelf = MemoryTape(), ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
+    script = [calls(("write_test", TEST), ("edit", HALF)), calls(("submit", {}))]
+    async with forked(sandbox) as base:
+        counting = CountingBase(ForkedBase(base, task.test_runner))
+        await play(task, sandbox, ScriptedModel(script), shelf=shelf, tape=tape, base=counting)
+        asked = len(counting.asked)
+        await sandbox.exec("git checkout -q . && git clean -fdq && rm -rf /tmp/others")
+        task = task.model_copy(update={"test_runner": "false"})
+        look = calls(("bash", {"command": "ls /tmp/others/tests"}))
+        again = ScriptedModel([look, calls(("submit", {}))])
+        done = await play(task, sandbox, again, shelf=shelf, tape=tape, base=counting)
+    assert len(counting.asked) == asked > 0
+    assert done.turns[2].observations[0].text.startswith("test_sign.py\n")
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert "abs(self.width * self.height)" in done.diff
 
 
 async def test_a_base_that_is_gone_is_said_and_nothing_ends(task: PublicTask, sandbox: Sandbox) -> None:

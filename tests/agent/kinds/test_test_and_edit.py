@@ -217,6 +217,15 @@ async def test_the_budget_bounds_both_phases(task: PublicTask, sandbox: Sandbox)
     assert systems == ["You show ", "You show ", "You fix a", "You fix a", "You fix a"]
 
 
+async def test_prose_takes_no_more_than_half_of_the_steps(task: PublicTask, sandbox: Sandbox) -> None:
+    prose = [Reply(text="I wonder."), Reply(text="Well."), call("look", what="shapes.py")]
+    model = ScriptedModel([*prose, *prose, *prose[:2], call("edit", **FIX), call("done")])
+    done = await play(task, sandbox, model, budget=Budget(steps=16, seconds=120))
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert [request[0].content[:9] for request in model.requests] == ["You show "] * 8 + ["You fix a"] * 2
+    assert "[budget left: 1 of 8 turns of this phase" in model.requests[7][-1].content
+
+
 async def test_the_edit_phase_ends_with_its_turns_and_keeps_the_patch(
     task: PublicTask, sandbox: Sandbox
 ) -> None:

@@ -13,10 +13,12 @@ from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.errors import ModelUnavailableError
 from agent.models.scripted import ScriptedModel
+from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 from sandbox.forks import forked
+from tests.agent.kinds.machine_files import CountingBase
 from tests.agent.kinds.playing import FIX, ListShelf, calls, play, text
 
 PATH = "tests/test_area.py"
@@ -154,6 +156,25 @@ async def test_an_unfinished_ending_keeps_what_was_valid(
     assert done.test_paths == (PATH,)
     assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
     assert "import Circle" not in done.diff
+
+
+@pytest.mark.parametrize("last", [(), (WAVERS,)])
+async def test_a_resumed_run_knows_what_was_valid_and_tries_nothing_again(
+    task: PublicTask, sandbox: Sandbox, last: tuple[str, ...]
+) -> None:
+    tape = MemoryTape()
+    writing = [calls(writes(FAILS, *last)), calls(writes(GUARDS))]
+    async with forked(sandbox) as base:
+        counting = CountingBase(ForkedBase(base, task.test_runner))
+        await led(task, sandbox, *writing, tape=tape, budget=Budget(steps=2), base=counting)
+        asked = len(counting.asked)
+        await sandbox.exec("git checkout -q . && git clean -fdq")
+        give_up = calls(("give_up", {"reason": "enough"}))
+        done = await led(task, sandbox, give_up, tape=tape, base=counting)
+    assert len(counting.asked) == asked > 0
+    assert done.test_paths == (PATH,)
+    assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
+    assert "test_width" not in done.diff
 
 
 async def test_the_steps_end_with_an_invalid_file(task: PublicTask, sandbox: Sandbox) -> None:

@@ -330,6 +330,29 @@ async def test_resumes_from_the_tape(task: PublicTask, sandbox: Sandbox, cut: in
     assert comparable(again) == comparable(whole)
 
 
+async def test_what_is_replayed_takes_no_time(task: PublicTask, sandbox: Sandbox) -> None:
+    slow = calls(("bash", {"command": "sleep 0.3; echo x >> noise.txt"}))
+    tape = MemoryTape()
+    await play(task, sandbox, ScriptedModel([slow] * 5), tape=tape, budget=Budget(steps=5, seconds=60))
+    await sandbox.exec("rm noise.txt")
+    for (turn, index), seen in list(tape._observations.items()):
+        tape._observations[turn, index] = seen.model_copy(update={"seconds": 0.01})
+
+    budget = Budget(steps=9, seconds=1.2)
+    done = await play(task, sandbox, ScriptedModel([calls(("submit", {}))]), tape=tape, budget=budget)
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 6)
+    assert done.diff.count("+x") == 5
+
+
+async def test_time_that_was_used_before_is_not_given_again(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = MemoryTape()
+    await play(task, sandbox, ScriptedModel([calls(("edit", FIX), seconds=5.0)]), tape=tape)
+    model = ScriptedModel([calls(("submit", {}))])
+    done = await play(task, sandbox, model, tape=tape, budget=Budget(steps=9, seconds=5))
+    assert (done.exit_reason, model.requests) == (ExitReason.TIME_LIMIT, [])
+    assert "self.width * self.height" in done.diff
+
+
 @pytest.mark.parametrize("native", [True, False])
 async def test_failed_calls_are_recorded_charged_and_change_nothing_said(
     task: PublicTask, sandbox: Sandbox, native: bool
