@@ -82,6 +82,6 @@ def as_text(raw: bytes) -> str:
         if found := _CODING.match(line):
             try:
                 return raw.decode(found.group(1).decode("ascii"))
-            except (LookupError, UnicodeDecodeError):
+            except (LookupError, UnicodeError):
                 break
     return raw.decode("utf-8-sig", "replace")

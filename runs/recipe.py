@@ -154,6 +154,10 @@ class Recipe(Value):
                 raise ValueError(f"crews.{number}: a refiner needs a `round` after that of another crew")
             if crew.seed_test and not any(one.purpose == "tests" and one.share_tests for one in earlier):
                 raise ValueError(f"crews.{number}.seed_test: no tester shares tests in an earlier `round`")
+            if crew.context_share < 1.0 and self.context.kind != "definitions":
+                raise ValueError(
+                    f"crews.{number}.context_share: only context.kind definitions ranks lines to leave out"
+                )
         if self.rounds is not None and not any(crew.purpose == "candidates" for crew in self.crews):
             raise ValueError("no crew makes the candidates of the first of the `rounds`")
         return self

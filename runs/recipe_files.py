@@ -143,21 +143,21 @@ def _put(data: Any, path: Sequence[str], value: Any, key: str) -> None:
         UsageError: there is no such place.
     """
     head, rest = path[0], path[1:]
-    if isinstance(data, list | tuple):
+    place: Any = head
+    if isinstance(data, list):
         if not head.isdecimal() or int(head) >= len(data):
             several = f"0 to {len(data) - 1}" if len(data) > 1 else "0 only"
             raise UsageError(f"-c {key}: there is no {head!r} of {len(data)}: {several}")
-        _put(data[int(head)], rest, value, key)
-    elif not rest:
-        data[head] = value
-    else:
-        if data.get(head) is None:
-            data[head] = {}
-        if isinstance(data[head], tuple):
-            data[head] = list(data[head])
-        if not isinstance(data[head], dict | list):
-            raise UsageError(f"-c {key}: {head} is one value and holds no {rest[0]!r}")
-        _put(data[head], rest, value, key)
+        place = int(head)
+    if not rest:
+        data[place] = value
+        return
+    held = data[place] if isinstance(data, list) else data.get(place)
+    held = {} if held is None else list(held) if isinstance(held, tuple) else held
+    if not isinstance(held, dict | list):
+        raise UsageError(f"-c {key}: {head} is one value and holds no {rest[0]!r}")
+    data[place] = held
+    _put(held, rest, value, key)
 
 
 def _checked(data: Mapping[str, Any], place: str) -> Recipe:

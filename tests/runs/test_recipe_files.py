@@ -132,6 +132,7 @@ def test_options_are_short_for_changes_and_come_last():
         ("single", "model.x=3", "model is one value and holds no 'x'"),
         ("single", "crews=[]", "crews: [] is wrong, it should have at least 1 item"),
         ("single", "crews=7", "crews: 7 is wrong, it should be a valid list"),
+        ("single", "crews.0=3", "crews.0: 3 is wrong, it should be a valid"),
         ("single", "samples", "write KEY=VALUE"),
         ("single", "samples=[", "the value is no YAML (line 1, column"),
         ("single", "models.edti=a/b", "models.edti"),
@@ -167,6 +168,19 @@ def test_a_broken_file_says_where(tmp_path, text, said):
     with pytest.raises(UsageError) as error:
         read_recipe(str(path))
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["map", "files"])
+def test_a_share_of_a_context_that_ranks_nothing_is_refused(kind):
+    changes = {"context_share": 0.5, "samples": 4}
+    assert read_recipe("single", changes).crews[0].context_share == 0.5
+    with pytest.raises(UsageError, match=r"crews\.0\.context_share: only context\.kind definitions"):
+        read_recipe("single", changes | {"context.kind": kind})
+
+
+def test_a_whole_crew_may_be_given():
+    changed = read_recipe("refine", read_changes(["crews.0={kind: test-and-edit, samples: 2}"]))
+    assert [crew.kind for crew in changed.crews] == ["test-and-edit", "refiner", "refiner"]
 
 
 def test_a_file_that_is_no_text_is_told(tmp_path):
