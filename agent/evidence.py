@@ -15,10 +15,14 @@ from agent.siblings import FOLDER, failures, lay_out
 from agent.tool_error import inside
 from agent.tools import Toolbox
 from agent.trajectory import Observation
+from agent.validation import validate
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 
 SECONDS = 120.0
 """Wall time that the tests of others may take before a patch is submitted."""
+
+TO_MEND = 30.0
+"""Seconds that must be left for a submission to be refused: what has no time to be mended is better submitted."""
 
 UNTRIED = "It must fail before your fix and pass after it: run it."
 OTHERS = """\
@@ -35,7 +39,7 @@ mend your patch; where it is wrong, leave it. The next `submit` stands."""
 class EvidenceBench:
     """A toolbox that says what a written test does on the base, and what others' tests say of the patch.
 
-    A test that fails on the base goes to the shelf. The first `submit` is refused where a test of others
+    A file of tests of which some fail on the base, the same twice, goes to the shelf. The first `submit` is refused where a test of others
     fails; the second stands.
 
     Args:
@@ -99,24 +103,29 @@ class EvidenceBench:
         content = (await given.sandbox.read(path)).decode("utf-8", "surrogateescape")
         try:
             async with asyncio.timeout(seconds):
-                run = await base.run(path, content)
+                found = await validate(base, path, content)
         except TimeoutError:
             return f"{UNTRIED} (The time was up before it was tried on the untouched code.)"
         except SandboxGoneError as error:  # the base's, not the trajectory's own
             raise SandboxError(str(error)) from error
-        if run.fails():
-            await given.shelf.put(SharedTest(path, content, given.sampling.sample, ending(run)))
-        return verdict(run)
+        first = found.runs[0]
+        if found.decides and not found.problem:
+            await given.shelf.put(SharedTest(path, content, given.sampling.sample, ending(first)))
+        return f"{verdict(first)}\n{found.problem}" if found.unsteady else verdict(first)
 
     async def _objection(self, seconds: float) -> str:
         """Return why a first submission waits, empty where it stands."""
         given, first = self._given, not self._submitted
-        self._submitted = True
+        loop = asyncio.get_running_loop()
+        end, self._submitted = loop.time() + seconds, True
         tests = given.shelf.tests()
-        if not first or not tests or self._is_last():
+        seconds = min(SECONDS, seconds - TO_MEND)
+        if not first or not tests or self._is_last() or seconds <= 0:
             return ""
         try:
-            found = await failures(given.sandbox, given.task.test_runner, tests, min(SECONDS, seconds))
+            found = await failures(given.sandbox, given.task.test_runner, tests, seconds)
+            if end - loop.time() < TO_MEND:
+                return ""
             if found:
                 await lay_out(given.sandbox, tests)
         except SandboxGoneError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,12 @@ class SharedTest:
     content: str
     author: int
     output: str = ""
+
+
+def last_versions(tests: Sequence[SharedTest]) -> tuple[SharedTest, ...]:
+    """Return the last version of each author's file, in the order they came: what was written again was mended."""
+    last = {(test.author, test.path): number for number, test in enumerate(tests)}
+    return tuple(tests[number] for number in sorted(last.values()))
 
 
 class Shelf(Protocol):

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from agent.excerpts import first_line, last_of_tests
-from agent.shelf import SharedTest
+from agent.shelf import SharedTest, last_versions
 from envs.outcomes import Outcome, TestRun
 from envs.testrun import run_tests
 from sandbox.base import Sandbox
@@ -20,7 +20,8 @@ SHOWN = 3
 LINES = 12
 """Last lines of the output that are shown."""
 
-_FINE = frozenset({Outcome.PASSED, Outcome.SKIPPED})
+_SPEAKS = frozenset({Outcome.FAILED, Outcome.ERROR})
+"""Outcomes that speak against a tree; what was not run to its end says nothing of it."""
 
 
 async def lay_out(sandbox: Sandbox, tests: Sequence[SharedTest]) -> str:
@@ -59,13 +60,9 @@ async def failures(sandbox: Sandbox, runner: str, tests: Sequence[SharedTest], s
 
 
 def _placed(tests: Sequence[SharedTest]) -> Iterator[tuple[str, SharedTest]]:
-    """Yield the latest tests, no two with the same name of a file: pytest takes such for one module.
-
-    Of what an author wrote again only the last counts: it was mended.
-    """
+    """Yield the latest tests, no two with the same name of a file: pytest takes such for one module."""
     names: set[str] = set()
-    last = {(test.author, test.path): test for test in tests}
-    for test in list(last.values())[-MOST:]:
+    for test in last_versions(tests)[-MOST:]:
         folder, name = posixpath.split(test.path)
         stem, number = name.removesuffix(".py"), 2
         while name in names:
@@ -78,7 +75,7 @@ def _failing(run: TestRun, path: str) -> list[str]:
     return [
         test
         for test, outcome in run.outcomes.items()
-        if (test == path or test.startswith(f"{path}::")) and outcome not in _FINE
+        if (test == path or test.startswith(f"{path}::")) and outcome in _SPEAKS
     ]
 
 

@@ -6,11 +6,13 @@ What it read, changed and ran, which commands failed, what it thought last: what
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from agent.excerpts import cut_middle, first_line, last_lines
+from agent.kinds.test_and_edit.blocks import BlocksError, read_blocks
 from agent.messages import ToolCall
 from agent.trajectory import Observation, Trajectory
 
@@ -30,12 +32,15 @@ def summarise(trajectory: Trajectory, limit: int = LIMIT) -> str:
     """Return what a trajectory did, in sections, no longer than `limit` characters."""
     acts = list(_acts(trajectory))
     edits = [(call, seen) for call, seen in acts if call.name == "edit"]
-    done = [call for call, seen in edits if seen.status == "ok"]
+    changed = (path for call, seen in edits if seen.status == "ok" for path in _changed(call))
     sections = {
         "Ended": [f"{trajectory.exit_reason} after {len(trajectory.turns)} steps"],
         "Read": _counted(_given(call, "path") for call, _ in acts if call.name == "view"),
+        "Looked at": _counted(
+            line for call, _ in acts if call.name == "look" for line in _given(call, "what").splitlines()
+        ),
         "Searched for": _counted(_given(call, "query") for call, _ in acts if call.name == "search"),
-        "Changed": _counted(_given(call, "path") for call in done),
+        "Changed": _counted(changed),
         "Tests written": list(trajectory.test_paths),
         "Edits that were refused": _counted(seen.text for _, seen in edits if seen.status != "ok"),
         "Commands that failed, the last ones": _failed(acts),
@@ -53,6 +58,13 @@ def _acts(trajectory: Trajectory) -> Iterator[tuple[ToolCall, Observation]]:
 
 def _given(call: ToolCall, argument: str) -> str:
     return str(call.arguments.get(argument, ""))
+
+
+def _changed(call: ToolCall) -> Iterator[str]:
+    """Yield the paths that an edit changed, of one passage or of blocks."""
+    yield _given(call, "path")
+    with contextlib.suppress(BlocksError):
+        yield from dict.fromkeys(block.path for block in read_blocks(_given(call, "changes")))
 
 
 def _counted(names: Iterator[str]) -> list[str]:

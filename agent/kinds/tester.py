@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from agent import prompts
-from agent.arguments import ARGUMENTS
+from agent.arguments import ARGUMENTS, ArgumentsError, EditArguments, SubmitArguments, read_arguments
 from agent.assignment import Assignment
 from agent.base_runs import BaseRuns, ForkedBase
 from agent.base_verdict import ending
@@ -143,11 +143,15 @@ class TestBench:
                 self.valid = await self._as_it_lies()
 
     def _refusal(self, call: ToolCall) -> str:
-        """Return why a tester may not do what a call asks for, empty where it may."""
-        match call.name:
-            case "edit" if not self._is_own(str(call.arguments.get("path", ""))):
+        """Return why a tester may not do what a call asks for, empty where it may or where that is not clear."""
+        try:
+            arguments = read_arguments(call)
+        except ArgumentsError:
+            return ""
+        match arguments:
+            case EditArguments(path=path) if not self._is_own(path):
                 return NOT_ITS_FILE
-            case "submit" if not self.written_tests:
+            case SubmitArguments() if not self.written_tests:
                 return NOTHING
         return ""
 
@@ -175,6 +179,7 @@ class TestBench:
         found = await validate(self.base, file.path, file.content)
         if found.decides:
             self.valid = file
+        if found.decides and not found.problem:
             await self._given.shelf.put(replace(file, output=ending(found.runs[0])))
         return found
 

@@ -44,6 +44,22 @@ def test_tells_what_was_read_tried_and_failed() -> None:
     assert told.endswith("Last words:\n- gave in")
 
 
+def test_tells_what_a_machine_did() -> None:
+    block = "<<<<<<< SEARCH\nx\n=======\ny\n>>>>>>> REPLACE"
+    told = summarise(
+        ended(
+            act("look", {"what": "a.py:1-9\nParser"}, "## a.py"),
+            act("look", {"what": "Parser"}, "## a.py"),
+            act("edit", {"changes": f"a.py\n{block}\n{block}\n\nsrc/b.py\n{block}"}, "Changed."),
+            act("edit", {"changes": f"c.py\n{block}"}, "Nothing was changed.", "error"),
+            act("edit", {"changes": "c.py"}, "holds no block", "format_error"),
+        )
+    )
+    assert "Looked at:\n- a.py:1-9\n- Parser (2x)\n" in told
+    assert "Changed:\n- a.py\n- src/b.py\n" in told
+    assert "refused:\n- Nothing was changed." in told
+
+
 @pytest.mark.parametrize("limit", [100, 1_000, 4_000])
 def test_is_bounded(limit: int) -> None:
     turns = [

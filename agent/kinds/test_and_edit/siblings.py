@@ -7,23 +7,23 @@ import posixpath
 from collections.abc import Sequence
 
 from agent.excerpts import cut_middle
-from agent.shelf import SharedTest
+from agent.shelf import SharedTest, last_versions
 
 AT_ONCE = 6
-"""Tests of others that are run on one patch, the oldest first."""
+"""Tests of others that are run on one patch, the latest ones."""
 CONTENT = 4000
 """Characters of such a test that are shown."""
 
 
 def offered(tests: Sequence[SharedTest], own: str) -> tuple[SharedTest, ...]:
-    """Return the tests of others that count: each content once, the own one not at all.
+    """Return the tests of others that count: last versions, each content once, the own one not at all.
 
     Args:
         tests: what lies on the shelf.
         own: content of the own test.
     """
-    distinct = {test.content: test for test in reversed(tests) if test.content != own}
-    return tuple(reversed(distinct.values()))[:AT_ONCE]
+    distinct = {test.content: test for test in reversed(last_versions(tests)) if test.content != own}
+    return tuple(reversed(distinct.values()))[-AT_ONCE:]
 
 
 def name_of(test: SharedTest) -> str:

@@ -63,7 +63,7 @@ async def play(
             model,
             tape or MemoryTape(),
             context="shapes.py:11-12 method Rectangle.area",
-            budget=budget or Budget(steps=20, seconds=60),
+            budget=budget or Budget(steps=20, seconds=240),
             **options,
         )
     )

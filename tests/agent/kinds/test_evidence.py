@@ -116,6 +116,42 @@ async def test_a_patch_that_meets_the_tests_of_others_is_submitted(
     assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
 
 
+@pytest.mark.parametrize("outcome", ["time.sleep(60)", "os._exit(1)"])
+async def test_what_did_not_run_to_its_end_refuses_nothing(
+    task: PublicTask, sandbox: Sandbox, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.evidence.SECONDS", 5.0)
+    content = f"import os\nimport time\n\n\ndef test_slow():\n    {outcome}\n\n\ndef test_next():\n    pass\n"
+    shelf = ListShelf(SharedTest("tests/test_slow.py", content, 3))
+    done = await play(
+        task, sandbox, ScriptedModel([calls(("edit", FIX)), calls(("submit", {}))]), shelf=shelf
+    )
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
+
+
+async def test_nothing_is_refused_when_no_time_is_left_to_mend_it(task: PublicTask, sandbox: Sandbox) -> None:
+    shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
+    script = [calls(("edit", HALF)), calls(("submit", {}))]
+    done = await play(
+        task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29)
+    )
+    assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
+
+
+async def test_a_test_that_wavers_is_not_shown_to_others(task: PublicTask, sandbox: Sandbox) -> None:
+    shelf = ListShelf()
+    wavers = "def test_chance():\n    import os\n    assert os.getpid() == 0, os.urandom(8).hex()\n"
+    content = f"{TEST['content']}\n\n{wavers}"
+    script = [calls(("write_test", {**TEST, "content": content})), calls(("submit", {}))]
+    async with forked(sandbox) as base:
+        tried = ForkedBase(base, task.test_runner)
+        done = await play(task, sandbox, ScriptedModel(script), base=tried, shelf=shelf)
+    text = done.turns[0].observations[0].text
+    assert "2 of 2 tests fail" in text
+    assert "Not the same in two runs on the untouched code: test_chance" in text
+    assert shelf.own == []
+
+
 async def test_the_last_step_is_not_refused(task: PublicTask, sandbox: Sandbox) -> None:
     shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
     script = [calls(("edit", HALF)), calls(("submit", {}))]

@@ -79,6 +79,17 @@ async def test_changes_of_sources_are_refused_or_dropped(task: PublicTask, sandb
     assert "+    assert Rectangle(2, 3).area() == 7" in done.diff
 
 
+async def test_an_edit_that_cannot_be_read_is_told_why(task: PublicTask, sandbox: Sandbox) -> None:
+    broken = ("edit", {"malformed_arguments": 'no JSON: {"path": "tes'})
+    done = await led(
+        task, sandbox, calls(writes(FAILS)), calls(broken), calls(("edit", {"old": "x"})), calls(("submit", {}))
+    )
+    first, second = (turn.observations[0] for turn in done.turns[1:3])
+    assert first.status == second.status == "format_error"
+    assert "no JSON" in first.text
+    assert "path" in second.text
+
+
 async def test_its_own_file_may_be_edited(task: PublicTask, sandbox: Sandbox) -> None:
     mend = ("edit", {"path": f"./{PATH}", "old": "== 2\n", "new": "== 3\n"})
     done = await led(task, sandbox, calls(writes(FAILS, GUARDS)), calls(mend), calls(("submit", {})))
@@ -109,7 +120,9 @@ async def test_what_is_not_valid_is_sent_back(
             calls(("submit", {})),
             calls(("give_up", {"reason": "no"})),
             base=tried,
+            shelf=(shelf := ListShelf()),
         )
+    assert shelf.own == []
     assert done.turns[0].observations[0].status == "error"
     assert reason in done.turns[0].observations[0].text
     assert done.turns[0].observations[1].text.startswith("Not done: an action before")
