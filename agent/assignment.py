@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from agent.base_runs import BaseRuns
+from agent.base_runs import BaseRuns, ForkedBase
 from agent.budget import Budget
 from agent.messages import Sampling
 from agent.models.base import Model
@@ -15,6 +16,7 @@ from agent.tape import Tape
 from agent.trajectory import ExitReason, Turn
 from envs.task import PublicTask
 from sandbox.base import Sandbox
+from sandbox.forks import forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Assignment:
         base: where tests are tried on the untouched base; None where there is no such room.
         shelf: tests of the other trajectories.
         earlier: attempts to improve on.
+        test_seconds: wall time of one run of written tests, on the base or on a patch.
         window: tokens of prompt and reply together, for a model that does not tell its context's length.
     """
 
@@ -66,4 +69,15 @@ class Assignment:
     base: BaseRuns | None = None
     shelf: Shelf = field(default_factory=EmptyShelf)
     earlier: tuple[EarlierAttempt, ...] = ()
+    test_seconds: float = 120.0
     window: int = 128_000
+
+
+@asynccontextmanager
+async def base_of(given: Assignment) -> AsyncIterator[BaseRuns]:
+    """Yield where tests are tried: the assignment's base, else a fork of the room before anything is done."""
+    if given.base is not None:
+        yield given.base
+        return
+    async with forked(given.sandbox) as base:
+        yield ForkedBase(base, given.task.test_runner, seconds=given.test_seconds)

@@ -18,8 +18,6 @@ from agent.trajectory import Observation
 from agent.validation import validate
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 
-SECONDS = 120.0
-"""Wall time that the tests of others may take before a patch is submitted."""
 
 TO_MEND = 30.0
 """Seconds that must be left for a submission to be refused: what has no time to be mended is better submitted."""
@@ -119,7 +117,7 @@ class EvidenceBench:
         loop = asyncio.get_running_loop()
         end, self._submitted = loop.time() + seconds, True
         tests = given.shelf.tests()
-        seconds = min(SECONDS, seconds - TO_MEND)
+        seconds = min(given.test_seconds, seconds - TO_MEND)
         if not first or not tests or self._is_last() or seconds <= 0:
             return ""
         try:

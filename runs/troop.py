@@ -129,6 +129,7 @@ class Troop:
             on_turn=on_turn,
             base=self._base,
             shelf=self._shelf_for(seat),
+            test_seconds=self.recipe.test_seconds,
             earlier=recorded_attempts(self.journal, seat.sample) or (),
         )
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import posixpath
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from agent import prompts
 from agent.arguments import ARGUMENTS, ArgumentsError, EditArguments, SubmitArguments, read_arguments
-from agent.assignment import Assignment
-from agent.base_runs import BaseRuns, ForkedBase
+from agent.assignment import Assignment, base_of
+from agent.base_runs import BaseRuns
 from agent.base_verdict import ending
 from agent.endings import Ending, ending_of_call
 from agent.messages import ToolCall
@@ -30,7 +28,6 @@ from agent.trajectory import Observation, Trajectory
 from agent.validation import Validated, tells_that_it_decides, validate
 from envs.patches import join, split
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
-from sandbox.forks import forked
 
 ENDINGS = frozenset({"submit", "give_up"})
 CHANGES = frozenset({"edit", "write_test"})
@@ -54,7 +51,7 @@ async def run_tester(given: Assignment) -> Trajectory:
     bench = TestBench(given)
 
     async def work(talk: Talk) -> Ending:
-        async with _base_of(given) as bench.base:
+        async with base_of(given) as bench.base:
             return ending_of_call(await talk.through(_phase(given, bench)))
 
     return await _with_valid_alone(await played(given, work), bench)
@@ -70,16 +67,6 @@ def _phase(given: Assignment, bench: TestBench) -> Phase:
         reminder=prompts.NO_CALL,
         changes=CHANGES,
     )
-
-
-@asynccontextmanager
-async def _base_of(given: Assignment) -> AsyncIterator[BaseRuns]:
-    """Yield where tests are tried: the assignment's base, else a fork of the room before anything is done."""
-    if given.base is not None:
-        yield given.base
-        return
-    async with forked(given.sandbox) as base:
-        yield ForkedBase(base, given.task.test_runner)
 
 
 async def _with_valid_alone(done: Trajectory, bench: TestBench) -> Trajectory:

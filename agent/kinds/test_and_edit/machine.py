@@ -6,12 +6,9 @@ conversations of their own, so that the second does not pay for the first one's 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
-from agent.assignment import Assignment
-from agent.base_runs import BaseRuns, ForkedBase
+from agent.assignment import Assignment, base_of
 from agent.endings import Ending, ending_of_call
 from agent.kinds.test_and_edit import prompts
 from agent.kinds.test_and_edit.benches import fixing_bench, proving_bench
@@ -23,7 +20,6 @@ from agent.phase import Phase
 from agent.played import played
 from agent.talk import Talk, TurnsOverError
 from agent.trajectory import ExitReason, Trajectory
-from sandbox.forks import forked
 
 
 async def run_test_and_edit(given: Assignment, settings: MachineSettings | None = None) -> Trajectory:
@@ -32,7 +28,7 @@ async def run_test_and_edit(given: Assignment, settings: MachineSettings | None 
 
 
 async def _work(talk: Talk, settings: MachineSettings) -> Ending:
-    async with _base_of(talk.given, settings) as base:
+    async with base_of(talk.given) as base:
         room = Room(talk, base, settings)
         reason = await _show(talk, room, settings)
         return await _fix(talk, room, settings, reason)
@@ -80,13 +76,3 @@ async def _fix(talk: Talk, room: Room, settings: MachineSettings, reason: str) -
     if ending.reason is ExitReason.SUBMITTED and not await room.source_diff():
         return Ending(ExitReason.GAVE_UP, ending.message)
     return ending
-
-
-@asynccontextmanager
-async def _base_of(given: Assignment, settings: MachineSettings) -> AsyncIterator[BaseRuns]:
-    """Return where tests are tried on the base: as given, or a fork of the sandbox as it is at the start."""
-    if given.base is not None:
-        yield given.base
-        return
-    async with forked(given.sandbox) as start:
-        yield ForkedBase(start, given.task.test_runner, seconds=settings.test_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from agent.assignment import Assignment
 from agent.base_runs import BaseRun, BaseRuns
 from agent.kinds.test_and_edit.output import outcome_lines, shown_output
 from agent.kinds.test_and_edit.record import OwnTest
@@ -13,7 +14,7 @@ from agent.shelf import SharedTest
 from envs.outcomes import Outcome, TestRun
 from envs.regressions import existing_tests
 from envs.testrun import file_of, run_tests
-from sandbox.base import Sandbox, SandboxFileError, Status
+from sandbox.base import SandboxFileError, Status
 from sandbox.forks import forked
 
 QUIET = 1500
@@ -25,9 +26,10 @@ _BAD = (Outcome.FAILED, Outcome.ERROR, Outcome.TIMED_OUT)
 class PatchedRuns:
     """Runs tests in forks of the patched repository, which itself stays as it was edited."""
 
-    def __init__(self, sandbox: Sandbox, runner: str, base: BaseRuns, settings: MachineSettings) -> None:
-        self._sandbox = sandbox
-        self._runner = runner
+    def __init__(self, given: Assignment, base: BaseRuns, settings: MachineSettings) -> None:
+        self._sandbox = given.sandbox
+        self._runner = given.task.test_runner
+        self._seconds = given.test_seconds
         self._base = base
         self._settings = settings
 
@@ -39,7 +41,7 @@ class PatchedRuns:
         """
         before = await self._base.run(test.path, test.content)
         async with forked(self._sandbox) as fork:
-            after = await run_tests(fork, self._runner, [test.path], timeout=self._settings.test_seconds)
+            after = await run_tests(fork, self._runner, [test.path], timeout=self._seconds)
         return (
             f"# Your test {test.path}\n\nOn the untouched repository:\n"
             f"{outcome_lines(before.outcomes, before.messages)}\n\n"
@@ -59,7 +61,7 @@ class PatchedRuns:
         async with forked(self._sandbox) as fork:
             for test, place in zip(tests, places, strict=True):
                 await fork.write(place, test.content.encode("utf-8", "surrogateescape"))
-            run = await run_tests(fork, self._runner, places, timeout=self._settings.test_seconds)
+            run = await run_tests(fork, self._runner, places, timeout=self._seconds)
         parts = [
             f"The {name_of(test)}:\n{outcome_lines(_of_file(run, place), run.messages)}"
             for test, place in zip(tests, places, strict=True)

@@ -40,7 +40,7 @@ class Room:
         self.settings = settings
         self.sandbox = talk.given.sandbox
         self.edits = Edits(self.sandbox)
-        self.patched = PatchedRuns(self.sandbox, talk.given.task.test_runner, base, settings)
+        self.patched = PatchedRuns(talk.given, base, settings)
         self.test: OwnTest | None = None
         self.written_tests: list[str] = []
         self._talk = talk

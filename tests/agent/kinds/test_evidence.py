@@ -118,14 +118,12 @@ async def test_a_patch_that_meets_the_tests_of_others_is_submitted(
 
 @pytest.mark.parametrize("outcome", ["time.sleep(60)", "os._exit(1)"])
 async def test_what_did_not_run_to_its_end_refuses_nothing(
-    task: PublicTask, sandbox: Sandbox, outcome: str, monkeypatch: pytest.MonkeyPatch
+    task: PublicTask, sandbox: Sandbox, outcome: str
 ) -> None:
-    monkeypatch.setattr("agent.evidence.SECONDS", 5.0)
     content = f"import os\nimport time\n\n\ndef test_slow():\n    {outcome}\n\n\ndef test_next():\n    pass\n"
     shelf = ListShelf(SharedTest("tests/test_slow.py", content, 3))
-    done = await play(
-        task, sandbox, ScriptedModel([calls(("edit", FIX)), calls(("submit", {}))]), shelf=shelf
-    )
+    model = ScriptedModel([calls(("edit", FIX)), calls(("submit", {}))])
+    done = await play(task, sandbox, model, shelf=shelf, test_seconds=5.0)
     assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 
@@ -13,9 +14,11 @@ from agent.kinds.test_and_edit import MachineSettings, run_test_and_edit
 from agent.messages import Reply, Sampling
 from agent.models.errors import ModelUnavailableError
 from agent.models.scripted import ScriptedModel
+from agent.shelf import SharedTest
 from agent.trajectory import ExitReason
 from envs.task import PublicTask
 from sandbox.base import Sandbox
+from sandbox.forks import forked
 from tests.agent.kinds.machine_files import (
     FAILING,
     FIX,
@@ -36,7 +39,7 @@ from tests.agent.kinds.machine_files import (
 def test_defaults_are_the_published_ones() -> None:
     settings = MachineSettings()
     assert (settings.test_turns, settings.edit_turns) == (8, 8)
-    assert (settings.output, settings.test_seconds) == (8192, 100.0)
+    assert settings.output == 8192
     assert KINDS["test-and-edit"] is run_test_and_edit
 
 
@@ -224,6 +227,22 @@ async def test_prose_takes_no_more_than_half_of_the_steps(task: PublicTask, sand
     assert done.exit_reason is ExitReason.SUBMITTED
     assert [request[0].content[:9] for request in model.requests] == ["You show "] * 8 + ["You fix a"] * 2
     assert "[budget left: 1 of 8 turns of this phase" in model.requests[7][-1].content
+
+
+async def test_a_test_that_hangs_on_the_patch_ends_with_its_time(task: PublicTask, sandbox: Sandbox) -> None:
+    hangs = FAILING + "\n\ndef test_waits():\n    import time\n    time.sleep(0 if Rectangle(2, 3).area() == 5 else 99)\n"
+    script = [call("write_test", path=TEST_PATH, content=hangs), call("done"), call("edit", **FIX), call("done")]
+    shelf = Shelf(SharedTest("tests/test_others.py", hangs.replace("test_waits", "test_stays"), 4))
+    began = time.monotonic()
+    base = ForkedBase(sandbox, task.test_runner)
+    for take in (0, 1):
+        await base.run(TEST_PATH, hangs, take=take)
+    async with forked(sandbox) as room:
+        done = await play(task, room, ScriptedModel(script), shelf=shelf, base=base, test_seconds=8.0)
+    told = done.turns[2].observations[0].text
+    assert "test_waits" in told
+    assert "timed_out" in told
+    assert time.monotonic() - began < 90
 
 
 async def test_the_edit_phase_ends_with_its_turns_and_keeps_the_patch(
