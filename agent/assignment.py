@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from agent.base_runs import BaseRuns, ForkedBase
 from agent.budget import Budget
@@ -52,6 +53,8 @@ class Assignment:
         on_turn: called after each turn with its number and the turn.
         base: where tests are tried on the untouched base; None where there is no such room.
         shelf: tests of the other trajectories.
+        seed: tests of another trajectory that it is shown at the start.
+        first_phase: what a test-and-edit machine begins with.
         earlier: attempts to improve on.
         test_seconds: wall time of one run of written tests, on the base or on a patch.
         window: tokens of prompt and reply together, for a model that does not tell its context's length.
@@ -68,6 +71,8 @@ class Assignment:
     on_turn: Callable[[int, Turn], None] | None = None
     base: BaseRuns | None = None
     shelf: Shelf = field(default_factory=EmptyShelf)
+    seed: tuple[SharedTest, ...] = ()
+    first_phase: Literal["test", "edit"] = "test"
     earlier: tuple[EarlierAttempt, ...] = ()
     test_seconds: float = 120.0
     window: int = 128_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from agent.excerpts import first_line, last_of_tests
+from agent.excerpts import cut_middle, first_line, last_of_tests
 from agent.shelf import SharedTest, last_versions
 from envs.outcomes import Outcome, TestRun
 from envs.testrun import run_tests
@@ -22,6 +22,28 @@ LINES = 12
 
 _SPEAKS = frozenset({Outcome.FAILED, Outcome.ERROR})
 """Outcomes that speak against a tree; what was not run to its end says nothing of it."""
+
+
+SEED = """\
+{work}
+
+Begin with these tests, which another attempt wrote for the issue. They fail on the untouched code and are guesses
+at what it asks for: judge each against the issue.
+
+{files}"""
+CONTENT = 6000
+"""Characters of such a file that are shown."""
+
+
+def seeded(work: str, tests: Sequence[SharedTest]) -> str:
+    """Return what a trajectory is to do, and behind it the tests that it starts from, where it has any."""
+    if not tests:
+        return work
+    files = [
+        f"{test.path}, of attempt {test.author}:\n<file>\n{cut_middle(test.content, CONTENT).rstrip()}\n</file>"
+        for test in tests
+    ]
+    return SEED.format(work=work.strip("\n"), files="\n\n".join(files))
 
 
 async def lay_out(sandbox: Sandbox, tests: Sequence[SharedTest]) -> str:

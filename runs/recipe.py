@@ -47,7 +47,9 @@ class Crew(Value):
     share_tests: bool = True
     """Whether its trajectories show their validated tests to the others, and see theirs."""
     seed_test: bool = False
-    """Whether each trajectory is shown the tests of one tester of an earlier round, another one each."""
+    """Whether each trajectory is shown at its start the tests of one tester of an earlier round, another one each."""
+    first_phase: Literal["test", "edit"] = "test"
+    """What its machines of kind `test-and-edit` begin with."""
     context_share: float = Field(default=1.0, gt=0.0, le=1.0)
     """Share of the lower-ranked half of the context that a trajectory sees, drawn for each but the first."""
     earlier: int = Field(default=3, ge=1, le=20)
@@ -154,6 +156,8 @@ class Recipe(Value):
                 raise ValueError(f"crews.{number}: a refiner needs a `round` after that of another crew")
             if crew.seed_test and not any(one.purpose == "tests" and one.share_tests for one in earlier):
                 raise ValueError(f"crews.{number}.seed_test: no tester shares tests in an earlier `round`")
+            if crew.first_phase != "test" and crew.kind != "test-and-edit":
+                raise ValueError(f"crews.{number}.first_phase: only a test-and-edit has phases")
             if crew.context_share < 1.0 and self.context.kind != "definitions":
                 raise ValueError(
                     f"crews.{number}.context_share: only context.kind definitions ranks lines to leave out"

@@ -14,7 +14,7 @@ from agent.messages import Sampling
 from agent.models.base import Model
 from agent.models.calling import open_model
 from agent.models.closing import close
-from agent.shelf import EmptyShelf, Shelf
+from agent.shelf import EmptyShelf, SharedTest, Shelf, last_versions
 from agent.speech import Dialect
 from agent.trajectory import Turn
 from envs.task import PublicTask
@@ -100,6 +100,7 @@ class Troop:
             temperature=seat.temperature,
             context=varied(self._context, seat, self.recipe.seed)[1],
             seed_test="" if author is None else origin_of(author),
+            first_phase="" if seat.crew.first_phase == "test" else seat.crew.first_phase,
         )
 
     def assignment(self, seat: Seat, sandbox: Sandbox, on_turn: Callable[[int, Turn], None]) -> Assignment:
@@ -129,17 +130,25 @@ class Troop:
             on_turn=on_turn,
             base=self._base,
             shelf=self._shelf_for(seat),
+            seed=self._seed_of(seat),
+            first_phase=crew.first_phase,
             test_seconds=self.recipe.test_seconds,
             earlier=recorded_attempts(self.journal, seat.sample) or (),
         )
 
     def _shelf_for(self, seat: Seat) -> Shelf:
         """Return the shelf as a trajectory sees it: all tests, its seed's, or none."""
+        if seat.crew.share_tests:
+            return ShelfOfOne(self._shelf, seat.sample)
         author = self._seed_author(seat)
-        if author is not None:
-            seeded = ShelfOfOne(self._shelf, seat.sample, frozenset({author}))
-            return seeded if seat.crew.share_tests else SeedOnly(seeded)
-        return ShelfOfOne(self._shelf, seat.sample) if seat.crew.share_tests else EmptyShelf()
+        if author is None:
+            return EmptyShelf()
+        return SeedOnly(ShelfOfOne(self._shelf, seat.sample, frozenset({author})))
+
+    def _seed_of(self, seat: Seat) -> tuple[SharedTest, ...]:
+        """Return the tests that a trajectory is shown at its start."""
+        author = self._seed_author(seat)
+        return last_versions([test for test in self._shelf.tests() if test.author == author])
 
     def _seed_author(self, seat: Seat) -> int | None:
         return seed_author(seat, self._shelf, self._testers)

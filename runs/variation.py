@@ -16,7 +16,7 @@ class Variation(Value):
     """What sets a trajectory apart from the others, as its event in the journal says it.
 
     `context` says which part of the lower-ranked lines it was shown, empty for all of them, and `seed_test`
-    whose tests it started from.
+    whose tests it started from, `first_phase` what it began with where that is not the usual one.
     """
 
     kind: str
@@ -25,6 +25,7 @@ class Variation(Value):
     temperature: float
     context: str = ""
     seed_test: str = ""
+    first_phase: str = ""
 
 
 def varied(context: str, seat: Seat, seed: int) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from agent.messages import ToolCall
 from agent.phase import Phase
 from agent.played import LAST_DIFF, played
 from agent.shelf import SharedTest
+from agent.siblings import seeded
 from agent.talk import Talk
 from agent.tool_error import ToolError, inside
 from agent.tools import Toolbox
@@ -60,7 +61,7 @@ async def run_tester(given: Assignment) -> Trajectory:
 def _phase(given: Assignment, bench: TestBench) -> Phase:
     return Phase(
         system=prompts.SYSTEM,
-        opening=prompts.first_message(given.task, given.context, prompts.TEST),
+        opening=prompts.first_message(given.task, given.context, seeded(prompts.TEST, given.seed)),
         tools=ARGUMENTS,
         bench=bench,
         endings=ENDINGS,

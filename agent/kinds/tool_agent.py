@@ -12,6 +12,7 @@ from agent.endings import Ending, ending_of_call
 from agent.evidence import EvidenceBench
 from agent.phase import Phase
 from agent.played import played
+from agent.siblings import seeded
 from agent.talk import Talk
 from agent.trajectory import Trajectory
 
@@ -33,7 +34,7 @@ def patching(talk: Talk, work: str) -> Phase:
     given = talk.given
     return Phase(
         system=prompts.SYSTEM,
-        opening=prompts.first_message(given.task, given.context, work),
+        opening=prompts.first_message(given.task, given.context, seeded(work, given.seed)),
         tools=ARGUMENTS,
         bench=EvidenceBench(given, talk.is_last_step),
         endings=ENDINGS,

@@ -139,6 +139,7 @@ def test_options_are_short_for_changes_and_come_last():
         ("single", "kind=tester", "no crew makes candidates"),
         ("single", "kind=refiner", "a refiner needs a `round` after that of another crew"),
         ("single", "seed_test=yes", "no tester shares tests in an earlier `round`"),
+        ("single", "first_phase=edit", "only a test-and-edit has phases"),
         ("adaptive", "crews.1.round=2", "what is known decides who is next"),
         ("adaptve", "seed=1", "there is no recipe 'adaptve'; did you mean adaptive? (known: adaptive, best-"),
         ("nowhere.yaml", "seed=1", "the recipe nowhere.yaml cannot be read: No such file"),

@@ -21,6 +21,8 @@ from agent.played import played
 from agent.talk import Talk, TurnsOverError
 from agent.trajectory import ExitReason, Trajectory
 
+EDITS_FIRST = "this attempt edits first, and shows the issue by a test once its cause is known."
+
 
 async def run_test_and_edit(given: Assignment, settings: MachineSettings | None = None) -> Trajectory:
     """Let a model show the issue by a test, then fix it; see `agent.played.played`."""
@@ -30,7 +32,8 @@ async def run_test_and_edit(given: Assignment, settings: MachineSettings | None 
 async def _work(talk: Talk, settings: MachineSettings) -> Ending:
     async with base_of(talk.given) as base:
         room = Room(talk, base, settings)
-        reason = await _show(talk, room, settings)
+        edits_first = talk.given.first_phase == "edit"
+        reason = EDITS_FIRST if edits_first else await _show(talk, room, settings)
         return await _fix(talk, room, settings, reason)
 
 
@@ -40,7 +43,7 @@ async def _show(talk: Talk, room: Room, settings: MachineSettings) -> str:
     half = max(1, given.budget.steps // 2)
     phase = Phase(
         system=prompts.TEST_SYSTEM,
-        opening=prompts.shared(given.task, given.context),
+        opening=prompts.shared(given.task, given.context) + room.seed,
         tools=TEST_PHASE,
         bench=proving_bench(talk, room),
         endings=frozenset({"done", "no_test"}),
@@ -63,14 +66,14 @@ async def _fix(talk: Talk, room: Room, settings: MachineSettings, reason: str) -
     looked = looked_at(talk.turns, settings.looked)
     phase = Phase(
         system=prompts.EDIT_SYSTEM,
-        opening=prompts.edit_opening(given.task, given.context, looked, room.test, reason),
+        opening=prompts.edit_opening(given.task, given.context, looked, room.test, reason) + room.seed,
         tools=EDIT_PHASE,
         bench=fixing_bench(talk, room),
         endings=frozenset({"done", "give_up"}),
         reminder=prompts.EDIT_REMINDER,
         changes=frozenset({"edit", "write_test"}),
         single=True,
-        turns=settings.edit_turns,
+        turns=settings.edit_turns + (settings.test_turns if given.first_phase == "edit" else 0),
     )
     ending = ending_of_call(await talk.through(phase))
     if ending.reason is ExitReason.SUBMITTED and not await room.source_diff():

@@ -34,6 +34,7 @@ class Room:
     Attributes:
         test: the test that showed the issue on the base, as it was accepted last.
         written_tests: its path, where there is one.
+        seed: the tests that the trajectory starts from, as both phases open with them.
     """
 
     def __init__(self, talk: Talk, base: BaseRuns, settings: MachineSettings) -> None:
@@ -43,6 +44,7 @@ class Room:
         self.patched = PatchedRuns(talk.given, base, settings)
         self.test: OwnTest | None = None
         self.written_tests: list[str] = []
+        self.seed = f"\n{told}\n" if (told := introduced(talk.given.seed, "")) else ""
         self._talk = talk
         self._base = base
 
@@ -92,8 +94,8 @@ class Room:
 
     def introduced(self, first: int) -> str:
         """Return the tests of others that were not shown since a turn."""
-        said = "\n".join(seen.text for turn in self._talk.turns[first:] for seen in turn.observations)
-        return introduced(self.others(), said)
+        said = [seen.text for turn in self._talk.turns[first:] for seen in turn.observations]
+        return introduced(self.others(), "\n".join([self.seed, *said]))
 
     async def source_diff(self) -> str:
         """Return the changes so far without the own test, empty where there are none."""

@@ -6,6 +6,7 @@ import pytest
 
 from agent.base_runs import ForkedBase
 from agent.budget import Budget
+from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.scripted import ScriptedModel
 from agent.shelf import SharedTest
@@ -148,6 +149,22 @@ async def test_a_test_that_wavers_is_not_shown_to_others(task: PublicTask, sandb
     assert "2 of 2 tests fail" in text
     assert "Not the same in two runs on the untouched code: test_chance" in text
     assert shelf.own == []
+
+
+@pytest.mark.parametrize("kind", ["tool-agent", "tester", "refiner", "test-and-edit"])
+async def test_the_tests_it_starts_from_stand_behind_the_work(
+    task: PublicTask, sandbox: Sandbox, kind: str
+) -> None:
+    seed = SharedTest("tests/test_sign.py", SIGN, 3)
+    opened = []
+    for given in ((), (seed,)):
+        model = ScriptedModel([calls(("give_up", {"reason": "no"}))])
+        await play(task, sandbox, model, kind=KINDS[kind], seed=given, budget=Budget(steps=1))
+        opened.append(model.requests[0][1].content.rpartition("\n[budget")[0])
+    without, seeded = opened
+    assert SIGN.rstrip() not in without
+    assert seeded.startswith(without.rstrip("\n"))
+    assert f"<file>\n{SIGN.rstrip()}\n</file>" in seeded[len(without) :]
 
 
 async def test_the_last_step_is_not_refused(task: PublicTask, sandbox: Sandbox) -> None:

@@ -245,6 +245,26 @@ async def test_a_test_that_hangs_on_the_patch_ends_with_its_time(task: PublicTas
     assert time.monotonic() - began < 90
 
 
+async def test_it_may_edit_first_and_show_the_issue_then(task: PublicTask, sandbox: Sandbox) -> None:
+    model = ScriptedModel([call("edit", **FIX), call("write_test", **TEST), call("done")])
+    done = await play(task, sandbox, model, first_phase="edit")
+    assert (done.exit_reason, done.test_paths) == (ExitReason.SUBMITTED, (TEST_PATH,))
+    assert {request[0].content[:9] for request in model.requests} == {"You fix a"}
+    assert "There is no test: this attempt edits first" in model.requests[0][1].content
+    assert "16 of 16 turns of this phase" in model.requests[0][1].content
+    assert "On your patch:\n- all 2 passed" in done.turns[1].observations[0].text
+
+
+async def test_a_seed_is_shown_once_in_each_phase(task: PublicTask, sandbox: Sandbox) -> None:
+    seed = SharedTest("tests/test_sign.py", FAILING.replace("test_area", "test_seeded"), 3)
+    model = ScriptedModel([*PROVE, call("edit", **FIX), call("done")])
+    done = await play(task, sandbox, model, seed=(seed,), shelf=Shelf(seed))
+    for request in (model.requests[1], model.requests[3]):
+        assert "".join(message.content for message in request).count("def test_seeded()") == 1
+    assert "def test_seeded()" not in "".join(text for _, text in said(done))
+    assert "The test of attempt 3 (" in said(done)[2][1]
+
+
 async def test_the_edit_phase_ends_with_its_turns_and_keeps_the_patch(
     task: PublicTask, sandbox: Sandbox
 ) -> None:
