@@ -18,9 +18,8 @@ from agent.trajectory import Observation
 from agent.validation import validate
 from sandbox.base import SandboxError, SandboxFileError, SandboxGoneError
 
-
 TO_MEND = 30.0
-"""Seconds that must be left for a submission to be refused: what has no time to be mended is better submitted."""
+"""Seconds that must be left for a submission to be refused: without them nothing could be mended."""
 
 UNTRIED = "It must fail before your fix and pass after it: run it."
 OTHERS = """\
@@ -37,8 +36,8 @@ mend your patch; where it is wrong, leave it. The next `submit` stands."""
 class EvidenceBench:
     """A toolbox that says what a written test does on the base, and what others' tests say of the patch.
 
-    A file of tests of which some fail on the base, the same twice, goes to the shelf. The first `submit` is refused where a test of others
-    fails; the second stands.
+    A file of tests of which some fail on the base, the same twice, goes to the shelf. The first `submit` is
+    refused where a test of others fails; the second stands.
 
     Args:
         given: the assignment.

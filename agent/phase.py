@@ -47,6 +47,7 @@ class Phase:
         endings: the tools that end the phase when they succeed.
         reminder: said to a reply without a call.
         changes: tools after which the diff is kept, in case the sandbox dies later.
+        may_change: tools that can change anything; the diff is kept after them as often as it costs little.
         single: only the first call of a reply is performed.
         turns: replies with a readable call that it may take; None for as many as the budget has.
         steps: replies of any sort that it may take; None for as many as the budget has.
@@ -59,6 +60,7 @@ class Phase:
     endings: frozenset[str]
     reminder: str
     changes: frozenset[str] = frozenset()
+    may_change: frozenset[str] = frozenset()
     single: bool = False
     turns: int | None = None
     steps: int | None = None

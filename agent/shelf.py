@@ -23,7 +23,7 @@ class SharedTest:
 
 
 def last_versions(tests: Sequence[SharedTest]) -> tuple[SharedTest, ...]:
-    """Return the last version of each author's file, in the order they came: what was written again was mended."""
+    """Return the last version of each author's file, in the order they came."""
     last = {(test.author, test.path): number for number, test in enumerate(tests)}
     return tuple(tests[number] for number in sorted(last.values()))
 

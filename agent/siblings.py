@@ -27,8 +27,8 @@ _SPEAKS = frozenset({Outcome.FAILED, Outcome.ERROR})
 SEED = """\
 {work}
 
-Begin with these tests, which another attempt wrote for the issue. They fail on the untouched code and are guesses
-at what it asks for: judge each against the issue.
+Begin with these tests, which another attempt wrote for the issue. They fail on the untouched code and are
+guesses at what it asks for: judge each against the issue.
 
 {files}"""
 CONTENT = 6000
@@ -40,7 +40,8 @@ def seeded(work: str, tests: Sequence[SharedTest]) -> str:
     if not tests:
         return work
     files = [
-        f"{test.path}, of attempt {test.author}:\n<file>\n{cut_middle(test.content, CONTENT).rstrip()}\n</file>"
+        f"{test.path}, of attempt {test.author}:\n"
+        f"<file>\n{cut_middle(test.content, CONTENT).rstrip()}\n</file>"
         for test in tests
     ]
     return SEED.format(work=work.strip("\n"), files="\n\n".join(files))

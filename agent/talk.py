@@ -16,6 +16,7 @@ from agent.endings import Ending, alternations, is_unreadable, repeats, unreadab
 from agent.messages import Attempt, Message, Reply, ToolCall
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
+from agent.pace import Pace
 from agent.phase import Phase
 from agent.speech import Heard, Speech, fitting_dialect, speech_in
 from agent.tape import request_key
@@ -67,6 +68,7 @@ class Talk:
         self.turns: list[Turn] = []
         self.diff = ""
         self.clock = Clock(given.budget.seconds)
+        self._pace = Pace()
         self._phases: list[Phase] = []
 
     async def through(self, phase: Phase) -> ToolCall:
@@ -227,8 +229,10 @@ class Talk:
             observations.append(seen)
             if _ends(phase, call, observations[-1]):
                 break
-            if call.name in phase.changes and refusal is None:
-                with contextlib.suppress(SandboxError):  # a dead sandbox shows itself in the next action
+            may_change = call.name in phase.may_change and self._pace.is_due()
+            if refusal is None and (call.name in phase.changes or may_change):
+                # a dead sandbox shows itself in the next action
+                with contextlib.suppress(SandboxError), self._pace.measured():
                     self.diff = await self.given.sandbox.diff()
 
     def _note(self, stretch: _Stretch) -> str:

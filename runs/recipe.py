@@ -47,7 +47,7 @@ class Crew(Value):
     share_tests: bool = True
     """Whether its trajectories show their validated tests to the others, and see theirs."""
     seed_test: bool = False
-    """Whether each trajectory is shown at its start the tests of one tester of an earlier round, another one each."""
+    """Whether each trajectory starts from the tests of one tester of an earlier round, another one each."""
     first_phase: Literal["test", "edit"] = "test"
     """What its machines of kind `test-and-edit` begin with."""
     context_share: float = Field(default=1.0, gt=0.0, le=1.0)

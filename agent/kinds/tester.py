@@ -131,7 +131,7 @@ class TestBench:
                 self.valid = await self._as_it_lies()
 
     def _refusal(self, call: ToolCall) -> str:
-        """Return why a tester may not do what a call asks for, empty where it may or where that is not clear."""
+        """Return why a tester may not do what a call asks for, empty where it may or cannot be read."""
         try:
             arguments = read_arguments(call)
         except ArgumentsError:

@@ -18,6 +18,7 @@ from agent.trajectory import Trajectory
 
 ENDINGS = frozenset({"submit", "give_up"})
 CHANGES = frozenset({"edit", "write_test"})
+MAY_CHANGE = frozenset({"bash"})
 
 
 async def run_agent(given: Assignment) -> Trajectory:
@@ -40,4 +41,5 @@ def patching(talk: Talk, work: str) -> Phase:
         endings=ENDINGS,
         reminder=prompts.NO_CALL,
         changes=CHANGES,
+        may_change=MAY_CHANGE,
     )

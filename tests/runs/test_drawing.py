@@ -265,6 +265,9 @@ async def test_tests_reach_the_others_through_the_shelf_unless_they_work_alone(s
     script = {n: fix(RIGHT) for n in (0, 1, 4, 5)} | {n: [writes(FIRST), SUBMIT] for n in (2, 3)}
     report = await stage.run(stage.recipe(script, crews=crews, parallel=1), ISSUE)
     assert seen == {2: [], 3: [2], 0: [2], 1: [], 4: [2], 5: [2]}
-    assert [line.drawn.seed_test for line in report.samples if line.sample in (0, 4, 5)] == ["", *["sample 2"] * 2]
+    assert [line.drawn.seed_test for line in report.samples if line.sample in (0, 4, 5)] == [
+        "",
+        *["sample 2"] * 2,
+    ]
     opened = {sample: message for sample, turn, _, message in stage.asked() if turn == 0}
     assert [sample for sample, message in opened.items() if FIRST.rstrip() in message] == [4, 5]

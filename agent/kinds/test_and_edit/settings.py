@@ -10,9 +10,9 @@ class MachineSettings:
     """Turns, times and sizes; the defaults are the published ones where there are such (CodeMonkeys, 1.2).
 
     `test_turns` and `edit_turns` count replies with a readable action; the assignment's budget counts all and
-    bounds both. `regression_seconds` is wall time of one run of the existing tests near the change, of which at
-    most `regression_files` are run. `output` is the characters of one output that are shown, `look` of one look, `looked` of all looks
-    of the test phase that are shown again in the edit phase.
+    bounds both. `regression_seconds` is wall time of one run of the existing tests near the change, of which
+    at most `regression_files` are run. `output` is the characters of one output that are shown, `look` of
+    one look, `looked` of all looks of the test phase that are shown again in the edit phase.
     """
 
     test_turns: int = 8

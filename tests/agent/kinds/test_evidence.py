@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.base_runs import ForkedBase
@@ -131,9 +133,7 @@ async def test_what_did_not_run_to_its_end_refuses_nothing(
 async def test_nothing_is_refused_when_no_time_is_left_to_mend_it(task: PublicTask, sandbox: Sandbox) -> None:
     shelf = ListShelf(SharedTest("tests/test_sign.py", SIGN, 3))
     script = [calls(("edit", HALF)), calls(("submit", {}))]
-    done = await play(
-        task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29)
-    )
+    done = await play(task, sandbox, ScriptedModel(script), shelf=shelf, budget=Budget(steps=9, seconds=29))
     assert (done.exit_reason, len(done.turns)) == (ExitReason.SUBMITTED, 2)
 
 
@@ -193,7 +193,7 @@ async def test_a_resumed_run_runs_no_test_again(task: PublicTask, sandbox: Sandb
         await play(task, sandbox, ScriptedModel(script), shelf=shelf, tape=tape, base=counting)
         asked = len(counting.asked)
         await sandbox.exec("git checkout -q . && git clean -fdq && rm -rf /tmp/others")
-        task = task.model_copy(update={"test_runner": "false"})
+        task = replace(task, test_runner="false")
         look = calls(("bash", {"command": "ls /tmp/others/tests"}))
         again = ScriptedModel([look, calls(("submit", {}))])
         done = await play(task, sandbox, again, shelf=shelf, tape=tape, base=counting)

@@ -38,7 +38,7 @@ async def opening(
     return flat(model.requests[0])
 
 
-@pytest.mark.parametrize("kind", ["tool-agent", "tester", "refiner"])
+@pytest.mark.parametrize("kind", ["tool-agent", "tester", "refiner", "test-and-edit"])
 async def test_two_samples_begin_the_same(task: PublicTask, sandbox: Sandbox, kind: str) -> None:
     assert await opening(task, sandbox, kind) == await opening(task, sandbox, kind, sample=7)
 
@@ -52,6 +52,17 @@ async def test_kinds_share_all_but_their_work(task: PublicTask, sandbox: Sandbox
     assert shared.endswith("</context>\n\nYour task: ")
     assert task.problem_statement in shared
     assert common(agent, refiner).endswith("and `submit`.\n\n")
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_the_machine_begins_with_words_of_its_own(
+    task: PublicTask, sandbox: Sandbox, native: bool
+) -> None:
+    """Its two phases have other tools and rules, so that nothing before issue and context is shared."""
+    agent = await opening(task, sandbox, native=native)
+    machine = await opening(task, sandbox, "test-and-edit", native=native)
+    assert common(agent, machine) == "\0system\0You "
+    assert machine.index(task.problem_statement) > len("\0system\0You ")
 
 
 async def test_a_turn_only_adds_to_the_one_before(task: PublicTask, sandbox: Sandbox) -> None:

@@ -230,8 +230,16 @@ async def test_prose_takes_no_more_than_half_of_the_steps(task: PublicTask, sand
 
 
 async def test_a_test_that_hangs_on_the_patch_ends_with_its_time(task: PublicTask, sandbox: Sandbox) -> None:
-    hangs = FAILING + "\n\ndef test_waits():\n    import time\n    time.sleep(0 if Rectangle(2, 3).area() == 5 else 99)\n"
-    script = [call("write_test", path=TEST_PATH, content=hangs), call("done"), call("edit", **FIX), call("done")]
+    hangs = (
+        FAILING
+        + "\n\ndef test_waits():\n    import time\n    time.sleep(0 if Rectangle(2, 3).area() == 5 else 99)\n"
+    )
+    script = [
+        call("write_test", path=TEST_PATH, content=hangs),
+        call("done"),
+        call("edit", **FIX),
+        call("done"),
+    ]
     shelf = Shelf(SharedTest("tests/test_others.py", hangs.replace("test_waits", "test_stays"), 4))
     began = time.monotonic()
     base = ForkedBase(sandbox, task.test_runner)

@@ -82,7 +82,12 @@ async def test_changes_of_sources_are_refused_or_dropped(task: PublicTask, sandb
 async def test_an_edit_that_cannot_be_read_is_told_why(task: PublicTask, sandbox: Sandbox) -> None:
     broken = ("edit", {"malformed_arguments": 'no JSON: {"path": "tes'})
     done = await led(
-        task, sandbox, calls(writes(FAILS)), calls(broken), calls(("edit", {"old": "x"})), calls(("submit", {}))
+        task,
+        sandbox,
+        calls(writes(FAILS)),
+        calls(broken),
+        calls(("edit", {"old": "x"})),
+        calls(("submit", {})),
     )
     first, second = (turn.observations[0] for turn in done.turns[1:3])
     assert first.status == second.status == "format_error"

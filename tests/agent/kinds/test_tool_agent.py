@@ -228,6 +228,19 @@ async def test_the_sandbox_dies_in_the_middle(task: PublicTask, sandbox: Sandbox
     assert done.usage.input == 5
 
 
+async def test_what_a_command_changed_outlives_the_sandbox(task: PublicTask, sandbox: Sandbox) -> None:
+    class Closing(ScriptedModel):
+        async def generate(self, *arguments: Any) -> Reply:
+            if len(self.requests) == 1:
+                await sandbox.close()
+            return await super().generate(*arguments)
+
+    change = calls(("bash", {"command": "sed -i 's/self.width + /self.width * /' shapes.py"}))
+    done = await play(task, sandbox, Closing([change, calls(("bash", {"command": "ls"}))]))
+    assert done.exit_reason is ExitReason.SANDBOX_ERROR
+    assert "+        return self.width * self.height" in done.diff
+
+
 async def test_time_limit_ends_a_command_and_keeps_the_diff(task: PublicTask, sandbox: Sandbox) -> None:
     slow = calls(("edit", FIX), ("bash", {"command": "sleep 60", "timeout": 60}))
     done = await play(task, sandbox, ScriptedModel([slow, *SOLVING]), budget=Budget(seconds=1.5))
