@@ -4,8 +4,8 @@
         [--evidence FOLDER --labels labels.json]
 
 Candidates are predictions with `resolved`; those marked `equals_gold` or `chosen_with_hindsight` are left
-out. Evidence is what `benchmarks/selection_evidence.py` makes by running: an issue that has some is taken from
-there, all others by the text of their patches alone. Every figure is of repositories that the weights were
+out. Evidence is what `benchmarks/selection_evidence.py` makes by running: an issue that has some is taken
+from there, all others by the text of their patches alone. Every figure is of repositories that the weights were
 not fitted on; the weights written are fitted on all.
 """
 
