@@ -79,7 +79,6 @@ def test_fitting_finds_what_tells_right_from_wrong():
 
     issues = [issue(number) for number in range(4)]
     fitted = fit_features(issues)
-    assert fitted.weights["agreement"] > 0
     assert fitted.weights["places"] > 0
     found = scored(issues[0].evidence, fitted)
     worst = min(one.log_odds for id_, one in found.items() if issues[0].resolved[id_])
