@@ -144,7 +144,7 @@ async def test_a_judges_text_that_cannot_be_read_is_said_before_anything_is_aske
 
 def test_every_documented_default_of_readers_is_the_resolved_one():
     page = (Path(__file__).parent.parent.parent / "docs" / "verifiers.md").read_text()
-    table = page.split("## What the recipe key `selection` holds\n", 1)[1].split("\n\n", 2)[1]
+    table = page.split("## What the recipe key `selection` holds\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
     documented = {key.strip("`"): yaml.safe_load(default.strip("`")) for key, default, _ in rows}
     assert documented == SelectionSettings().model_dump(mode="json")

@@ -99,6 +99,15 @@ async def test_programs_differ_where_no_test_does_and_nothing_is_run_twice(scene
     assert again == found
 
 
+async def test_a_candidate_that_ends_the_run_keeps_nobody_from_being_told(scene):
+    right = scene.candidate("right", {"calc/__init__.py": RIGHT})
+    rude = scene.candidate("rude", {"calc/__init__.py": b"import os\nos._exit(0)\n" + BUGGY})
+    known = Evidence("t", "calc", "none", (right, rude), await cluster(scene.base, (right, rude)))
+    found = await differing_inputs(known, scene.base, cells=MemoryCells())
+    assert found
+    assert all(known.clusters.key_of(rude.id) not in one.results for one in found)
+
+
 async def test_no_candidate_and_no_program_is_no_difference(scene):
     nothing = Evidence("t", "calc", "words only")
     assert await differing_inputs(nothing, scene.base, cells=MemoryCells()) == ()
