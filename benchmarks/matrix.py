@@ -147,19 +147,17 @@ async def _container(scene: Scene, patch: str, file: TestFile) -> Mapping[str, O
 
 
 async def measured(way: Callable[[], Awaitable[Outcomes]], run: str) -> Measured:
-    """Do something and count the containers of a run that were started meanwhile."""
-    since = time.time()
+    """Do something and count the containers of a run that are started meanwhile."""
+    command = ["docker", "events", "--filter", "event=start", "--filter", f"label={LABEL}={run}"]
+    watching = await asyncio.create_subprocess_exec(*command, "--format", "{{.ID}}", stdout=subprocess.PIPE)
+    await asyncio.sleep(2)  # it is listening by now; the engine itself remembers a few events only
     began = time.monotonic()
     outcomes = await way()
     seconds = time.monotonic() - began
-    return Measured(seconds, await asyncio.to_thread(_starts, run, since), outcomes)
-
-
-def _starts(run: str, since: float) -> int:
-    until = f"{time.time():.3f}"
-    asked = ["docker", "events", "--since", f"{since:.3f}", "--until", until, "--filter", "event=start"]
-    command = [*asked, "--filter", f"label={LABEL}={run}", "--format", "{{.ID}}"]
-    return len(_output(*command).split())
+    await asyncio.sleep(1)
+    watching.terminate()
+    told, _ = await watching.communicate()
+    return Measured(seconds, len(told.split()), outcomes)
 
 
 def _output(*command: str) -> str:
