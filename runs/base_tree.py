@@ -22,6 +22,9 @@ class BaseTree(Mapping[str, bytes]):
             raise KeyError(path)
         return git(self._root.git_dir, "cat-file", "blob", f"{self._root.base_commit}:{path}")
 
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
 

@@ -68,6 +68,6 @@ def sandboxes_for(machine: Machine, recipe: Recipe) -> int:
     return max(1, min(by_memory, _EACH_CORE * machine.cores))
 
 
-def tests_for(machine: Machine) -> int:
+def commands_for(machine: Machine) -> int:
     """Return how many test commands a machine runs at one time: one for each core, and two at least."""
     return max(2, machine.cores or os.cpu_count() or 2)

@@ -73,9 +73,9 @@ class Caller:
             if self._known is None:
                 assert isinstance(self.backend, Probing)
                 try:
-                    self._known = (await send_until_answered(self.backend.probe, self.name, self._patience))[
-                        0
-                    ]
+                    self._known = (
+                        await send_until_answered(self.backend.probe, self.name, self._patience, self._pace)
+                    )[0]
                 except ModelError as error:
                     self._known = Capabilities()
                     self._say(f"{self.name} cannot tell what it can do, so it gets plain text only: {error}")

@@ -11,7 +11,7 @@ from envs.sources.registry import source_name
 from runs.base_room import sandbox_limits
 from runs.batch.order import Order
 from runs.batch.outcome import Outcome, read_outcome
-from runs.commons import Commons, Paces, sandboxes_for, tests_for
+from runs.commons import Commons, Paces, commands_for, sandboxes_for
 from runs.crews import require_kinds
 from runs.purse import RunPurse
 from runs.recipe import Recipe
@@ -82,7 +82,7 @@ def plan(order: Order, folder: Path) -> Plan:
         known={one: outcome for one, outcome in found.items() if outcome is not None},
         parallel=order.parallel or _issues_for(sandboxes, order.recipe),
         sandboxes=sandboxes,
-        tests=order.tests or tests_for(machine),
+        tests=order.tests or commands_for(machine),
     )
 
 

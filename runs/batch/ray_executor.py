@@ -326,6 +326,7 @@ async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> As
     """
     try:
         import ray
+        import ray.util.scheduling_strategies
     except ImportError as error:
         raise UsageError('the executor ray needs Ray: pip install "mangabey[ray]"') from error
     order, began = given.order, not ray.is_initialized()
@@ -338,7 +339,11 @@ async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> As
             reason = " ".join(str(error).split())
             raise UsageError(f"no Ray cluster answers at {order.address}: {reason}") from error
     try:
-        actor = ray.remote(num_cpus=0, max_concurrency=10_000)(Shared)
+        # beside this process: its node may not be lost anyway
+        here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False
+        )
+        actor = ray.remote(num_cpus=0, max_concurrency=10_000, scheduling_strategy=here)(Shared)
         shared = actor.remote(order.limit, order.calls, dict(known))
         executor = RayExecutor(given, shared, local=not order.shared)
         passing = asyncio.create_task(executor.pass_on())

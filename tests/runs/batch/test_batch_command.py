@@ -133,7 +133,8 @@ def test_an_issue_that_takes_too_long_is_a_failure_that_names_what_it_waits_for(
 
 def test_an_issue_in_which_nothing_happens_is_stuck(batches):
     out = batches.folder / "out"
-    done = batches.run(out, "-i", "tiny-1", "--quiet-seconds", "2", THINKING=60)
+    batches.run(batches.folder / "before", "-i", "tiny-1")  # what is made once is there
+    done = batches.run(out, "-i", "tiny-1", "--quiet-seconds", "6", THINKING=60)
     assert done.returncode == 1
     assert "still waiting: stage sample" in done.stderr
     assert json.loads((out / "tiny-1" / "outcome.json").read_text())["failure"] == "stuck"
