@@ -22,12 +22,16 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from envs.task import TaskError
     from runs.journal import JournalError
     from sandbox.base import SandboxError, UnknownSandboxError
+    from selection.evidence_file import EvidenceError
+    from selection.lab.labelled import LabError
     from selection.pool import PoolError
 
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    wrong_use = UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
+    wrong_use = (
+        UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
+    ) | (EvidenceError | LabError)
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):
