@@ -32,9 +32,10 @@ class Selection:
     """The decision over one task's candidates.
 
     `winner` is None when the rule abstains; `reason` says in one line why it chose or abstained.
-    `probability` that the winner is right is None where the rule is not calibrated; `probabilities` are those
-    of the clusters, which with that of "none is right" come to 1. `tied` are the candidates that nothing but
-    the hash of their content puts behind the winner, the winner with them: the laboratory averages over them.
+    `probability` that the winner is right is None where the rule is not calibrated. `probabilities` are those
+    of the programs, by cluster; several can be right, so they need not come to 1, and `none_right` is how
+    likely no program is. `tied` are the candidates that nothing but the hash of their content puts behind the
+    winner, the winner with them: the laboratory averages over them.
     """
 
     rule: str
@@ -46,3 +47,4 @@ class Selection:
     clusters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     probabilities: Mapping[str, float] = field(default_factory=dict)
     tied: tuple[str, ...] = ()
+    none_right: float | None = None

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from selection.evidence import Evidence
-from selection.rules import agentless, codemonkeys, majority_patch, r2e, random, readings, swe_gym, trae, vote
+from selection.rules import (
+    agentless,
+    codemonkeys,
+    majority_patch,
+    posterior,
+    r2e,
+    random,
+    readings,
+    swe_gym,
+    trae,
+    vote,
+)
 from selection.verdict import Selection
 
 
@@ -94,6 +105,18 @@ _ALL = (
         needs=(trae.JUDGE,),
     ),
     Rule("vote", "votes of tests that fail on the base; abstains without any", "Mangabey", vote.choose),
+    Rule(
+        posterior.EXECUTION,
+        "the likeliest program by what was run and read, with its probability",
+        "Mangabey",
+        posterior.choose_by_execution,
+    ),
+    Rule(
+        posterior.NAME,
+        "the likeliest program by all evidence, with its probability",
+        "Mangabey",
+        posterior.choose,
+    ),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _ALL}

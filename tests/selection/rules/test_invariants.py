@@ -19,9 +19,9 @@ from selection.rules.stages import standing
 from selection.verdict import Verdict
 from tests.selection.rules.made import candidate_of, evidence, gathered, patch_of
 
-BY_EXECUTION = ("codemonkeys-vote", "agentless", "r2e-execution", "trae", "vote")
+BY_EXECUTION = ("codemonkeys-vote", "agentless", "r2e-execution", "trae", "vote", "posterior")
 BY_READING = ("r2e-execution-free", "swe-gym")
-COUNTS_SAMPLES = ("majority-patch", "agentless", "vote")
+COUNTS_SAMPLES = ("majority-patch", "agentless", "vote", "posterior", "posterior-execution")
 """Rules for which an independent sample of the same program is evidence, by definition."""
 COUNTS_TESTS = ("codemonkeys-vote", "codemonkeys", "r2e-execution", "r2e-hybrid")
 """Rules for which each of two equal tests votes, by definition."""
