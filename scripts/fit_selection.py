@@ -30,10 +30,10 @@ from selection.clusters import Clusters
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence
 from selection.feature_verifier import WEIGHTS, Weights
-from selection.fitting import RIDGE, fit_features, fit_posterior
+from selection.fitting import RIDGE, fit_features, fit_posterior, priors
 from selection.lab.labelled import Labelled, read_labels, with_labels
 from selection.lab.replay import pick_of
-from selection.posterior import MODELS, Model
+from selection.posterior import MODELS
 from selection.rules import RULES
 from selection.rules.posterior import EXECUTION, NAME, chooser
 from selection.verdict import Selection
@@ -43,19 +43,6 @@ KS = (2, 3, 5, 8, 0)
 """How many candidates a rule chooses among; 0 is all of an issue's."""
 TIMES = 6
 """How many subsets of an issue are drawn for each k."""
-PRIORS = {
-    "features": 1.0,
-    "reproduction": 1.0,
-    "regression": 0.5,
-    "behaviour": 1.0,
-    "readers": 0.7,
-    "comparisons": 1.5,
-}
-"""What each source is taken to be worth before anything is fitted.
-
-A broken test can be one that the issue asks to change, which nobody has recorded: half.
-"""
-
 Choose = Callable[[Evidence], Selection]
 Fit = Callable[[Sequence[Labelled]], Choose]
 
@@ -146,16 +133,6 @@ def held_out(issues: Sequence[Labelled], fit: Fit) -> list[tuple[Labelled, Choos
         choose = fit([issue for issue in issues if issue.evidence.repo != repo])
         found += [(issue, choose) for issue in issues if issue.evidence.repo == repo]
     return found
-
-
-def priors(name: str) -> Model:
-    """Return the posterior before anything is fitted."""
-    weights = PRIORS | ({"features": 0.0} if name == EXECUTION else {})
-    rates = {
-        "reproduction": {"right": 0.8, "wrong": 0.4, "own": 0.85, "worth": 4.0},
-        "regression": {"right": 0.97, "wrong": 0.85, "own": 0.85, "worth": 10.0},
-    }
-    return Model.model_validate({"level": 0.0, "weights": weights, "rates": rates, "hardness": 1.5})
 
 
 def posterior(name: str, ridge: float) -> Fit:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Protocol
 
@@ -16,7 +16,8 @@ from selection.feature_verifier import Weights, scored, standardised
 from selection.features import measure
 from selection.logistic import fit_logistic
 from selection.posterior import SOURCES, KindRates, Model, believe
-from selection.rules.posterior import programs_of
+from selection.rules import Choose
+from selection.rules.posterior import EXECUTION, chooser, programs_of
 from selection.rules.tallies import Tallies
 from selection.sensors import sensors_of
 
@@ -28,6 +29,20 @@ SIZES = (2, 4, 8)
 PULL = {"features": 1e6, "readers": 1e6, "comparisons": 1e6}
 """How hard a source's weight is held where it is: these are calibrated already, or were read by nobody."""
 HARDNESS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+PRIORS = {
+    "features": 1.0,
+    "reproduction": 1.0,
+    "regression": 0.5,
+    "behaviour": 1.0,
+    "readers": 0.7,
+    "comparisons": 1.5,
+}
+"""What each source is taken to be worth before anything is fitted.
+
+A broken test can be one that the issue asks to change, which nobody has recorded: half.
+"""
 
 
 class Issue(Protocol):
@@ -93,6 +108,26 @@ def calibrated(issues: Sequence[Issue], weights: Weights) -> Weights:
             shares.append(1 / len(sums))
     level, within, between = fit_logistic(rows, labels, shares, ridge=(0.5,) * 3, prior=(0.0, 1.0, 0.0))
     return weights.model_copy(update={"level": level, "within": within, "between": between})
+
+
+def priors(name: str) -> Model:
+    """Return the posterior before anything is fitted."""
+    weights = PRIORS | ({"features": 0.0} if name == EXECUTION else {})
+    rates = {
+        "reproduction": {"right": 0.8, "wrong": 0.4, "own": 0.85, "worth": 4.0},
+        "regression": {"right": 0.97, "wrong": 0.85, "own": 0.85, "worth": 10.0},
+    }
+    return Model.model_validate({"level": 0.0, "weights": weights, "rates": rates, "hardness": 1.5})
+
+
+def fitted_rule(name: str) -> Callable[[Sequence[Issue]], Choose]:
+    """Return what fits `posterior` or `posterior-execution` from priors, its feature verifier with it."""
+
+    def fit(issues: Sequence[Issue]) -> Choose:
+        features = fit_features(issues)
+        return chooser(name, fit_posterior(issues, priors(name), features), features)
+
+    return fit
 
 
 def fit_posterior(

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from envs.outcomes import Outcome
 from selection.candidate import TestFile
 from selection.evidence import Comparison, Evidence
-from selection.fitting import fit_posterior, fit_rates
+from selection.fitting import fit_posterior, fit_rates, fitted_rule
+from selection.lab.fitting import across_repositories
 from selection.lab.labelled import Labelled
 from selection.matrix import BASE, TestCase, TestMatrix
 from selection.posterior import shipped
@@ -104,3 +105,16 @@ def test_fitting_learns_how_far_tests_are_to_be_trusted():
     believer, doubter = posterior.chooser("p", trusting)(known), posterior.chooser("p", wary)(known)
     assert believer.probability > doubter.probability
     assert believer.probability == pytest.approx(1, abs=0.4)
+
+
+def test_the_laboratory_plays_each_repository_by_what_was_fitted_on_others():
+    issues = []
+    for number in range(6):
+        known, pool, _ = issue([{0}], task=f"t{number}")
+        known = replace(known, repo=f"repo {number % 2}")
+        issues.append(Labelled(known, {one.id: one in pool[:1] for one in pool}))
+    entrant = across_repositories("posterior", issues, fitted_rule("posterior"))
+    for one in issues:
+        found = entrant.choose_for(one)(one.evidence)
+        assert one.resolved[found.winner]
+        assert found.rule == "posterior"
