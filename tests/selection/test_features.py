@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from selection.candidate import Candidate
+from selection.clusters import Clusters
+from selection.evidence import Evidence
+from selection.feature_verifier import JUDGE, Weights, scored, shipped, verdicts
+from selection.features import ABOUT, measure
+from selection.fitting import fit_features
+from selection.lab.labelled import Labelled
+from tests.selection.rules.made import candidate_of, patch_of
+
+FAR = patch_of(5).replace("calc.py", "other.py").replace("clamp", "scale")
+
+
+def evidence_of(*patches, problem="", **members):
+    pool = [candidate_of(patch, f"sample {number}") for number, patch in enumerate(patches)]
+    return Evidence("t", problem_statement=problem, candidates=tuple(pool), clusters=Clusters(members))
+
+
+def test_agreement_is_with_the_others():
+    known = evidence_of(patch_of(1), patch_of(1, 2), FAR)
+    one, alike, far = (measure(known)[candidate.id] for candidate in known.candidates)
+    assert one["agreement"] > far["agreement"]
+    assert alike["places"] > far["places"] == 0
+    assert "agreement" not in measure(evidence_of(FAR))[evidence_of(FAR).candidates[0].id]
+
+
+def test_copies_of_a_program_weigh_less_than_independent_ones():
+    known = evidence_of(patch_of(1), FAR, *[patch_of(1, 2)] * 3)
+    ids = [one.id for one in known.candidates]
+    one_program = replace(known, clusters=Clusters({"x": tuple(ids[2:])}))
+    far, apart = measure(one_program)[ids[0]]["agreement"], measure(known)[ids[0]]["agreement"]
+    assert far < apart
+
+
+def test_the_issue_is_held_against_the_patch():
+    known = evidence_of(patch_of(1), FAR, problem="`clamp` of calc.py is wrong")
+    near, far = (measure(known)[one.id] for one in known.candidates)
+    assert (near["issue_function"], near["issue_module"]) == (1, 1)
+    assert (far["issue_function"], far["issue_module"]) == (0, 0)
+
+
+def test_every_feature_has_words_and_every_weight_a_feature():
+    known = evidence_of(patch_of(1), FAR)
+    assert set(measure(known)[known.candidates[0].id]) == set(ABOUT)
+    assert set(shipped().weights) <= set(ABOUT)
+    assert all(spread > 0 for spread in shipped().spread.values())
+
+
+def test_verdicts_are_probabilities_with_their_grounds():
+    known = evidence_of(patch_of(1), patch_of(1, 2), FAR, "")
+    one, alike, far, blank = verdicts(known)
+    assert {verdict.judge for verdict in (one, alike, far, blank)} == {JUDGE}
+    assert 0 < far.score < one.score < 1
+    assert "changed lines" in one.evidence
+    assert (blank.score, blank.evidence) == (None, "changes nothing")
+
+
+def test_the_slopes_within_and_between_issues_are_apart():
+    weights = Weights(
+        weights={"size": 1.0}, typical={"size": 0.0}, spread={"size": 1.0}, level=0.5, within=2, between=0
+    )
+    known = evidence_of(patch_of(1), patch_of(1, 2), FAR)
+    found = [one.log_odds for one in scored(known, weights).values()]
+    assert sum(found) / 3 == pytest.approx(0.5)
+
+
+def test_fitting_finds_what_tells_right_from_wrong():
+    def issue(number):
+        right = [candidate_of(patch_of(number, 1), str(a)) for a in range(3)]
+        wrong = [candidate_of(FAR.replace("other", f"other{number}{a}"), str(a)) for a in range(3)]
+        pool: list[Candidate] = [*right, *wrong]
+        known = Evidence(f"t{number}", candidates=tuple(pool))
+        return Labelled(known, {one.id: one in right for one in pool})
+
+    issues = [issue(number) for number in range(4)]
+    fitted = fit_features(issues)
+    assert fitted.weights["places"] > 0
+    found = scored(issues[0].evidence, fitted)
+    worst = min(one.log_odds for id_, one in found.items() if issues[0].resolved[id_])
+    assert worst > max(one.log_odds for id_, one in found.items() if not issues[0].resolved[id_])
