@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +28,7 @@ from selection.cells import MemoryCells
 from selection.evidence import Evidence
 from selection.settings import SelectionSettings
 from selection.verifiers.digest import digest
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE
 
 READER = """
@@ -65,7 +65,7 @@ def order(checkout, actor, tmp_path, *more):
     models = f"{actor},verify={tmp_path}/reader.py:Reader,select={tmp_path}/reader.py:Reader"
     return [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", models, "--samples", 2),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run"),
         *("-c", "selection.views=[patch,digest]", "-c", "selection.groups=2", "-c", "selection.votes=2"),
         *more,
     ]
