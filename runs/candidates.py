@@ -8,8 +8,8 @@ from pathlib import Path
 from agent.trajectory import ExitReason, Trajectory
 from runs.crews import origin_of
 from runs.journal import Event, read_events
-from runs.recorded import KIND
 from runs.recipe import PURPOSES
+from runs.recorded import KIND
 from selection.pool import PoolError, RawCandidate, read_candidates
 
 JOURNAL = "journal.jsonl"

@@ -15,6 +15,7 @@ from runs.commands.evaluate import evaluate
 from runs.commands.models import models
 from runs.commands.pull import pull
 from runs.commands.recipes import recipes
+from runs.commands.select import select
 from runs.commands.serve import serve
 from runs.commands.solve import solve
 from runs.commands.tasks import tasks
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(solve)
+app.command()(select)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
 app.command()(pull)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from pydantic import Field
 
 from agent.messages import Value
 from envs.outcomes import Outcome
-from selection.candidate import Candidate
-from selection.clusters import Clusters, changed_lines
+from selection.clusters import changed_lines
+from selection.evidence import Evidence
 from selection.matrix import BASE, TestMatrix
+from selection.rules import RULES
 from selection.verdict import Selection
 from selection.votes import guarding, speaking
 
@@ -41,11 +45,23 @@ class Line(Value):
     rejected: str = ""
 
 
+class Said(Value):
+    """What a judge says of a candidate; no score where it could not tell."""
+
+    judge: str
+    candidate: str
+    score: float | None
+    evidence: str
+
+
 class Decision(Value):
     """Who won and on what evidence.
 
     `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs on
-    the base and decide nothing; `refused` test files were not run.
+    the base and decide nothing; `refused` test files were not run. `probabilities` are those of clusters where
+    the rule knows them, and `fitted` says how far they were found to hold. `tied` candidates stand behind the
+    winner by nothing but a hash. `excused` existing tests guard nothing, for the reason given. `trouble` is what
+    went wrong while models read.
     """
 
     rule: str
@@ -58,14 +74,19 @@ class Decision(Value):
     guards: int
     quarantined: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    verdicts: tuple[Said, ...] = ()
+    probabilities: dict[str, float] = Field(default_factory=dict)
+    tied: tuple[str, ...] = ()
+    excused: dict[str, str] = Field(default_factory=dict)
+    trouble: tuple[str, ...] = ()
+    fitted: str = ""
 
 
-def decision_of(
-    candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatrix, selection: Selection
-) -> Decision:
+def decision_of(evidence: Evidence, selection: Selection, trouble: tuple[str, ...] = ()) -> Decision:
     """Return the decision with the evidence that a reader of the journal needs."""
-    pool = {one.id: one for one in candidates}
-    origins = {one.id: one.origin for one in candidates}
+    matrix = evidence.matrix
+    pool = {one.id: one for one in evidence.candidates}
+    origins = {one.id: one.origin for one in evidence.candidates}
     speakers = {test.id for test in speaking(matrix)}
     columns = tuple(
         Column(
@@ -102,6 +123,12 @@ def decision_of(
         guards=len(guarding(matrix)),
         quarantined=matrix.quarantined,
         refused=tuple(f"{edit.path}: {edit.reason}" for edit in matrix.refused),
+        verdicts=tuple(Said(**asdict(one)) for one in selection.verdicts),
+        probabilities=dict(selection.probabilities),
+        tied=selection.tied,
+        excused=dict(evidence.excused),
+        trouble=trouble,
+        fitted=RULES[selection.rule].fitted if selection.rule in RULES else "",
     )
 
 

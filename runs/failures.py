@@ -23,11 +23,14 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from runs.journal import JournalError
     from sandbox.base import SandboxError, UnknownSandboxError
     from selection.pool import PoolError
+    from selection.rules import RuleError
 
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    wrong_use = UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | OrderError
+    wrong_use = (
+        UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | RuleError | OrderError
+    )
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):

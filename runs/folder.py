@@ -18,8 +18,8 @@ from runs.found import from_json, to_json
 from runs.job import Job
 
 
-def new_folder(out: Path | None, name: str) -> Path:
-    """Return the folder of a new run: `out`, or `mangabey-out/NAME-TIME` where none is given.
+def new_folder(out: Path | None, name: str, command: str = "solve") -> Path:
+    """Return the folder of a new run of a command: `out`, or `mangabey-out/NAME-TIME` where none is given.
 
     Raises:
         UsageError: it already holds a run, or is no folder.
@@ -30,7 +30,7 @@ def new_folder(out: Path | None, name: str) -> Path:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; --out names a folder")
     if (out / "run.json").exists():
-        raise UsageError(f"{out} already holds a run; go on with `mangabey solve --resume {out}`")
+        raise UsageError(f"{out} already holds a run; go on with `mangabey {command} --resume {out}`")
     return out
 
 

@@ -1,10 +1,11 @@
-"""From candidates to a decision: clusters, the test matrix, votes, the rule."""
+"""From candidates to a decision: clusters, the test matrix, what models read, the rule."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envs.regressions import existing_tests
@@ -13,12 +14,22 @@ from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
 from runs.journal import Journal
 from runs.pool import Pool
+from runs.readers import asked_of_readers, readers_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
+from selection.evidence import Evidence
+from selection.evidence_file import write_evidence
+from selection.excused import excused_tests
 from selection.matrix import TestMatrix, run_matrix
-from selection.select import select
+from selection.reading import Surroundings, read
+from selection.rules import rule_named
 from selection.verdict import Selection
+
+TOGETHER = 20
+"""Existing test files of one batch."""
+EVIDENCE = "evidence.jsonl.gz"
+"""The file beside the journal with all that was known when the rule decided."""
 
 
 class JournalCells:
@@ -60,6 +71,46 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
     """
+    evidence = await _tested(task, room, pool, recipe, journal)
+    selection = chosen(evidence, recipe)
+    return Judged(pool, evidence.clusters, evidence.matrix, selection)
+
+
+async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Decision:
+    """Return the decision over the candidates, and record it with its evidence.
+
+    Raises:
+        SandboxError: the base cannot be tested; every finished cell is kept.
+        UnknownModelError: a model that is to read has no backend.
+    """
+    evidence = await _tested(task, room, pool, recipe, journal)
+    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal)
+    decision = decision_of(evidence, chosen(evidence, recipe), trouble)
+    write_evidence(journal.folder / EVIDENCE, [evidence])
+    await journal.append("decision", decision.model_dump(mode="json"))
+    return decision
+
+
+def chosen(evidence: Evidence, recipe: Recipe) -> Selection:
+    """Return what the recipe's rule makes of the evidence, or an abstention where that is not sure enough."""
+    found = rule_named(recipe.rule).choose(evidence)
+    least = recipe.min_probability
+    if not least or found.winner is None:
+        return found
+    if found.probability is None:
+        return replace(found, reason=f"{found.reason}; how sure that is, {found.rule} does not say")
+    if found.probability >= least:
+        return found
+    reason = (
+        f"abstains: {found.probability:.0%} sure of the best, which is less than {least:.0%} ({found.reason})"
+    )
+    return replace(found, winner=None, reason=reason)
+
+
+async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Evidence:
+    """Return what running says of a pool."""
+    if not pool.tests and not any(one.patch.strip() or one.tests for one in pool.candidates):
+        return Evidence(task.instance_id, task.repo, task.problem_statement, pool.candidates)
     base = await room.base()
     parallel = max(2, os.cpu_count() or 2)
     clusters = await cluster(base, pool.candidates, parallel=parallel)
@@ -73,24 +124,53 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
         cells=JournalCells(journal),
         parallel=parallel,
         timeout=recipe.test_seconds,
+        budget=recipe.regression_seconds,
+        place=await _place(room),
     )
-    return Judged(pool, clusters, matrix, select(pool.candidates, clusters, matrix))
+    return Evidence(
+        task=task.instance_id,
+        repo=task.repo,
+        problem_statement=task.problem_statement,
+        candidates=pool.candidates,
+        clusters=clusters,
+        matrix=matrix,
+        excused=excused_tests(clusters, matrix),
+    )
 
 
-async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Decision:
-    """Return the decision over the candidates, and record it.
+async def _read(
+    evidence: Evidence, task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal
+) -> tuple[Evidence, tuple[str, ...]]:
+    """Return the evidence with what models say, and what went wrong; tests that they wrote are run on all."""
+    settings = asked_of_readers(recipe, rule_named(recipe.rule))
+    if not settings.asks or not evidence.clusters.members:
+        return evidence, ()
+    given = Surroundings(
+        task=task,
+        base=await room.base(),
+        trajectories=pool.trajectories,
+        cells=JournalCells(journal),
+        seconds=recipe.test_seconds,
+    )
+    async with readers_of(recipe, journal, task.instance_id) as readers:
+        reading = await read(evidence, readers, settings, given)
+    found = reading.evidence
+    if reading.tests:
+        further = replace(pool, tests=(*pool.tests, *reading.tests))
+        again = await _tested(task, room, further, recipe, journal)
+        found = replace(found, matrix=again.matrix, excused=again.excused)
+    return found, reading.trouble
 
-    Raises:
-        SandboxError: the base cannot be tested; every finished cell is kept.
-    """
-    judged = await look(task, room, pool, recipe, journal)
-    decision = decision_of(pool.candidates, judged.clusters, judged.matrix, judged.selection)
-    await journal.append("decision", decision.model_dump(mode="json"))
-    return decision
+
+async def _place(room: BaseRoom) -> str:
+    """Return a name of the image, tree and limits of the base."""
+    root = await room.root()
+    facts = (root.image, root.tree.parent.name, root.workdir, sorted(root.env.items()), str(room.limits))
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list[str]]:
-    """Return the existing tests to run: the batches of earlier looks as they were, and one of what is new.
+    """Return the existing tests to run: the batches of earlier looks as they were, then those of what is new.
 
     A batch that grew would have to be run again with every patch.
     """
@@ -98,7 +178,11 @@ async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list
     known = {target for batch in batches for target in batch}
     paths = sorted({path for one in pool.candidates for path in touched(one.patch)})
     new = [target for target in await existing_tests(base, paths) if target not in known]
-    if new:
-        await journal.append("regressions", {"targets": new})
-        batches.append(new)
+    for batch in _cut(new):
+        await journal.append("regressions", {"targets": batch})
+        batches.append(batch)
     return batches
+
+
+def _cut(targets: Sequence[str]) -> list[list[str]]:
+    return [list(targets[start : start + TOGETHER]) for start in range(0, len(targets), TOGETHER)]

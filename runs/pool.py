@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.base_tree import BaseTree
+from runs.candidates import read_from_anywhere
 from runs.cheater import plant
 from runs.crews import origin_of, seats
 from runs.job import Job
 from runs.journal import Journal
 from selection.candidate import Candidate, TestFile
-from selection.pool import read_candidates
+from selection.pool import RawCandidate
 from selection.separate import candidate_from_diff
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What is judged, and tests of those who bring no candidate."""
+    """What is judged, tests of those who bring no candidate, and trajectories by candidate id."""
 
     candidates: tuple[Candidate, ...]
     tests: tuple[TestFile, ...] = ()
+    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
 
 
 async def gather_pool(
@@ -38,15 +40,23 @@ async def gather_pool(
     Raises:
         PoolError: a file of candidates cannot be read.
     """
-    outside = await _outside(job, task, room, journal)
     tree = await asyncio.to_thread(BaseTree, await room.root())
+    outside = [(one, _of_outside(one, tree)) for one in await _outside(job, task, room, journal)]
     testers = {seat.sample for seat in seats(job.recipe) if seat.purpose == "tests"}
     ended = [one for one in trajectories if one.exit_reason is not ExitReason.CANCELLED]
     ours = [(one.sample, _of_sample(one, tree)) for one in ended]
     pool = [candidate for sample, candidate in ours if sample not in testers]
-    pool += [candidate_from_diff(diff, origin=origin, base=tree) for origin, diff in outside]
-    tests = (file for sample, one in ours if sample in testers for file in _signed(one))
-    return Pool(tuple(pool), tuple(tests))
+    pool += [candidate for raw, candidate in outside if not raw.only_tests]
+    only_tests = [one for sample, one in ours if sample in testers]
+    only_tests += [candidate for raw, candidate in outside if raw.only_tests]
+    made = {one.id: trajectory for trajectory, (_, one) in zip(ended, ours, strict=True)}
+    return Pool(tuple(pool), tuple(file for one in only_tests for file in _signed(one)), made)
+
+
+def _of_outside(raw: RawCandidate, tree: BaseTree) -> Candidate:
+    return candidate_from_diff(
+        raw.diff, origin=raw.origin, base=tree, test_paths=raw.test_paths, exit_reason=raw.exit_reason
+    )
 
 
 def _of_sample(trajectory: Trajectory, tree: BaseTree) -> Candidate:
@@ -64,17 +74,18 @@ def _signed(tester: Candidate) -> list[TestFile]:
     return [replace(file, author=tester.origin) for file in tester.tests]
 
 
-async def _outside(job: Job, task: Task, room: BaseRoom, journal: Journal) -> list[tuple[str, str]]:
+async def _outside(job: Job, task: Task, room: BaseRoom, journal: Journal) -> list[RawCandidate]:
     """Return patches that no trajectory of ours made, from the journal when it has them."""
     recorded = journal.last("outside")
     if recorded is None:
-        found = [
-            (one.origin, one.diff)
-            for one in read_candidates(job.candidates)
-            if one.instance_id in {None, "", task.instance_id}
-        ]
+        found = [one for one in read_from_anywhere(job.candidates) if is_for(one, task, job)]
         if job.plant_cheater:
-            found.append(("planted cheater", await plant(await room.base())))
-        recorded = {"patches": [{"origin": origin, "diff": diff} for origin, diff in found]}
+            found.append(RawCandidate("planted cheater", await plant(await room.base())))
+        recorded = {"patches": [asdict(one) for one in found]}
         await journal.append("outside", recorded)
-    return [(one["origin"], one["diff"]) for one in recorded["patches"]]
+    return [RawCandidate(**one) for one in recorded["patches"]]
+
+
+def is_for(one: RawCandidate, task: Task, job: Job) -> bool:
+    """Whether a patch is meant for a task: it says so, or says nothing; a local checkout takes what it is given."""
+    return job.repo is not None or one.instance_id in {"", task.instance_id}

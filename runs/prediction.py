@@ -9,13 +9,10 @@ from runs.report import Report
 
 def prediction_line(report: Report) -> str:
     """Return one JSON line; an abstention predicts the empty patch."""
-    return (
-        json.dumps(
-            {
-                "instance_id": report.instance_id,
-                "model_name_or_path": f"mangabey/{report.model}",
-                "model_patch": report.patch,
-            }
-        )
-        + "\n"
-    )
+    return prediction(report.instance_id, report.model, report.patch)
+
+
+def prediction(instance_id: str, maker: str, patch: str) -> str:
+    """Return one JSON line; `maker` is the model, or the rule that chose."""
+    named = {"instance_id": instance_id, "model_name_or_path": f"mangabey/{maker}", "model_patch": patch}
+    return json.dumps(named) + "\n"

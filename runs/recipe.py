@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.context import ContextSettings
 from agent.messages import Value
 from agent.models.retries import Patience
 from runs.roles import ROLES, Role
 from sandbox.base import Limits
+from selection.settings import SelectionSettings
 
 LISTINGS = 8 << 20
 """Bytes of one command's output that are kept: enough for the file names of a large repository."""
@@ -119,8 +120,24 @@ class Recipe(Value):
     """Wall time one run of a test file may take."""
     context: ContextSettings = ContextSettings()
     """What the agents are shown of the repository before they begin."""
+    rule: str = "vote"
+    """Who is chosen, by a name of `selection.rules.RULES`."""
+    min_probability: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Below this calibrated probability nothing is chosen; 0 leaves it to the rule."""
+    selection: SelectionSettings = SelectionSettings()
+    """Which models read the candidates; a rule that needs others asks these too."""
+    regression_seconds: float = Field(default=300.0, ge=0)
+    """Wall time that existing tests may take on the untouched base, the nearest to the change first."""
     grade: bool = True
     """Whether to run the hidden tests once the selection is final, where the task has any."""
+
+    @field_validator("rule")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        """Refuse a rule that there is not."""
+        from selection.rules import rule_named
+
+        return rule_named(name).name
 
     @model_validator(mode="before")
     @classmethod

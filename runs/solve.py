@@ -9,6 +9,7 @@ from pathlib import Path
 from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
+from runs.candidates import read_from_anywhere
 from runs.context import context_of
 from runs.crews import require_kinds
 from runs.decision import Decision
@@ -25,7 +26,6 @@ from runs.recorded import recorded
 from runs.report import Report, read_report
 from runs.troop import Troop
 from sandbox.hosts import check_name
-from selection.pool import read_candidates
 
 
 async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
@@ -43,7 +43,7 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     for name in job.recipe.model_names():
         open_model(name)
     check_name(job.recipe.sandbox)
-    read_candidates(job.candidates)
+    read_from_anywhere(job.candidates)
     task, repository = await job.find()
     for notice in task.extra.get("notices", ()):
         listen(Noticed(notice))

@@ -109,3 +109,28 @@ def absolute_image(name: str | None) -> str | None:
     from sandbox.daemonless.images import is_local
 
     return str(Path(name).absolute()) if name and is_local(name) else name
+
+
+def issue_text(issue: str | None) -> str | None:
+    """Return an issue's text: what standard input or the named file holds, else the argument itself."""
+    import os
+    import sys
+    from pathlib import Path
+
+    from runs.failures import UsageError
+
+    if issue is None:
+        return None
+    if issue == "-":
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    if "\n" in issue or len(issue) > 4000:
+        return issue
+    path = Path(issue)
+    if os.path.isfile(path):  # noqa: PTH113 (says no, where pathlib raises, to a text too long for a name)
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the issue file {issue} cannot be read as text: {error}") from error
+    if path.suffix in {".md", ".txt", ".rst"} and " " not in issue:
+        raise UsageError(f"there is no issue file {issue}")
+    return issue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import require_alone
+from runs.commands.options import issue_text, require_alone
 
 if TYPE_CHECKING:
     from runs.report import Report
@@ -178,7 +178,7 @@ def solve(
             task=task,
             suite=suite.absolute() if suite else None,
             repo=repo.absolute() if repo else None,
-            issue=_issue_text(issue),
+            issue=issue_text(issue),
             python=python.absolute() if python else None,
             candidates=tuple(path.absolute() for path in candidates or ()),
             plant_cheater=plant_cheater,
@@ -209,27 +209,3 @@ def solve(
 
 
 solve.__doc__ = f"{solve.__doc__}\n{EXAMPLES}"
-
-
-def _issue_text(issue: str | None) -> str | None:
-    """Return an issue's text: what standard input or the named file holds, else the argument itself."""
-    import os
-    import sys
-
-    from runs.failures import UsageError
-
-    if issue is None:
-        return None
-    if issue == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace")
-    if "\n" in issue or len(issue) > 4000:
-        return issue
-    path = Path(issue)
-    if os.path.isfile(path):  # noqa: PTH113 (says no, where pathlib raises, to a text too long for a name)
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"the issue file {issue} cannot be read as text: {error}") from error
-    if path.suffix in {".md", ".txt", ".rst"} and " " not in issue:
-        raise UsageError(f"there is no issue file {issue}")
-    return issue

@@ -1,0 +1,57 @@
+"""What `mangabey select` has chosen, for a person: table, reasons, how far it can be believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from runs.decision import Decision
+from runs.display.decision import rejections, show_patch, show_table
+from runs.selecting import Choice
+
+_MOST = 3
+
+
+def render_choice(choice: Choice, folder: Path, console: Console | None = None) -> None:
+    """Print the choice."""
+    out = console or Console(highlight=False)
+    decision = choice.decision
+    out.print()
+    out.rule(f"[bold]{escape(choice.instance_id)}[/]", align="left")
+    show_patch(decision.patch, out)
+    out.print()
+    show_table(decision, out)
+    for line in rejections(decision):
+        out.print(line)
+    out.print()
+    for name, words in _words(decision):
+        out.print(Text.assemble((f"{name:<10}", "bold"), words))
+    out.print(Text.assemble((f"{'files':<10}", "bold"), str(folder)), soft_wrap=True)
+
+
+def _words(decision: Decision) -> list[tuple[str, str]]:
+    """Return what is to be said under the table, each with its name."""
+    said = [("rule", decision.rule), ("decision", decision.reason)]
+    if decision.winner:
+        origin = next(line.origin for line in decision.lines if line.candidate == decision.winner)
+        said.insert(1, ("chosen", origin))
+    if len(decision.tied) > 1:
+        said.append(("tied", f"{len(decision.tied)} candidates are equal; a hash of the content decides"))
+    said.append(("sure", _how_sure(decision)))
+    said += [("excused", f"{test}: {why}") for test, why in list(decision.excused.items())[:_MOST]]
+    said += [("trouble", one) for one in decision.trouble[:_MOST]]
+    return said
+
+
+def _how_sure(decision: Decision) -> str:
+    if decision.probabilities:
+        none = max(0.0, 1 - sum(decision.probabilities.values()))
+        best = max(decision.probabilities.values(), default=0.0)
+        words = f"{best:.0%} that the best is right, {none:.0%} that none is"
+        return f"{words}; fitted on {decision.fitted}" if decision.fitted else words
+    if decision.probability is not None:
+        return f"{decision.probability:.0%}"
+    return "this rule was not fitted: it gives no probability, and its harm rate is not known"

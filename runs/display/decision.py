@@ -1,0 +1,157 @@
+"""A decision for a person: candidates against tests and judges, and why each was not chosen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from envs.outcomes import Outcome
+from runs.decision import Column, Decision, Line, origins_by_cluster
+
+MOST_COLUMNS = 8
+MARKS = {
+    Outcome.PASSED: ("✓", "+", "green"),
+    Outcome.FAILED: ("✗", "x", "red"),
+    Outcome.ERROR: ("E", "E", "red"),
+    Outcome.SKIPPED: ("s", "s", "yellow"),
+    Outcome.TIMED_OUT: ("t", "t", "red"),
+    Outcome.MISSING: ("·", ".", "dim"),
+    Outcome.NOT_APPLIED: ("n", "n", "dim"),
+}
+MOST_JUDGES = 3
+COUNTED = frozenset({"votes", "regressions"})
+"""Judges whose verdicts stand in the table as counts."""
+LEGEND = "✓ passes, ✗ fails, E breaks, s skipped, t timed out, · not run; tests alike are one vote"
+
+
+def show_patch(patch: str, out: Console) -> None:
+    """Print a patch; nothing for an empty one."""
+    if patch:
+        out.print()
+        shown = "\n".join(line for line in patch.splitlines() if not line.startswith("index "))
+        out.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+
+
+def show_table(decision: Decision, out: Console) -> None:
+    """Print candidates against tests and judges; candidates that make the same program share a row."""
+    judges = _judges(decision)
+    shown = _shown(decision, MOST_COLUMNS - len(judges) - bool(decision.probabilities))
+    fancy = _unicode(out)
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", title_justify="left")
+    table.add_column("candidates", overflow="ellipsis", no_wrap=True, ratio=1)
+    if decision.probabilities:
+        table.add_column("right", justify="right")
+    for number, _ in enumerate(shown, 1):
+        table.add_column(f"T{number}", justify="center")
+    for letter in judges.values():
+        table.add_column(letter, justify="right")
+    table.add_column("votes", justify="right")
+    table.add_column("breaks", justify="right")
+    table.add_column("lines", justify="right")
+    base = [_mark(column.base, fancy) for _, column in shown]
+    sure = [""] * bool(decision.probabilities)
+    table.add_row(Text("(untouched base)", style="dim"), *sure, *base, *[""] * len(judges), "", "", "")
+    for group in origins_by_cluster(decision.lines).values():
+        table.add_row(*_row(group, decision, [index for index, _ in shown], judges, fancy))
+    out.print(table)
+    for judge, letter in judges.items():
+        out.print(Text(f"{letter}   {judge}: what it says of being right, 0 to 1", style="dim"))
+    for number, (_, column) in enumerate(shown, 1):
+        why = "" if column.speaks else "; no vote: it does not fail on the base"
+        name = column.target.rpartition("/")[2]
+        line = Text(f"T{number}  by {_few(column.authors)}{why}: {name}", style="dim")
+        line.truncate(out.width, overflow="ellipsis" if fancy else "crop")
+        out.print(line)
+    hidden = len(decision.columns) - len(shown)
+    more = f"; {hidden} more tests in report.json" if hidden else ""
+    out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))
+
+
+def _row(
+    group: Sequence[Line], decision: Decision, indexes: Sequence[int], judges: Mapping[str, str], fancy: bool
+) -> list[Text]:
+    best = group[0]
+    won = decision.winner in {line.candidate for line in group}
+    style = "bold green" if won else ""
+    name = Text(("→ " if fancy else "> ") * won + _few([line.origin for line in group]), style=style)
+    cells = [_mark(best.outcomes[index], fancy) if best.outcomes else Text("") for index in indexes]
+    votes = Text(f"{best.votes:g}" if best.outcomes else "-", style=style)
+    sure = [Text(_percent(decision.probabilities.get(best.cluster)))] * bool(decision.probabilities)
+    said = [Text(_score(group, decision, judge)) for judge in judges]
+    return [
+        name,
+        *sure,
+        *cells,
+        *said,
+        votes,
+        Text(str(len(best.regressions) or "")),
+        Text(str(best.changed_lines)),
+    ]
+
+
+def rejections(decision: Decision) -> list[Text]:
+    lines = []
+    for group in origins_by_cluster(decision.lines).values():
+        if group[0].rejected:
+            who = _few([line.origin for line in group])
+            lines.append(Text.assemble((f"{who}: ", "yellow"), group[0].rejected))
+    return lines
+
+
+def _shown(decision: Decision, most: int) -> list[tuple[int, Column]]:
+    """Return the columns that fit a narrow terminal with their index: those that vote come first."""
+    order = sorted(enumerate(decision.columns), key=lambda pair: (not pair[1].speaks, pair[0]))
+    return order[: max(1, most)]
+
+
+def _judges(decision: Decision) -> Mapping[str, str]:
+    """Return the readers that gave a score, each with its column's letter; votes have columns of their own."""
+    read = {one.judge for one in decision.verdicts if one.score is not None} - COUNTED
+    return {judge: f"R{number}" for number, judge in enumerate(sorted(read)[:MOST_JUDGES], 1)}
+
+
+def _score(group: Sequence[Line], decision: Decision, judge: str) -> str:
+    """Return a reader's mean score of the candidates of a row."""
+    ids = {line.candidate for line in group}
+    scores = [one.score for one in decision.verdicts if one.judge == judge and one.candidate in ids]
+    known = [score for score in scores if score is not None]
+    return f"{sum(known) / len(known):.2f}" if known else "-"
+
+
+def _percent(probability: float | None) -> str:
+    return "-" if probability is None else f"{probability:.0%}"
+
+
+def _mark(outcome: Outcome, fancy: bool) -> Text:
+    sign, plain, style = MARKS[outcome]
+    return Text(sign if fancy else plain, style=style)
+
+
+def _few(names: Sequence[str], most: int = 4) -> str:
+    """Return names as one phrase; samples are gathered: `samples 0, 2, 3`."""
+    numbered = {name: re.fullmatch(r"sample (\d+)", name) for name in names}
+    samples = sorted(int(match[1]) for match in numbered.values() if match)
+    others = [name for name, match in numbered.items() if not match]
+    phrases = []
+    if samples:
+        shown = ", ".join(map(str, samples[:most])) + (
+            f" +{len(samples) - most}" if len(samples) > most else ""
+        )
+        phrases.append(f"sample{'s' if len(samples) > 1 else ''} {shown}")
+    phrases += others[:most]
+    return ", ".join(phrases) or "nobody"
+
+
+def _unicode(out: Console) -> bool:
+    return (out.encoding or "").lower().startswith("utf")
+
+
+def _ascii(text: str) -> str:
+    for sign, plain, _ in MARKS.values():
+        text = text.replace(sign, plain)
+    return text

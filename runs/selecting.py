@@ -1,0 +1,118 @@
+"""Choosing among candidates from anywhere: task, pool, matrix, rule, decision. No trajectory is drawn."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.messages import Value
+from agent.models.calling import open_model
+from envs.task import Task
+from runs.base_room import BaseRoom
+from runs.candidates import read_from_anywhere
+from runs.decision import Decision
+from runs.folder import write_text
+from runs.job import Job
+from runs.journal import Journal
+from runs.judging import judge, recorded_decision
+from runs.pool import Pool, gather_pool, is_for
+from runs.prediction import prediction
+from runs.progress import Listener, Noticed, StageBegan
+from runs.readers import asked_of_readers
+from sandbox.hosts import check_name
+from selection.pool import PoolError, RawCandidate
+from selection.rules import rule_named
+
+_SHOWN = 3
+
+
+class Choice(Value):
+    """What was chosen for one issue, with the evidence."""
+
+    instance_id: str
+    problem_statement: str
+    decision: Decision
+
+    @property
+    def patch(self) -> str:
+        """The chosen patch, empty after an abstention."""
+        return self.decision.patch
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a patch was chosen."""
+        return self.decision.winner is not None
+
+    def to_json_text(self) -> str:
+        """Return it as JSON; bytes of a patch that are no text are escaped as lone surrogates."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=True, indent=1)
+
+
+async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
+    """Return a job's task and repository, and refuse what could only fail later, before anything is run.
+
+    Raises:
+        TaskError: there is no such task, repository or package.
+        PoolError: a file of candidates cannot be read, or none is for this task.
+        RuleError: there is no such rule.
+        UnknownModelError: a model that is to read has no backend.
+        UnknownSandboxError: there is no such sandbox.
+    """
+    listen(StageBegan("prepare", job.task or str(job.repo)))
+    rule = rule_named(job.recipe.rule)
+    if asked_of_readers(job.recipe, rule).asks:
+        for name in {job.recipe.model_for("verify"), job.recipe.model_for("select")}:
+            open_model(name)
+    check_name(job.recipe.sandbox)
+    raw = read_from_anywhere(job.candidates)
+    task, repository = await job.find()
+    _require_some(raw, task, job)
+    for notice in task.extra.get("notices", ()):
+        listen(Noticed(notice))
+    return task, repository
+
+
+async def choose(job: Job, task: Task, repository: Path | None, folder: Path, listen: Listener) -> Choice:
+    """Choose in a run's folder and return the choice; what the folder's journal holds is not redone.
+
+    Raises:
+        TaskError: its environment cannot be made.
+        SandboxError: the base sandbox cannot be made, or nothing could be tested.
+        JournalError: the record cannot be written.
+    """
+    with Journal(folder / task.instance_id) as journal:
+        for notice in journal.notices:
+            listen(Noticed(notice))
+        decision = recorded_decision(journal) or await _decide(job, task, repository, journal, listen)
+        listen(StageBegan("select", decision.reason))
+    found = Choice(instance_id=task.instance_id, problem_statement=task.problem_statement, decision=decision)
+    write_text(folder / "preds.jsonl", prediction(task.instance_id, decision.rule, found.patch))
+    write_text(folder / "decision.json", found.to_json_text() + "\n")
+    return found
+
+
+async def _decide(
+    job: Job, task: Task, repository: Path | None, journal: Journal, listen: Listener
+) -> Decision:
+    async with BaseRoom(task, repository, job.recipe, job.home, journal.folder.parent.name) as room:
+        pool = await gather_pool(job, task, room, (), journal)
+        listen(StageBegan("matrix", _told(pool)))
+        return await judge(task.public(), room, pool, job.recipe, journal)
+
+
+def _told(pool: Pool) -> str:
+    tests = len(pool.tests) + sum(len(one.tests) for one in pool.candidates)
+    return f"{len(pool.candidates)} candidates, {tests} generated test files"
+
+
+def _require_some(raw: Sequence[RawCandidate], task: Task, job: Job) -> None:
+    """Refuse files in which nothing is for the task: a slip in its name would look like an abstention."""
+    if raw and not any(is_for(one, task, job) for one in raw):
+        ids = [one for one, _ in Counter(one.instance_id for one in raw).most_common()]
+        more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+        raise PoolError(
+            f"none of {len(raw)} candidates is for {task.instance_id}: they are for"
+            f" {', '.join(ids[:_SHOWN])}{more}"
+        )
