@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from agent.context import ContextSettings
 from agent.context.asking import Asker
-from agent.messages import Attempt, Reply
 from agent.models.calling import open_model
 from runs.base_room import BaseRoom
 from runs.journal import Journal
 from runs.progress import Listener, Noticed
 from runs.recipe import Recipe
-
-REPLY, FAILURE = "context_reply", "context_failure"
-"""Kinds of events: a reply of the model of the role `context`, and a call of it that gave none."""
+from runs.replies import JournalReplies
 
 
 async def context_of(room: BaseRoom, recipe: Recipe, journal: Journal, listen: Listener) -> str:
@@ -54,28 +49,4 @@ def _asker(
     if not settings.scan:
         return None
     model = open_model(recipe.model_for("context"), recipe.patience(), lambda line: listen(Noticed(line)))
-    return Asker(model, JournalReplies(journal), session)
-
-
-class JournalReplies:
-    """Keeps replies as events of a journal, by what was asked; see `agent.context.asking.Replies`."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._replies = {
-            event.data["request"]: Reply.model_validate(event.data["reply"]) for event in journal.of(REPLY)
-        }
-
-    def get(self, key: str) -> Reply | None:
-        """See `Replies.get`."""
-        return self._replies.get(key)
-
-    async def put(self, key: str, reply: Reply) -> None:
-        """See `Replies.put`."""
-        await self._journal.append(REPLY, {"request": key, "reply": reply.model_dump(mode="json")})
-        self._replies[key] = reply
-
-    async def put_failure(self, key: str, attempts: Sequence[Attempt], message: str) -> None:
-        """See `Replies.put_failure`."""
-        sendings = [attempt.model_dump(mode="json") for attempt in attempts]
-        await self._journal.append(FAILURE, {"request": key, "attempts": sendings, "message": message})
+    return Asker(model, JournalReplies(journal, "context"), session)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,9 @@ from runs.base_room import BaseRoom
 from runs.decision import Decision, decision_of
 from runs.journal import Journal
 from runs.pool import Pool
-from runs.readers import asked_of_readers, readers_of
+from runs.progress import Listener
+from runs.readers import with_needs
+from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
@@ -22,7 +25,6 @@ from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
 from selection.matrix import TestMatrix, run_matrix
-from selection.reading import Surroundings, read
 from selection.rules import rule_named
 from selection.verdict import Selection
 
@@ -64,6 +66,22 @@ class Judged:
     matrix: TestMatrix
     selection: Selection
 
+    def evidence(self, task: PublicTask) -> Evidence:
+        """Return all of it as evidence for readers and rules."""
+        return Evidence(
+            task.instance_id,
+            task.repo,
+            task.problem_statement,
+            self.pool.candidates,
+            self.clusters,
+            self.matrix,
+        )
+
+    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Judged:
+        """Return the same with what readers say beside what the tests say."""
+        known = replace(self.selection, verdicts=(*self.selection.verdicts, *verdicts))
+        return replace(self, selection=known)
+
 
 async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
     """Test what is there and apply the rule, deciding nothing; no test is run twice, now or later.
@@ -76,17 +94,20 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
     return Judged(pool, evidence.clusters, evidence.matrix, selection)
 
 
-async def judge(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Decision:
+async def judge(
+    task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal, listen: Listener
+) -> Decision:
     """Return the decision over the candidates, and record it with its evidence.
 
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
         UnknownModelError: a model that is to read has no backend.
+        UsageError: a reader's text cannot be read.
     """
     evidence = await _tested(task, room, pool, recipe, journal)
-    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal)
+    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen)
     decision = decision_of(evidence, chosen(evidence, recipe), trouble)
-    write_evidence(journal.folder / EVIDENCE, [evidence])
+    await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision
 
@@ -139,21 +160,20 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
 
 
 async def _read(
-    evidence: Evidence, task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal
+    evidence: Evidence,
+    task: PublicTask,
+    room: BaseRoom,
+    pool: Pool,
+    recipe: Recipe,
+    journal: Journal,
+    listen: Listener,
 ) -> tuple[Evidence, tuple[str, ...]]:
     """Return the evidence with what models say, and what went wrong; tests that they wrote are run on all."""
-    settings = asked_of_readers(recipe, rule_named(recipe.rule))
-    if not settings.asks or not evidence.clusters.members:
+    asking = with_needs(recipe)
+    if not asking.selection.asks or not evidence.clusters.members:
         return evidence, ()
-    given = Surroundings(
-        task=task,
-        base=await room.base(),
-        trajectories=pool.trajectories,
-        cells=JournalCells(journal),
-        seconds=recipe.test_seconds,
-    )
-    async with readers_of(recipe, journal, task.instance_id) as readers:
-        reading = await read(evidence, readers, settings, given)
+    base, cells = await room.base(), JournalCells(journal)
+    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen)
     found = reading.evidence
     if reading.tests:
         further = replace(pool, tests=(*pool.tests, *reading.tests))

@@ -41,6 +41,11 @@ class Ledger:
         self._read_on()
         if self._called_off:
             return ExitReason.CANCELLED, self._called_off
+        return self.used_up()
+
+    def used_up(self) -> tuple[ExitReason, str] | None:
+        """Return what of the allowance is used up, None where nothing is."""
+        self._read_on()
         allowed = self._allowance
         if allowed.dollars is not None and self.dollars >= allowed.dollars:
             return ExitReason.COST_LIMIT, f"the issue's ${allowed.dollars:.2f} are used"
@@ -69,12 +74,12 @@ class Ledger:
 
     def _add(self, event: Event) -> None:
         match event.kind:
-            case "reply" | "context_reply":
+            case "reply" | "context_reply" | "selection_reply":
                 reply = Reply.model_validate(event.data["reply"])
                 self._charge(reply.cost, reply.usage)
                 self._charge_all(reply.attempts, event)
                 self.seconds += seconds_of(reply)
-            case "failure" | "context_failure":
+            case "failure" | "context_failure" | "selection_failure":
                 self._charge_all([Attempt.model_validate(one) for one in event.data["attempts"]], event)
             case "attempt":
                 attempt = Attempt.model_validate(event.data["attempt"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import Task
@@ -22,11 +22,10 @@ from selection.separate import candidate_from_diff
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What is judged, tests of those who bring no candidate, and trajectories by candidate id."""
+    """What is judged, and tests of those who bring no candidate."""
 
     candidates: tuple[Candidate, ...]
     tests: tuple[TestFile, ...] = ()
-    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
 
 
 async def gather_pool(
@@ -49,8 +48,7 @@ async def gather_pool(
     pool += [candidate for raw, candidate in outside if not raw.only_tests]
     only_tests = [one for sample, one in ours if sample in testers]
     only_tests += [candidate for raw, candidate in outside if raw.only_tests]
-    made = {one.id: trajectory for trajectory, (_, one) in zip(ended, ours, strict=True)}
-    return Pool(tuple(pool), tuple(file for one in only_tests for file in _signed(one)), made)
+    return Pool(tuple(pool), tuple(file for one in only_tests for file in _signed(one)))
 
 
 def _of_outside(raw: RawCandidate, tree: BaseTree) -> Candidate:

@@ -20,10 +20,9 @@ from runs.judging import judge, recorded_decision
 from runs.pool import Pool, gather_pool, is_for
 from runs.prediction import prediction
 from runs.progress import Listener, Noticed, StageBegan
-from runs.readers import asked_of_readers
+from runs.readers import reading_models
 from sandbox.hosts import check_name
 from selection.pool import PoolError, RawCandidate
-from selection.rules import rule_named
 
 _SHOWN = 3
 
@@ -56,15 +55,12 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     Raises:
         TaskError: there is no such task, repository or package.
         PoolError: a file of candidates cannot be read, or none is for this task.
-        RuleError: there is no such rule.
         UnknownModelError: a model that is to read has no backend.
         UnknownSandboxError: there is no such sandbox.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
-    rule = rule_named(job.recipe.rule)
-    if asked_of_readers(job.recipe, rule).asks:
-        for name in {job.recipe.model_for("verify"), job.recipe.model_for("select")}:
-            open_model(name)
+    for name in reading_models(job.recipe):
+        open_model(name)
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()
@@ -99,7 +95,7 @@ async def _decide(
     async with BaseRoom(task, repository, job.recipe, job.home, journal.folder.parent.name) as room:
         pool = await gather_pool(job, task, room, (), journal)
         listen(StageBegan("matrix", _told(pool)))
-        return await judge(task.public(), room, pool, job.recipe, journal)
+        return await judge(task.public(), room, pool, job.recipe, journal, listen)
 
 
 def _told(pool: Pool) -> str:

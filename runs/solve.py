@@ -108,7 +108,7 @@ async def _decide(job: Job, task: Task, room: BaseRoom, journal: Journal, listen
         await draw_rounds(troop, look_now)
     found = await pool()
     listen(StageBegan("matrix", _told(found)))
-    return await judge(public, room, found, job.recipe, journal)
+    return await judge(public, room, found, job.recipe, journal, listen)
 
 
 def _told(pool: Pool) -> str:

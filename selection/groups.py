@@ -1,5 +1,4 @@
-"""Trae's selector: small groups shown side by side in rotating order, votes, and a final between group
-winners.
+"""Trae's selector: small groups in rotating order, votes, and a final between their winners.
 
 Trae Agent (2025) shows all candidates at once, counts an early majority with the wrong n, and never
 compares the winners of groups. Here groups have two or three programs, each vote shows them in another
@@ -9,7 +8,6 @@ until one remains.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +19,7 @@ from agent.messages import Message, Sampling
 from selection.candidate import Candidate
 from selection.evidence import Comparison
 from selection.side_by_side import fitted, letters, rendered
+from selection.together import together
 from selection.verifiers.material import Material
 from selection.verifiers.prompts import issue_block
 
@@ -42,7 +41,8 @@ How to choose:
   a twin of the changed code or a case that the issue means.
 - Prefer the cause over the symptom, and no change over one that breaks what users rely on. Order, length,
   comments and style say nothing.
-- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about them.
+- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about
+  them.
 - Tests that attempts wrote may be wrong; a failure counts if what the test demands is what the issue asks
   for.
 """
@@ -78,7 +78,7 @@ class Groups:
         left, found = list(candidates), list[Comparison]()
         while len(left) > 1:
             groups = list(_dealt(left, max(2, self.size)))
-            rounds = await asyncio.gather(*(self._vote(group) for group in groups))
+            rounds = await together(self._vote(group) for group in groups)
             found += [comparison for one in rounds for comparison in one.comparisons]
             winners = {one.winner.id for one in rounds}
             left = [one for one in left if one.id in winners]
@@ -91,7 +91,7 @@ class Groups:
         cast: list[Comparison] = []
         while len(cast) < self.votes and not decided(_tally(cast), self.votes - len(cast)):
             wave = range(len(cast), max(self.votes // 2 + 1, len(cast) + 1))
-            cast += await asyncio.gather(*(self._ballot(group, number) for number in wave))
+            cast += await together(self._ballot(group, number) for number in wave)
         tally = _tally(cast)
         return Votes(tuple(cast), max(group, key=lambda one: (tally[one.id], -group.index(one))))
 
@@ -121,7 +121,7 @@ def decided(tally: Counter[str], left: int) -> bool:
 
 
 def order(group: Sequence[Candidate], number: int) -> tuple[Candidate, ...]:
-    """Return a group in the order of a vote: forward and backward in turn, each pair beginning one further."""
+    """Return a group in the order of a vote: forward, backward, then the same begun one further."""
     start = (number // 2) % len(group)
     turned = (*group[start:], *group[:start])
     return turned[::-1] if number % 2 else turned
@@ -133,7 +133,7 @@ def read_choice(text: str, names: Sequence[str]) -> str | None:
     last = lines[-1].strip().strip("*_`. ") if lines else ""
     found = re.fullmatch(r"(?:candidate\s+)?([A-Za-z])", last, re.IGNORECASE)
     letter = found[1].upper() if found else ""
-    return letter if letter in names else None
+    return letter if letter and letter in names else None
 
 
 def _tally(cast: Sequence[Comparison]) -> Counter[str]:
@@ -141,7 +141,7 @@ def _tally(cast: Sequence[Comparison]) -> Counter[str]:
 
 
 def _dealt(candidates: Sequence[Candidate], size: int) -> Iterator[tuple[Candidate, ...]]:
-    """Yield groups of at most `size`, none alone where it can be helped: the best are dealt to different ones."""
+    """Yield groups of at most `size`, among which the best are dealt out."""
     number = -(-len(candidates) // size)
     for first in range(number):
         yield tuple(candidates[first::number])

@@ -28,6 +28,7 @@ from selection.evidence import Comparison, Evidence
 from selection.groups import JUDGE as TRAE
 from selection.groups import Groups
 from selection.settings import SelectionSettings
+from selection.together import together
 from selection.verdict import Verdict
 from selection.verifiers.material import Material
 from selection.verifiers.surroundings import base_texts
@@ -44,7 +45,7 @@ LISTED = 12
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Models by role: `verify` scores one candidate at a time, `select` compares; None where there is none."""
+    """Models by role: `verify` scores candidates one by one, `select` compares; None for nobody."""
 
     verify: Asker | None = None
     select: Asker | None = None
@@ -96,14 +97,16 @@ async def read(
     tests: list[TestFile] = []
     if settings.differences:
         tests += await stage.separating(material)
-    verdicts, comparisons, written = await asyncio.gather(
-        stage.verdicts(material), stage.votes(material), stage.duels(material)
-    )
-    tests += written[1]
+    async with asyncio.TaskGroup() as group:
+        verdicts = group.create_task(stage.verdicts(material))
+        votes = group.create_task(stage.votes(material))
+        duels = group.create_task(stage.duels(material))
+    fought, written = duels.result()
+    tests += written
     found = replace(
         evidence,
-        verdicts=(*evidence.verdicts, *verdicts),
-        comparisons=(*evidence.comparisons, *comparisons, *written[0]),
+        verdicts=(*evidence.verdicts, *verdicts.result()),
+        comparisons=(*evidence.comparisons, *votes.result(), *fought),
     )
     distinct = {(file.path, file.content): file for file in tests}
     return Reading(
@@ -132,10 +135,11 @@ class _Stage:
         texts = await self._safely("reading the base", lambda: base_texts(base, patches), nothing)
         found: tuple[inputs.Difference, ...] = ()
         if differences and base is not None and len(evidence.clusters.members) > 1:
-            room = base
+            room, task = base, self._given.task
+            commit = task.base_commit if task else ""
 
             async def search() -> tuple[inputs.Difference, ...]:
-                return await inputs.differing_inputs(evidence, room)
+                return await inputs.differing_inputs(evidence, room, cells=self._given.cells, commit=commit)
 
             found = await self._safely("looking for inputs", search, found)
         return Material(
@@ -153,14 +157,14 @@ class _Stage:
             verifier = Verifier(asker, fitting, self._settings, view, self._given.system)
             alone = view == "digest" or self._settings.format == "judgement"
             jobs += [self._verdicts_of(verifier, group) for group in self._programs(alone=alone)]
-        found = await asyncio.gather(*jobs)
+        found = await together(jobs)
         self._hear(asker)
         return [verdict for group in found for verdict in group]
 
     async def votes(self, material: Material) -> tuple[Comparison, ...]:
         """Return the votes of groups."""
         asker, size = self._readers.select, self._settings.groups
-        ranked = self._ranked()[:LISTED]
+        ranked = self._unbroken()[:LISTED]
         if asker is None or size < 2 or len(ranked) < 2:
             return ()
         groups = Groups(asker, await self._for_model(material, asker), size, self._settings.votes)
@@ -237,6 +241,13 @@ class _Stage:
 
         return [self._known[members[row][0]] for row in sorted(members, key=place)]
 
+    def _unbroken(self) -> list[Candidate]:
+        """Return the ranked programs that break no existing test, all of them where each breaks some."""
+        votes, ranked = count_votes(self._evidence.clusters, self._evidence.matrix), self._ranked()
+        rows = {one.id: self._evidence.clusters.key_of(one.id) for one in ranked}
+        clean = [one for one in ranked if rows[one.id] in votes and not votes[rows[one.id]].regressions]
+        return clean or ranked
+
     def _trials(self) -> Trials:
         given = self._given
         assert given.task is not None
@@ -244,7 +255,7 @@ class _Stage:
         return Trials(given.task, given.base, given.cells, given.seconds, given.parallel)
 
     async def _for_model(self, material: Material, asker: Asker) -> Material:
-        """Return the material with the room that a model's window leaves, by its tokenizer if there is one."""
+        """Return the material with the room that a model's window leaves, by its tokenizer."""
         if isinstance(asker.model, Probing):
             await self._safely("asking the model what it can do", asker.model.probe, None)
         count = await asyncio.to_thread(counter_of, asker.model.name)

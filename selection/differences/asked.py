@@ -97,8 +97,7 @@ def separates(trials: Sequence[Trial]) -> bool:
 
 
 def indistinct(evidence: Evidence) -> tuple[tuple[str, ...], ...]:
-    """Return the groups of clusters, of two and more, that no test of the matrix tells apart; the largest
-    first.
+    """Return the groups of clusters, of two and more, that no test tells apart, the largest first.
 
     Clusters that no row of the matrix has are in none.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
@@ -12,6 +13,7 @@ from agent.messages import Value
 from envs.regressions import existing_tests
 from sandbox.base import PatchError, Sandbox, SandboxFileError
 from sandbox.forks import forked
+from selection.cells import CellStore
 from selection.clusters import touched
 from selection.differences.programs import Program, changed_names, harvest, varied
 from selection.evidence import Evidence
@@ -38,7 +40,7 @@ class Seen(Value):
 
 
 class Difference(Value):
-    """A program that does not come to the same in all rows; `results` are by cluster key, the base's by `BASE`."""
+    """A program that rows differ in; `results` are by cluster key, the base's by `BASE`."""
 
     source: str
     origin: str
@@ -54,16 +56,42 @@ class Difference(Value):
 
 
 async def differing_inputs(
-    evidence: Evidence, base: Sandbox, *, most: int = PROGRAMS, seed: int = 0
+    evidence: Evidence,
+    base: Sandbox,
+    *,
+    cells: CellStore,
+    commit: str = "",
+    most: int = PROGRAMS,
+    seed: int = 0,
 ) -> tuple[Difference, ...]:
     """Return the programs in which clusters part from each other or from the base, the most telling first.
 
     A program that does not come to the same twice on the base tells nothing.
 
+    Args:
+        evidence: whose clusters.
+        base: the untouched repository.
+        cells: where what was found is kept; nothing is run for it again.
+        commit: the base commit.
+        most: programs that are run in each row.
+        seed: of the variations.
+
     Raises:
         SandboxError: the base cannot be read or forked.
     """
     patches = {key: evidence.candidate(ids[0]).patch for key, ids in evidence.clusters.members.items()}
+    facts = ("inputs 1", commit, sorted(patches.items()), evidence.problem_statement, most, seed)
+    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    if (known := cells.get(name)) is not None:
+        return tuple(Difference.model_validate(one) for one in known["differences"])
+    found = await _search(evidence, base, patches, most, seed)
+    await cells.put(name, {"differences": [one.model_dump(mode="json") for one in found]})
+    return found
+
+
+async def _search(
+    evidence: Evidence, base: Sandbox, patches: Mapping[str, str], most: int, seed: int
+) -> tuple[Difference, ...]:
     before = await base_texts(base, patches.values())
     names: set[str] = set()
     for patch in patches.values():
@@ -108,12 +136,12 @@ def _what(one: Difference) -> str:
 
 
 def _telling(one: Difference) -> tuple[bool, bool, bool, int, str]:
-    """Return a difference's place: where clusters part, where the base raises, the issue's own, the shortest."""
+    """Return a difference's place: clusters part, it is the issue's own, the base raises, it is short."""
     raises = one.results[BASE].ended.startswith("raises")
     return (
         not _clusters_part(one),
+        one.origin != "the issue" or bool(one.varied),
         not raises,
-        one.origin != "the issue",
         len(one.source) + 1_000 * bool(one.varied),
         one.source,
     )
@@ -159,7 +187,7 @@ async def _tests(base: Sandbox, patches: Iterable[str]) -> Mapping[str, str]:
 
 
 async def _run(base: Sandbox, patch: str, programs: Sequence[Program]) -> dict[int, Seen]:
-    """Return what each program came to in one row, by its number; those there was no time for are not in it."""
+    """Return what each program came to in one row, by its number; some had no time."""
     guest = (resources.files("selection.differences") / "guest" / "run.py").read_text(encoding="utf-8")
     order = {
         "programs": [one.source for one in programs],

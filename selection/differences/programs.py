@@ -1,5 +1,4 @@
-"""Small programs that call what candidates change, harvested from tests and the issue, and varied in one
-value.
+"""Small programs that call what candidates change, from tests and the issue, varied in one value.
 
 A literal in a program that works carries the type and the range that a function takes, so no signature has
 to be guessed: each variation replaces one literal by a neighbour of its own type, by an empty one, or by
@@ -9,7 +8,6 @@ None.
 from __future__ import annotations
 
 import ast
-import copy
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,7 +66,7 @@ def varied(programs: Sequence[Program], most: int, seed: int = 0) -> tuple[Progr
 
     The same programs and seed give the same variations.
     """
-    ways = [_shuffled(list(_variations(one)), f"{seed}:{one.source}")[:OF_EACH] for one in programs]
+    ways = [_variations(one, random.Random(f"{seed}:{one.source}")) for one in programs]
     found = list(programs)
     for turn in range(OF_EACH):
         found += [way[turn] for way in ways if turn < len(way)]
@@ -172,29 +170,35 @@ def _named(source: str) -> set[str]:
             names.add(node.id)
         elif isinstance(node, ast.Attribute):
             names.add(node.attr)
-        elif isinstance(node, ast.alias):
-            names.add(node.name.rpartition(".")[2])
     return names
 
 
-def _variations(program: Program) -> Iterator[Program]:
+def _variations(program: Program, dice: random.Random) -> list[Program]:
+    """Return some programs in which one literal of the program is another; what is asserted stays."""
     tree = ast.parse(program.source)
+    kept = {id(part) for node in ast.walk(tree) for side in _expected(node) for part in ast.walk(side)}
     nodes = [node for node in ast.walk(tree) if _may_vary(node)]
-    asserted = {
-        id(part)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare)
-        for side in node.test.comparators
-        for part in ast.walk(side)
-    }
-    for place, node in enumerate(nodes):
-        if id(node) in asserted:
-            continue
-        for new in _neighbours(node):
-            again = copy.deepcopy(tree)
-            twin = [one for one in ast.walk(again) if _may_vary(one)][place]
-            source = ast.unparse(_Replace(twin, new).visit(again))
-            yield Program(source, program.origin, f"{ast.unparse(node)} -> {ast.unparse(new)}")
+    ways = [
+        (place, node, new)
+        for place, node in enumerate(nodes)
+        if id(node) not in kept
+        for new in _neighbours(node)
+    ]
+    found = []
+    for place, node, new in dice.sample(ways, min(OF_EACH, len(ways))):
+        again = ast.parse(program.source)
+        twin = [one for one in ast.walk(again) if _may_vary(one)][place]
+        source = ast.unparse(_Replace(twin, new).visit(again))
+        if _parses(source):
+            found.append(Program(source, program.origin, f"{ast.unparse(node)} -> {ast.unparse(new)}"))
+    return found
+
+
+def _expected(node: ast.AST) -> Sequence[ast.AST]:
+    """Return parts that no variation touches: what is expected, and texts with values in them."""
+    if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare):
+        return node.test.comparators
+    return [node] if isinstance(node, ast.JoinedStr) else []
 
 
 def _may_vary(node: ast.AST) -> bool:
@@ -258,11 +262,6 @@ class _Replace(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         return ast.copy_location(self._new, node) if node is self._old else self.generic_visit(node)
-
-
-def _shuffled(found: list[Program], seed: str) -> list[Program]:
-    random.Random(seed).shuffle(found)
-    return found
 
 
 def _parses(text: str) -> bool:

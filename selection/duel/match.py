@@ -7,7 +7,6 @@ every duel is fought in both orders.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from selection.duel.prompts import Choice, answer, opening, read_move, refusal, 
 from selection.duel.trials import Trials
 from selection.evidence import Comparison
 from selection.side_by_side import fitted, letters
+from selection.together import together
 from selection.verifiers.material import Material
 from selection.written import UnusableError, Written
 
@@ -52,7 +52,7 @@ class Duel:
         if len(candidates) < 2:
             return ()
         orders = (tuple(candidates), tuple(reversed(candidates)))
-        return tuple(await asyncio.gather(*(self._fight(shown) for shown in orders)))
+        return tuple(await together(self._fight(shown) for shown in orders))
 
     async def _fight(self, shown: Sequence[Candidate]) -> Match:
         """Lead one duel; whatever happens in it ends it without a choice and never as an error."""

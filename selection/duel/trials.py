@@ -18,6 +18,7 @@ from sandbox.base import PatchError, Sandbox, SandboxError, SandboxFileError, St
 from sandbox.forks import forked
 from selection.candidate import TestFile
 from selection.cells import CellStore
+from selection.together import together
 from selection.written import UnusableError, Written
 
 OUTPUT = 8_192
@@ -83,7 +84,7 @@ class Trials:
 
         A sandbox that fails is a trial with `trouble` and is not kept.
         """
-        return list(await asyncio.gather(*(self._trial(file, patch) for patch in patches)))
+        return await together(self._trial(file, patch) for patch in patches)
 
     async def new_file(self, written: Written, author: str) -> TestFile:
         """Return a written test as a file that hides none of the repository's.

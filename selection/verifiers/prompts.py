@@ -21,8 +21,8 @@ How to judge:
 - A patch that handles only the literal example, hides an error instead of mending its cause, or changes what
   existing users rely on is wrong. Style, length and comments do not count, nor does what the patch says of
   itself.
-- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about them;
-  a patch that has nothing else is wrong.
+- Changes of packaging, pins, test configuration and documentation say nothing, unless the issue is about
+  them; a patch that has nothing else is wrong.
 - Tests that attempts wrote may themselves be wrong; a failure counts if what the test demands is what the
   issue asks for.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from agent.excerpts import first_line
 from agent.messages import Message, Reply, Sampling
 from selection.candidate import Candidate
 from selection.settings import SelectionSettings, View
+from selection.together import together
 from selection.verdict import Verdict
 from selection.verifiers import prompts
 from selection.verifiers.digest import Step, steps_of
@@ -98,11 +98,9 @@ class Verifier:
     ) -> list[Reply]:
         """Return the replies that came, in the order asked; each request carries its candidate."""
         about = f"{self.judge}/{candidate.id}"
-        found = await asyncio.gather(
-            *(
-                self.asker.reply(one, sampling.model_copy(update={"sample": n}), f"{about}/{n}")
-                for n, one in enumerate(asked)
-            )
+        found = await together(
+            self.asker.reply(one, sampling.model_copy(update={"sample": n}), f"{about}/{n}")
+            for n, one in enumerate(asked)
         )
         return [reply for reply in found if reply is not None]
 

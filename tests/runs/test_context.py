@@ -14,9 +14,10 @@ from agent.context import ContextSettings
 from agent.messages import Attempt, Reply
 from envs.task import Environment, Task
 from runs.base_room import BaseRoom
-from runs.context import FAILURE, REPLY, JournalReplies, context_of
+from runs.context import context_of
 from runs.journal import Journal
 from runs.recipe import Recipe
+from runs.replies import JournalReplies
 
 MODEL = """
 from pathlib import Path
@@ -88,7 +89,7 @@ async def test_a_scan_is_paid_once(tmp_path, room):
         text = await context_of(opened, recipe, journal, said.append)
         assert text.index('path="b.py"') < text.index('path="a.py"')
         assert calls(tmp_path) == 2
-        assert [event.kind for event in journal.events] == [REPLY, REPLY, "context"]
+        assert [event.kind for event in journal.events] == ["context_reply", "context_reply", "context"]
         assert await context_of(opened, recipe, journal, said.append) == text
     assert not said
     # a run that was killed before the context was recorded
@@ -107,22 +108,22 @@ async def test_a_model_that_is_down_leaves_the_lexical_order_and_says_so(tmp_pat
     with Journal(tmp_path / "run") as journal:
         text = await context_of(opened, recipe, journal, said.append)
         assert text.index('path="a.py"') < text.index('path="b.py"')
-        assert len(list(journal.of(FAILURE))) == 2
+        assert len(list(journal.of("context_failure"))) == 2
     assert "the server is down" in str(said)
 
 
 async def test_replies_and_failures_are_in_the_journal(tmp_path):
     attempt = Attempt(error="ServerError", message="503", seconds=1.0)
     with Journal(tmp_path) as journal:
-        replies = JournalReplies(journal)
+        replies = JournalReplies(journal, "context")
         await replies.put("k", Reply(text="ä\ud800", attempts=(attempt,)))
         await replies.put_failure("f", (attempt,), "gone")
     with Journal(tmp_path) as journal:
-        replies = JournalReplies(journal)
+        replies = JournalReplies(journal, "context")
         assert (found := replies.get("k")) is not None
         assert found.attempts == (attempt,)
         assert replies.get("f") is None
-        assert journal.last(FAILURE)["message"] == "gone"
+        assert journal.last("context_failure")["message"] == "gone"
 
 
 def test_the_default_is_what_a_recipe_without_context_has():

@@ -1,0 +1,151 @@
+"""The reading of one issue's candidates inside a run: models by role, replies in the journal, one budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agent.context.asking import Asker
+from agent.messages import Message, Reply, Sampling, ToolSpec
+from agent.models.base import Capabilities, Model, Probing
+from agent.models.calling import open_model
+from agent.models.closing import close
+from agent.models.errors import ModelError
+from agent.tape import Tape
+from agent.trajectory import Trajectory, Turn
+from envs.task import PublicTask
+from runs.crews import origin_of
+from runs.failures import UsageError
+from runs.journal import Journal
+from runs.ledger import Ledger
+from runs.progress import Listener, Noticed
+from runs.recipe import Recipe
+from runs.recorded import recorded
+from runs.replies import JournalReplies
+from runs.roles import Role
+from runs.tape import JournalTape
+from sandbox.base import Sandbox
+from selection.cells import CellStore
+from selection.evidence import Evidence
+from selection.reading import Readers, Reading, Surroundings, read
+
+MODELLESS = "builtin/"
+"""What names of models begin with that are none: they read no prose."""
+AT_ONCE = 16
+"""Requests of readers at one time."""
+
+
+async def read_candidates_of(
+    task: PublicTask,
+    base: Sandbox,
+    evidence: Evidence,
+    recipe: Recipe,
+    journal: Journal,
+    cells: CellStore,
+    listen: Listener,
+) -> Reading:
+    """Return what the readers of a recipe say of candidates; nothing that the journal holds is asked again.
+
+    A recipe whose roles `verify` and `select` have a builtin model, or that names no reader, asks nobody.
+
+    Raises:
+        UnknownModelError: a role's model has no backend.
+        UsageError: the judge's text cannot be read.
+        JournalError: the record cannot be written.
+    """
+    settings = recipe.selection
+    roles = [role for role in _roles(recipe) if not recipe.model_for(role).startswith(MODELLESS)]
+    if not settings.asks or not roles:
+        return Reading(evidence)
+    ledger, replies = Ledger(journal, recipe.budget), JournalReplies(journal, "selection")
+    models: dict[str, Model] = {}
+    for name in dict.fromkeys(recipe.model_for(role) for role in roles):
+        opened = open_model(name, recipe.patience(), lambda line: listen(Noticed(line)))
+        models[name] = WithinBudget(opened, ledger)
+    askers = {
+        role: Asker(models[recipe.model_for(role)], replies, task.instance_id, AT_ONCE) for role in roles
+    }
+    given = Surroundings(
+        task=task,
+        base=base,
+        trajectories=trajectories_of(evidence, journal),
+        cells=cells,
+        seconds=recipe.test_seconds,
+        system=await asyncio.to_thread(_system, settings.system),
+    )
+    try:
+        found = await read(evidence, Readers(askers.get("verify"), askers.get("select")), settings, given)
+    finally:
+        for model in models.values():
+            await asyncio.shield(close(model))
+    for line in found.trouble:
+        listen(Noticed(f"reading: {line}"))
+    return found
+
+
+def trajectories_of(evidence: Evidence, journal: Journal) -> Mapping[str, Trajectory]:
+    """Return the recorded trajectory of each candidate that one of ours made, its turns with it."""
+    ours = {origin_of(sample): one for sample, one in recorded(journal).items()}
+    return {one.id: _whole(ours[one.origin], journal) for one in evidence.candidates if one.origin in ours}
+
+
+class WithinBudget:
+    """A model that is not asked once the issue's budget is used up."""
+
+    def __init__(self, model: Model, ledger: Ledger) -> None:
+        self.name = model.name
+        self._model = model
+        self._ledger = ledger
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do."""
+        return self._model.capabilities
+
+    async def probe(self) -> Capabilities:
+        """Return what the model can do, having asked it where it can be asked."""
+        return await self._model.probe() if isinstance(self._model, Probing) else self._model.capabilities
+
+    async def generate(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
+    ) -> Reply:
+        """See `Model.generate`.
+
+        Raises:
+            ModelError: nothing may be paid any more, or the call failed.
+        """
+        if used := self._ledger.used_up():
+            raise ModelError(used[1])
+        return await self._model.generate(messages, tools, sampling)
+
+    async def close(self) -> None:
+        """Let go of the model's connections."""
+        await close(self._model)
+
+
+def _roles(recipe: Recipe) -> tuple[Role, ...]:
+    """Return the roles that a recipe's readers need."""
+    settings = recipe.selection
+    compares = settings.duel or settings.groups or settings.differences
+    needed: dict[Role, bool] = {"verify": bool(settings.views), "select": bool(compares)}
+    return tuple(role for role, wanted in needed.items() if wanted)
+
+
+def _whole(trajectory: Trajectory, journal: Journal) -> Trajectory:
+    """Return a recorded trajectory with the turns that its journal holds."""
+    tape: Tape = JournalTape(journal, trajectory.sample)
+    turns: list[Turn] = []
+    while (reply := tape.reply(len(turns))) is not None:
+        seen = [tape.observation(len(turns), index) for index in range(len(reply.tool_calls) or 1)]
+        turns.append(Turn(reply=reply, observations=tuple(one for one in seen if one is not None)))
+    return trajectory.model_copy(update={"turns": tuple(turns)})
+
+
+def _system(path: str | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"selection.system: {path} cannot be read ({error})") from error
