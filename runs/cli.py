@@ -12,6 +12,7 @@ import typer
 from runs.commands.clean import clean
 from runs.commands.doctor import doctor
 from runs.commands.evaluate import evaluate
+from runs.commands.lab import lab
 from runs.commands.models import models
 from runs.commands.pull import pull
 from runs.commands.recipes import recipes
@@ -33,6 +34,7 @@ app.command()(solve)
 app.command()(select)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)
+app.command()(lab)
 app.command()(pull)
 app.add_typer(models, name="models")
 app.add_typer(recipes, name="recipes")

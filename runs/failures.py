@@ -22,6 +22,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from envs.task import TaskError
     from runs.journal import JournalError
     from sandbox.base import SandboxError, UnknownSandboxError
+    from selection.evidence_file import EvidenceError
+    from selection.lab.labelled import LabError
     from selection.pool import PoolError
     from selection.rules import RuleError
 
@@ -29,8 +31,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
     wrong_use = (
-        UsageError | TaskError | UnknownModelError | UnknownSandboxError | PoolError | RuleError | OrderError
-    )
+        UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError
+    ) | (PoolError | RuleError | EvidenceError | LabError)
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):

@@ -138,6 +138,12 @@ def read_graded(folder: Path, instance_id: str, key: str) -> Graded | None:
     return found if found is not None and found.key == key and found.final else None
 
 
+def graded_in(folder: Path) -> dict[str, Graded]:
+    """Return the grades that an evaluation's folder holds, by instance."""
+    found = (_read(place.parent) for place in sorted(folder.glob(f"*/{FILE}")))
+    return {one.instance_id: one for one in found if one is not None}
+
+
 def _read(place: Path) -> Graded | None:
     try:
         return Graded.model_validate_json((place / FILE).read_bytes())

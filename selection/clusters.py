@@ -95,7 +95,7 @@ async def _key(base: Sandbox, patch: str) -> str | PatchError:
 
 async def _require_plain(box: Sandbox, patch: str, paths: Collection[str]) -> None:
     """Ask git which files a patch names, so that none is patched that was not seen before."""
-    command = ["git", "-c", "safe.directory=*", "apply", "--numstat", "-z", "-"]
+    command = ["git", "-c", "safe.directory=*", "apply", "--numstat", "--whitespace=nowarn", "-z", "-"]
     result = await box.exec(command, stdin=_bytes(patch), timeout=60)
     if not result.ok:
         raise PatchError(result.text.strip().split("\n")[0] or "git cannot read it")

@@ -65,7 +65,10 @@ def test_no_file_is_longer_than_400_lines():
     "arguments",
     [
         ["--help"],
-        *([name, "--help"] for name in ("solve", "tasks", "evaluate", "pull", "models", "serve", "recipes")),
+        *(
+            [name, "--help"]
+            for name in ("solve", "tasks", "evaluate", "lab", "pull", "models", "serve", "recipes")
+        ),
     ],
 )
 def test_help_imports_nothing_heavy(arguments):

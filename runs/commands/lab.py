@@ -1,0 +1,146 @@
+"""`mangabey lab`: what rules and judges are worth, measured on issues whose right candidates are known."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from runs.lab_evidence import Gathered
+    from runs.lab_report import Report
+    from selection.lab import Labelled, Plan
+
+EXAMPLES = """
+Examples:
+
+  mangabey lab evidence/ --labels labels.json
+
+  mangabey lab evidence/ --labels labels.json --rules r2e-hybrid+none,swe-gym --plots plots
+
+  mangabey lab mangabey-out/solve-1 mangabey-out/evaluate-1 --json lab.json
+
+Exit codes: 0 measured, 2 wrong use, 130 interrupted.
+"""
+
+
+def lab(
+    evidence: Annotated[
+        list[Path],
+        typer.Argument(help="Evidence (.jsonl, .jsonl.gz), folders of it, of runs and of evaluations."),
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="JSON by candidate id: true, false or an object with `resolved`. Measures only."),
+    ] = None,
+    rules: Annotated[
+        str, typer.Option(help="Rules, by commas; RULE+JUDGE hears that judge alone, RULE+none nobody.")
+    ] = "",
+    k: Annotated[
+        str, typer.Option(help="Numbers of candidates, by commas; all is an issue's.")
+    ] = "1,2,4,8,all",
+    samples: Annotated[int, typer.Option(min=1, help="Subsets of an issue at most, for each k.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the subsets and the intervals.")] = 0,
+    drop: Annotated[
+        str, typer.Option(help="Marks of labels whose candidates are left out, by commas; none keeps all.")
+    ] = "equals_gold,chosen_with_hindsight",
+    quality: Annotated[str, typer.Option(help="Verdict qualities that count, by commas; all if empty.")] = "",
+    control: Annotated[
+        list[Path] | None,
+        typer.Option(help="Runs of single trajectories, told beside the rules at the same cost."),
+    ] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write all figures into this file.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Write plots (SVG) into this folder.")] = None,
+) -> None:
+    """Measure selection rules: best@k, efficiency, harm, calibration, cost; by formulas or seeded subsets."""
+    from runs.folder import write_json
+    from runs.lab_evidence import gather
+    from runs.lab_report import as_json, render
+
+    found = gather(evidence)
+    issues = _labelled(found, labels, drop, quality)
+    singles = _labelled(gather(control), labels, drop, quality) if control else []
+    plan = _plan(k, samples, seed)
+    report = _measure(issues, singles, _listed(rules), plan, found.notices)
+    render(report)
+    if json is not None:
+        write_json(json, as_json(report))
+    if plots is not None:
+        from selection.lab.plots import write_plots
+
+        written = write_plots(plots, report.figures, report.sources, issues)
+        typer.echo(f"{len(written)} plots lie in {plots}", err=True)
+
+
+lab.__doc__ = f"{lab.__doc__}\n{EXAMPLES}"
+
+
+def _measure(
+    issues: list[Labelled], singles: list[Labelled], rules: list[str], plan: Plan, notices: list[str]
+) -> Report:
+    from runs.lab_report import Report
+    from selection.lab import figures_of, play
+    from selection.lab import sources as all_sources
+    from selection.lab.costs import control, spent
+    from selection.lab.entrants import entrants
+
+    playing = entrants(rules, issues)
+    with _told(len(issues)) as told:
+        played = play(issues, playing, plan, told)
+    found = figures_of(played, playing, plan)
+    return Report(
+        plan=plan,
+        figures=found,
+        sources=(*all_sources.judges(issues, plan.ks), *all_sources.rules(issues, playing)),
+        spent=tuple(spent(issues, found)),
+        control=control(singles, issues, found) if singles else None,
+        notices=tuple(notices),
+    )
+
+
+@contextmanager
+def _told(issues: int) -> Iterator[Callable[[int], None]]:
+    """Show how many issues are done, on a terminal only."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("issues", total=issues)
+        yield lambda done: progress.update(bar, completed=done)
+
+
+def _labelled(found: Gathered, labels: Path | None, drop: str, quality: str) -> list[Labelled]:
+    from runs.failures import UsageError
+    from selection.lab import read_labels, with_labels
+    from selection.lab.labelled import MARKS
+
+    known = {**found.labels(), **(read_labels(labels) if labels else {})}
+    if not known:
+        raise UsageError("nothing says which candidates are right; name --labels, or graded runs")
+    marks = [] if drop == "none" else _listed(drop)
+    if strange := sorted(set(marks) - set(MARKS)):
+        raise UsageError(f"--drop: labels have no mark {strange[0]!r}; there are {', '.join(MARKS)}, or none")
+    issues = with_labels(found.evidence.values(), known, drop=marks, qualities=_listed(quality))
+    if not issues:
+        raise UsageError("no candidate of the evidence has a label that counts; check --labels and --quality")
+    return found.with_costs(issues)
+
+
+def _plan(ks: str, samples: int, seed: int) -> Plan:
+    from runs.failures import UsageError
+    from selection.lab import EVERYTHING, Plan
+
+    named = _listed(ks)
+    if not named or not all(name == "all" or (name.isdecimal() and int(name)) for name in named):
+        raise UsageError(f"--k takes numbers from 1 and `all`, by commas; not {ks!r}")
+    sizes = {EVERYTHING if name == "all" else int(name) for name in named}
+    return Plan(tuple(sorted(sizes)), samples, seed)
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
