@@ -29,10 +29,11 @@ _AS_GUEST = (
     *("setpriv", f"--reuid={GUEST}", f"--regid={GUEST}", "--clear-groups"),
     *("--inh-caps=-all", "--bounding-set=-all"),
 )
-BORN = "/.dockerenv"
-"""A file as old as the container: what has changed since is newer."""
+BORN = ("/run/.containerenv", "/.dockerenv")
+"""Files as old as the container, one of which each engine makes: what has changed since is newer."""
 _COUNT = """
-find / -xdev -cnewer "$1" \\( -type d ! \\( -readable -executable \\) -printf '?' -o -printf . \\)
+born=$1; [ -e "$born" ] || born=$2; [ -e "$born" ] || exit
+find / -xdev -cnewer "$born" \\( -type d ! \\( -readable -executable \\) -printf '?' -o -printf . \\)
 [ $? -le 1 ] && printf E
 """
 _OWN_PROCESSES = 8
@@ -252,7 +253,7 @@ def count_files(container: Container, *, plain: bool) -> int | None:
     """
     from docker.errors import DockerException
 
-    count = ["/bin/sh", "-c", _COUNT, "count", BORN]
+    count = ["/bin/sh", "-c", _COUNT, "count", *BORN]
     try:
         done = container.exec_run(
             count if plain else [*_AS_GUEST, *count],

@@ -81,7 +81,7 @@ async def take(run: Run, roots: Sequence[str], room: int) -> Delta:
     Raises:
         CannotCarryError: it is too much, or a file cannot be read by the guest itself.
     """
-    script = ["/bin/sh", "-c", script_of("take"), "take", BORN, str(GUEST), *roots]
+    script = ["/bin/sh", "-c", script_of("take"), "take", *BORN, str(GUEST), *roots]
     done = await run(script, seconds=_SECONDS, output=max(0, min(LARGEST, room) - _SPARE))
     listing, end, archive = (b"\0" + done.output).partition(b"\0E\0")
     if not done.ok or done.omitted or not end:

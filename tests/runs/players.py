@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 from runs.job import Job
 from runs.journal import Journal
 from runs.recipe import Recipe
 from runs.solve import find, solve
+from tests.interpreter import lean_python
 
 PLAYER = '''"""Plays each sample's calls in turn, waits where told so, and writes down what it is asked."""
 
@@ -91,7 +90,7 @@ class Stage:
         return Recipe.model_validate(fixed | fields)
 
     async def run(self, recipe, issue, listen=lambda progress: None):
-        job = Job(recipe, self.folder / "home", repo=self.checkout, issue=issue, python=Path(sys.prefix))
+        job = Job(recipe, self.folder / "home", repo=self.checkout, issue=issue, python=lean_python())
         task, repository = await find(job, listen)
         return await solve(job, task, repository, self.out, listen)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 
 import pytest
 
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, commit
 
 
@@ -49,7 +49,7 @@ def test_wrong_use(mangabey, arguments, code, said):
 def test_unknown_model_names_the_near_one(mangabey, checkout, tmp_path):
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", "builtin/repiar"),
-        *("--python", sys.prefix, "--out", tmp_path / "run"),
+        *("--python", lean_python(), "--out", tmp_path / "run"),
     )
     assert "builtin/repair" in one_line(done, 2)
 
@@ -70,7 +70,7 @@ def test_a_repository_without_tests_with_odd_files(mangabey, checkout, actor, tm
     commit(checkout)
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
     )
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
@@ -82,7 +82,7 @@ def test_a_dirty_checkout_is_worked_on_in_a_copy_and_said(mangabey, checkout, ac
     (checkout / "tiny.py").write_text((checkout / "tiny.py").read_text() + "\n# a change not committed\n")
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run"),
     )
     assert done.returncode == 0, done.stderr
     assert "uncommitted" in done.stderr
@@ -93,7 +93,7 @@ def test_a_torn_journal_is_mended_and_said(mangabey, checkout, actor, tmp_path):
     out = tmp_path / "run"
     command = [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out, "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", out, "--json"),
     ]
     first = json.loads(mangabey(*command).stdout)
     journal = next(out.rglob("journal.jsonl"))
@@ -110,7 +110,7 @@ def test_a_full_disk_is_one_line_and_what_was_found_is_kept(mangabey, checkout, 
     out = tmp_path / "run"
     command = [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out, "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", out, "--json"),
     ]
     hook = tmp_path / "hook"
     hook.mkdir()
@@ -142,7 +142,7 @@ def test_a_model_that_always_fails_is_one_line(mangabey, checkout, tmp_path):
     )
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", f"{backend}:Broken", "--samples", 2),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run"),
     )
     assert "nobody there" in one_line(done, 1)
 
@@ -156,7 +156,7 @@ def test_a_mistake_leaves_no_run_behind(mangabey, tmp_path):
 def test_a_run_inside_the_checkout_stays_out_of_it(mangabey, checkout, actor):
     command = [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1, "--json"),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out"),
     ]
     first = mangabey(*command, checkout / "mangabey-out" / "one")
     second = mangabey(*command, checkout / "mangabey-out" / "two")
@@ -169,7 +169,7 @@ def test_a_resumed_run_works_on_the_state_it_began_with(mangabey, checkout, acto
     out = tmp_path / "run"
     command = [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out, "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", out, "--json"),
     ]
     first = json.loads(mangabey(*command).stdout)
     paid = (tmp_path / "calls").read_text()
@@ -195,7 +195,7 @@ def test_bytes_that_are_no_text_survive_to_the_report(mangabey, checkout, actor,
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", 1),
         *("--candidates", tmp_path / "fix.diff"),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
     )
     assert done.returncode == 0, done.stderr
     patch = json.loads(done.stdout)["decision"]["patch"]

@@ -20,6 +20,7 @@ from runs.display.result import render
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-[red]x[/]\n+y\n"
@@ -174,7 +175,8 @@ def test_on_a_terminal_the_run_is_shown_live(checkout, actor, tmp_path):
                 "--model",
                 actor,
             ),
-            *("--samples", "2", "--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run"),
+            *("--samples", "2", "--python", lean_python()),
+            *("--sandbox", "daemonless", "--out", tmp_path / "run"),
         ],
         stdin=theirs,
         stdout=theirs,

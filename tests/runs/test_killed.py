@@ -11,6 +11,7 @@ import time
 import pytest
 
 from runs.journal import Journal
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
 RECIPE = "samples: 5\nrounds: {first: 2, more: 2}\nsandbox: daemonless\n"
@@ -24,7 +25,7 @@ def test_an_adaptive_run_killed_again_and_again_ends_the_same_and_pays_nothing_t
     out, recipe, dice = tmp_path / "run", tmp_path / "mine.yaml", random.Random(6)
     recipe.write_text(RECIPE)
     ordered = ["solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--recipe", recipe]
-    ordered += ["--python", sys.prefix]
+    ordered += ["--python", lean_python()]
     calm = mangabey(*ordered, "--out", tmp_path / "calm", "--json", timeout=600)
     assert calm.returncode == 0, calm.stderr
     undisturbed = json.loads(calm.stdout)

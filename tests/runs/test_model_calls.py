@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from runs.journal import Journal
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
 KEY = "sk-planted-0123456789abcdef"
@@ -152,7 +153,7 @@ def remote(tmp_path):
 def order(checkout, model, out, samples=1):
     return [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", model, "--samples", samples),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out, "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", out, "--json"),
     ]
 
 

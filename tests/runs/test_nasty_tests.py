@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE
 
 BACKEND = '''"""Every sample fixes the bug; each but the first brings a test of another bad kind."""
@@ -55,7 +55,7 @@ def test_nasty_tests_end_and_decide_nothing(mangabey, checkout, tmp_path):
     backend.write_text(BACKEND)
     done = mangabey(
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", f"{backend}:Actor", "--samples", 5),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", tmp_path / "run", "--json"),
         *("--test-seconds", 6),
         timeout=170,
     )

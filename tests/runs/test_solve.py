@@ -9,6 +9,7 @@ import time
 import pytest
 
 from runs.journal import Journal
+from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
 SOLVED = "return items[-1] if items else None"
@@ -17,7 +18,7 @@ SOLVED = "return items[-1] if items else None"
 def order(checkout, actor, out, samples=3):
     return [
         *("solve", "--repo", checkout, "--issue", ISSUE, "--model", actor, "--samples", samples),
-        *("--python", sys.prefix, "--sandbox", "daemonless", "--out", out),
+        *("--python", lean_python(), "--sandbox", "daemonless", "--out", out),
     ]
 
 
@@ -105,7 +106,7 @@ def test_a_run_killed_again_and_again_pays_no_reply_twice(mangabey, checkout, ac
 
 def test_builtin_repair_solves_the_tiny_issue(mangabey, checkout, tmp_path):
     done = mangabey(
-        *("solve", "--repo", checkout, "--issue", ISSUE, "--samples", 2, "--python", sys.prefix),
+        *("solve", "--repo", checkout, "--issue", ISSUE, "--samples", 2, "--python", lean_python()),
         *("--sandbox", "daemonless", "--out", tmp_path / "run", "--seconds", 100),
         timeout=170,
     )

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sandbox.daemonless.cgroups import ROOM_FOR_WARDEN, ControlGroup, find_paren
 from sandbox.daemonless.idmap import swap
 from sandbox.daemonless.plan import Plan, Report
 from sandbox.daemonless.refusals import explain
+from sandbox.docker.scripts import script_of
 from sandbox.files import LARGEST
 from sandbox.hosts import open_host
 from sandbox.output import Output
@@ -229,3 +231,19 @@ def test_limits_and_environment_are_checked(root):
     for name, value in (("", "x"), ("a=b", "x"), ("a", "x\0")):
         with pytest.raises(SandboxError):
             to_environment(root, "/home/agent", {name: value})
+
+
+@pytest.mark.parametrize("engine", [0, 1])
+def test_what_is_newer_is_told_by_the_file_that_an_engine_makes(tmp_path, engine):
+    """Docker and Podman leave different ones; where there is none nothing may look unchanged."""
+    made = [tmp_path / "first", tmp_path / "second"]
+    work = tmp_path / "work"
+    work.mkdir()
+    take = ["sh", "-c", script_of("take"), "take", *made, str(os.getuid()), work]
+    assert subprocess.run(take, capture_output=True).returncode != 0
+    made[engine].touch()
+    time.sleep(0.05)
+    (work / "new").write_text("x")
+    done = subprocess.run(take, capture_output=True)
+    assert done.returncode == 0
+    assert str(work / "new").encode() in done.stdout
