@@ -1,14 +1,16 @@
 """Several test files, each run by itself, in one start of pytest: most of a small test's time is that start.
 
-pytest starts once and forks for each file, which is put in place before and taken away after. A file sees nothing
-of those before it: what they leave is removed, and where that cannot be done, or a process is left, no further file
-is run. A patch that deceives this program deceives about its own tests only, as it could anyhow.
+pytest starts once and forks for each file, which is put in place before and taken away after. A file sees
+nothing of those before it: what they leave is removed, and where that cannot be done, or a process is
+left, no further file is run. A patch that deceives this program deceives about its own tests only, as it
+could anyhow.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import posixpath
 import secrets
 import zlib
 from collections.abc import Mapping, Sequence
@@ -53,9 +55,9 @@ async def run_each(
 ) -> Mapping[str, TestRun]:
     """Run test files of one folder, each by itself, and return those that ran, by path.
 
-    What is returned is what `run_tests` would have returned for the file alone. Files that crashed, left traces
-    that could not be removed or came behind such a one are not in it; where the runner does not end in a
-    pytest command line, none is. The sandbox is left with traces and wants to be restored.
+    What is returned is what `run_tests` would have returned for the file alone. Files that crashed, left
+    traces that could not be removed or came behind such a one are not in it; where the runner does not
+    end in a pytest command line, none is. The sandbox is left with traces and wants to be restored.
 
     Args:
         sandbox: where to run; its working folder is the repository's.
@@ -67,17 +69,12 @@ async def run_each(
         SandboxFileError: the first file cannot be put in place.
         SandboxError: the sandbox failed; no statement about the tests.
     """
-    name = f"each_{secrets.token_hex(8)}"
-    folder = f"/tmp/{name}"  # noqa: S108 (inside the sandbox, where /tmp is private)
     first, content = files[0]
+    folder = posixpath.join(posixpath.dirname(first), f"each_{secrets.token_hex(8)}")
     await sandbox.write(first, _bytes(content))
-    await sandbox.write(f"{folder}/{name}.py", _program())
-    result = await sandbox.exec(
-        _command(runner, name, folder, first),
-        timeout=_START + timeout * len(files),
-        stdin=_order(files, timeout),
-        output=_OUTPUT,
-    )
+    await sandbox.write(f"{folder}/conftest.py", _program(files, timeout))
+    command = _command(runner, [first, folder])
+    result = await sandbox.exec(command, timeout=_START + timeout * len(files), output=_OUTPUT)
     if not result.ok or result.omitted:
         return {}
     runs = {}
@@ -88,23 +85,21 @@ async def run_each(
     return runs
 
 
-def _command(runner: str, name: str, folder: str, first: str) -> str:
+def _command(runner: str, targets: Sequence[str]) -> str:
+    """Return the runner's command; the program lies beside the tests, where their configuration is found."""
     rootdir = "" if "--rootdir" in runner else " --rootdir=."
     return (
         "exec 9>&1 >/dev/null 2>&1\n"
-        f"export PYTHONPATH={folder}${{PYTHONPATH:+:$PYTHONPATH}} MANGABEY_EACH=1\n"
-        f"{runner}{rootdir} {OPTIONS} --junitxml={folder}/none.xml -p {name}"
-        f" --continue-on-collection-errors {quote_targets([first])}"
+        f"{runner}{rootdir} {OPTIONS} --junitxml=/dev/null --continue-on-collection-errors"
+        f" {quote_targets(targets)}"
     )
 
 
-def _order(files: Sequence[tuple[str, str]], seconds: float) -> bytes:
+def _program(files: Sequence[tuple[str, str]], seconds: float) -> bytes:
     texts = [(path, base64.b64encode(_bytes(content)).decode()) for path, content in files]
-    return json.dumps({"files": texts, "seconds": seconds, "most": _MOST}).encode("ascii")
-
-
-def _program() -> bytes:
-    return (resources.files("envs") / "guest" / "each.py").read_bytes()
+    order = json.dumps({"files": texts, "seconds": seconds, "most": _MOST})
+    text = (resources.files("envs") / "guest" / "each.py").read_text(encoding="utf-8")
+    return text.replace("\nORDER = None\n", f"\nORDER = json.loads({order!r})\n").encode()
 
 
 def told_lines(output: bytes, files: int) -> list[_Line]:

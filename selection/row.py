@@ -110,7 +110,7 @@ class Row:
         A start that answers for none of them says that this patch or runner cannot share one.
         """
         waiting = list(group)
-        alone = []
+        alone: list[TestFile] = []
         while len(waiting) > 1:
             runs = await self._start_together(waiting)
             for file in waiting:

@@ -1,22 +1,27 @@
-"""A pytest plugin that runs several test files, each in a fork of a pytest that has started once.
+"""A conftest that runs several test files, each in a fork of a pytest that has started once.
 
-Runs inside a sandbox: Python 3.6 and newer, standard library and pytest only. Its order is JSON on stdin:
+Runs inside a sandbox: Python 3.6 and newer, standard library and pytest only. Its order stands at the end:
 
     files    [path, text in base64] of each test file; all lie in one folder, and the first is in its place
     seconds  that one file may take
     most     bytes of the largest report
 
-For each file it prints a line of JSON to descriptor 9: `number`, `code` (exit code, minus the signal), `late` (its
-time was up), `seconds`, `report` (the JUnit file, compressed and in base64; null where there is none). It stops behind
-a file whose traces it cannot remove, or that leaves processes behind: those after it are not run.
+For each file it prints a line of JSON to descriptor 9: `number`, `code` (exit code, minus the signal),
+`late` (its time was up), `seconds`, `report` (the JUnit file, compressed and in base64; null where there
+is none). It stops behind a file whose traces it cannot remove, or that leaves processes behind: those
+after it are not run.
 """
 
 import base64
+import faulthandler  # noqa: F401 (a session imports these two as it begins)
+import gc
 import json
 import os
+import pdb  # noqa: F401
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import zlib
@@ -28,19 +33,6 @@ PAUSE = 0.02
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
-def _take_order():
-    """Return the order; a process that tests start must not find it, or this module."""
-    if os.environ.pop("MANGABEY_EACH", None) is None:
-        return None
-    order = json.loads(sys.stdin.buffer.read().decode())
-    sys.path[:] = [path for path in sys.path if path != FOLDER]
-    rest = os.environ.pop("PYTHONPATH", "").partition(os.pathsep)[2]
-    if rest:
-        os.environ["PYTHONPATH"] = rest
-    return order
-
-
-ORDER = _take_order()
 ROOTS = sorted({os.getcwd(), "/tmp", "/var/tmp", "/dev/shm", os.path.expanduser("~")})
 """Folders that must be as they were after each file."""
 
@@ -55,7 +47,11 @@ class EachFile:
         """Run the files; return True in the parent, False in a child that is to go on with its session."""
         if threading.active_count() > 1:
             return True
+        self._hide()
         os.unlink(ORDER["files"][0][0])
+        gc.collect()
+        if hasattr(gc, "freeze"):
+            gc.freeze()  # sessions collect garbage several times, which would touch and copy all of this
         before, processes = _seen(), _processes()
         for number, (path, text) in enumerate(ORDER["files"]):
             if not self._run_file(number, path, base64.b64decode(text)):
@@ -64,12 +60,27 @@ class EachFile:
                 break
         return True
 
+    def _hide(self):
+        """Leave nothing of this module for tests to find: neither folder, nor path, nor name."""
+        sys.path[:] = [path for path in sys.path if os.path.abspath(path) != FOLDER]
+        shutil.rmtree(FOLDER)
+        others = [
+            one
+            for one in self.config.pluginmanager.get_plugins()
+            if getattr(one, "__name__", "") == "conftest"
+        ]
+        files = {os.path.abspath(one.__file__): one for one in others if getattr(one, "__file__", None)}
+        files.pop(os.path.join(FOLDER, "conftest.py"), None)
+        sys.modules.pop("conftest", None)
+        if files:  # the one that would have been imported last
+            sys.modules["conftest"] = files[max(files, key=lambda path: (path.count("/"), path))]
+
     def _run_file(self, number, path, data):
         """Run one file in a fork; return False in the fork."""
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         with open(path, "wb") as file:
             file.write(data)
-        report = os.path.join(FOLDER, "{}.xml".format(number))
+        report = os.path.join(tempfile.mkdtemp(), "report.xml")
         sys.stdout.flush()
         sys.stderr.flush()
         began = time.time()
@@ -93,13 +104,7 @@ class EachFile:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
     """Run every file; pytest's own session goes on in the forks alone."""
-    global ORDER
-    if ORDER is None:
-        return None
-    if EachFile(config).run():
-        return 0
-    ORDER = None
-    return None
+    return 0 if EachFile(config).run() else None
 
 
 def _print(data):
@@ -168,7 +173,7 @@ def _tidied(before):
 
 
 def _seen():
-    """Return what tells a change of each path; time stamps of folders change with every file and tell none."""
+    """Return what tells a change of each path; the times of folders tell none."""
     found = {}
     waiting = [root for root in ROOTS if os.path.isdir(root)]
     found.update(dict.fromkeys(waiting))
@@ -182,3 +187,6 @@ def _seen():
                 else:
                     found[entry.path] = (facts.st_mode, facts.st_uid, facts.st_size, facts.st_ctime_ns)
     return found
+
+
+ORDER = None

@@ -24,19 +24,28 @@ REPOSITORY = {
 PLAIN = {
     "tests/test_a.py": (
         "import calc\nimport pytest\n\ndef test_good(three): assert calc.add(1, 2) == three\n\n"
-        "def test_bad(): assert 0, 'why'\n\n@pytest.mark.parametrize('x', ['a b', '[y::z]'])\ndef test_p(x): pass\n\n"
+        "def test_bad(): assert 0, 'why'\n\n"
+        "@pytest.mark.parametrize('x', ['a b', '[y::z]'])\ndef test_p(x): pass\n\n"
         "class TestC:\n    def test_in(self, tmp_path): (tmp_path / 'x').write_text('x')\n\n"
-        "@pytest.mark.skip\ndef test_s(): pass\n\n@pytest.fixture\ndef bad(): raise ValueError\n\ndef test_f(bad): pass\n"
+        "@pytest.mark.skip\ndef test_s(): pass\n\n"
+        "@pytest.fixture\ndef bad(): raise ValueError\n\ndef test_f(bad): pass\n"
     ),
     "tests/test_broken.py": "import nowhere_at_all\n\ndef test_x(): pass\n",
     "tests/test_syntax.py": "def test_x(:\n",
     "tests/test_none.py": "x = 1\n",
     "tests/test_unit.py": (
-        "import unittest\n\nclass T(unittest.TestCase):\n    def test_u(self):\n        with self.subTest(1):\n"
+        "import unittest\n\nclass T(unittest.TestCase):\n"
+        "    def test_u(self):\n        with self.subTest(1):\n"
         "            self.assertEqual(1, 1)\n"
     ),
-    "tests/test_out.py": "import sys\n\ndef test_o(capfd):\n    print('x' * 9)\n    assert capfd.readouterr().out == 'x' * 9 + '\\n'\n",
-    "tests/test_own.py": "import os\n\ndef test_n():\n    assert 'MANGABEY_EACH' not in os.environ and 'PYTHONPATH' not in os.environ\n",
+    "tests/test_out.py": (
+        "def test_o(capfd):\n    print('x' * 9)\n    assert capfd.readouterr().out == 'x' * 9 + '\\n'\n"
+    ),
+    "tests/test_own.py": (
+        "import os, sys\n\ndef test_n():\n    assert not any('each_' in path for path in sys.path)\n"
+        "    assert not any(name.startswith('each_') for name in os.listdir('tests'))\n"
+        "    import conftest\n    assert hasattr(conftest, 'three')\n"
+    ),
 }
 
 
