@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 
+from envs.import_graph import distances, dotted
 from envs.paths import has_test_name
 from sandbox.base import Sandbox, SandboxError
 
+__all__ = ["closeness", "dotted", "existing_tests"]
+
 IMPORTS_MODULE, SAME_NAME, NAME_WITHIN, SAME_FOLDER, IMPORTS_PACKAGE = 4.0, 4.0, 2.0, 1.0, 0.5
+_LARGEST = 16 << 20
+"""Bytes of lines that import something; beyond, some in the middle are not seen."""
 LISTING = "git -c safe.directory='*' ls-files -z -- '*.py' 2>/dev/null || find . -name '*.py' -type f -print0"
 
 
@@ -18,8 +23,8 @@ async def existing_tests(
 ) -> tuple[str, ...]:
     """Return the repository's test files nearest to a change, best first.
 
-    A test file is near when it imports a changed module or its package, is named after it, or lies beside
-    it. Files that are none of these are left out.
+    A test file is near when it imports a changed module, in as few steps as may be, or its package, is
+    named after it, or lies beside it. Files that are none of these are left out.
 
     Args:
         sandbox: the untouched base.
@@ -33,12 +38,17 @@ async def existing_tests(
     listing = await sandbox.exec(LISTING, timeout=60)
     if not listing.ok:
         raise SandboxError(f"the files of the base cannot be listed: {listing.text[-200:].strip()}")
-    known = {path.removeprefix("./") for path in listing.text.split("\0")}
+    known = {path.removeprefix("./") for path in listing.text.split("\0")} - {""}
     tests = sorted(path for path in known if has_test_name(path))
     if not tests or not modules:
         return ()
-    imports = await _imports(sandbox, tests, modules)
-    scores = {test: closeness(test, modules, imports.get(test, ())) for test in tests}
+    imports = await _imports(sandbox, known)
+    steps = distances(imports, known, [module for module in modules if module in known])
+    roots = {dotted(module).split(".")[0] for module in modules}
+    scores = {test: closeness(test, modules, _of(roots, imports.get(test, ()))) for test in tests}
+    for test in tests:
+        if steps.get(test, 0) > 1:
+            scores[test] += IMPORTS_MODULE / (2 * steps[test])
     near = sorted((test for test in tests if scores[test] > 0), key=lambda test: (-scores[test], test))
     return tuple(near[:limit])
 
@@ -52,16 +62,6 @@ def closeness(test: str, modules: Sequence[str], imports: Sequence[str]) -> floa
         imports: the lines by which the test file imports something.
     """
     return max(_closeness(test, module, imports) for module in modules)
-
-
-def dotted(module: str) -> str:
-    """Return the name a module is imported by: its path without source folders above the package."""
-    parts = list(PurePosixPath(module).with_suffix("").parts)
-    if parts and parts[-1] == "__init__":
-        parts.pop()
-    while len(parts) > 1 and parts[0] in {"src", "lib", "python"}:
-        parts.pop(0)
-    return ".".join(parts)
 
 
 def _closeness(test: str, module: str, imports: Sequence[str]) -> float:
@@ -94,13 +94,19 @@ def _imports_module(line: str, name: str) -> bool:
     )
 
 
-async def _imports(sandbox: Sandbox, tests: Sequence[str], modules: Sequence[str]) -> Mapping[str, list[str]]:
-    """Return the lines by which each test imports something of the changed modules' packages."""
-    roots = sorted({dotted(module).split(".")[0] for module in modules})
-    packages = "|".join(re.escape(root) for root in roots if root)
-    pattern = rf"^[[:space:]]*(from|import)[[:space:]].*(\b({packages})\b|[[:space:]]\.)"
-    names = "\0".join(tests).encode("utf-8", "surrogateescape")
-    result = await sandbox.exec(["xargs", "-0", "grep", "-sHE", "--", pattern], timeout=60, stdin=names)
+def _of(packages: Collection[str], lines: Sequence[str]) -> list[str]:
+    """Return the lines that import something of some packages, or by a relative name."""
+    names = "|".join(re.escape(name) for name in sorted(packages) if name)
+    pattern = re.compile(rf"\s*(from|import)\s.*(\b({names})\b|\s\.)")
+    return [line for line in lines if pattern.match(line)]
+
+
+async def _imports(sandbox: Sandbox, files: Collection[str]) -> Mapping[str, list[str]]:
+    """Return the lines by which each file imports something."""
+    pattern = "^[[:space:]]*(from|import)[[:space:]]"
+    names = "\0".join(sorted(files)).encode("utf-8", "surrogateescape")
+    command = ["xargs", "-0", "grep", "-sHE", "--", pattern]
+    result = await sandbox.exec(command, timeout=60, stdin=names, output=_LARGEST)
     found: dict[str, list[str]] = {}
     for line in result.text.split("\n"):
         path, colon, text = line.partition(":")

@@ -28,6 +28,8 @@ from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
 from selection.verdict import Selection
 
+NEAREST = 60
+"""Existing test files that are considered, the nearest to the change; time allows for fewer of them."""
 TOGETHER = 20
 """Existing test files of one batch."""
 EVIDENCE = "evidence.jsonl.gz"
@@ -65,22 +67,6 @@ class Judged:
     clusters: Clusters
     matrix: TestMatrix
     selection: Selection
-
-    def evidence(self, task: PublicTask) -> Evidence:
-        """Return all of it as evidence for readers and rules."""
-        return Evidence(
-            task.instance_id,
-            task.repo,
-            task.problem_statement,
-            self.pool.candidates,
-            self.clusters,
-            self.matrix,
-        )
-
-    def with_verdicts(self, verdicts: tuple[Verdict, ...]) -> Judged:
-        """Return the same with what readers say beside what the tests say."""
-        known = replace(self.selection, verdicts=(*self.selection.verdicts, *verdicts))
-        return replace(self, selection=known)
 
 
 async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Judged:
@@ -197,7 +183,7 @@ async def _regressions(base: Sandbox, pool: Pool, journal: Journal) -> list[list
     batches = [list(event.data["targets"]) for event in journal.of("regressions")]
     known = {target for batch in batches for target in batch}
     paths = sorted({path for one in pool.candidates for path in touched(one.patch)})
-    new = [target for target in await existing_tests(base, paths) if target not in known]
+    new = [target for target in await existing_tests(base, paths, limit=NEAREST) if target not in known]
     for batch in _cut(new):
         await journal.append("regressions", {"targets": batch})
         batches.append(batch)
