@@ -57,11 +57,11 @@ class Said(Value):
 class Decision(Value):
     """Who won and on what evidence.
 
-    `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs on
-    the base and decide nothing; `refused` test files were not run. `probabilities` are those of clusters where
-    the rule knows them, and `fitted` says how far they were found to hold. `tied` candidates stand behind the
-    winner by nothing but a hash. `excused` existing tests guard nothing, for the reason given. `trouble` is what
-    went wrong while models read.
+    `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs
+    on the base and decide nothing; `refused` test files were not run. `probabilities` are those of
+    clusters where the rule knows them, and `fitted` says how far they were found to hold. `tied`
+    candidates stand behind the winner by nothing but a hash. `excused` existing tests guard nothing, for
+    the reason given. `trouble` is what went wrong while models read.
     """
 
     rule: str

@@ -30,9 +30,9 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
-    wrong_use = (
-        UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError
-    ) | (PoolError | RuleError | EvidenceError | LabError)
+    wrong_use = (UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError) | (
+        PoolError | RuleError | EvidenceError | LabError
+    )
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
     if isinstance(error, GitError | JournalError | ModelError | SandboxError):

@@ -85,5 +85,5 @@ async def _outside(job: Job, task: Task, room: BaseRoom, journal: Journal) -> li
 
 
 def is_for(one: RawCandidate, task: Task, job: Job) -> bool:
-    """Whether a patch is meant for a task: it says so, or says nothing; a local checkout takes what it is given."""
+    """Whether a patch is meant for a task: it says so or says nothing; a local checkout takes all."""
     return job.repo is not None or one.instance_id in {"", task.instance_id}

@@ -15,13 +15,13 @@ FEWEST = 3
 def excused_tests(clusters: Clusters, matrix: TestMatrix) -> Mapping[str, str]:
     """Return existing tests that guard nothing here, by id, each with the judgement why.
 
-    A test that passes on the base and fails with every program, at least three of them, where some program passes
-    a test that shows the issue, asks for what the issue changes. It tells no candidates apart either way; counted as
-    a regression it would bar them all.
+    A test that passes on the base and fails with every program, at least three of them, where some
+    program passes a test that shows the issue, asks for what the issue changes. It tells no candidates
+    apart either way; counted as a regression it would bar them all.
     """
     rows = [row for row in matrix.rows if row in clusters.members]
     shown = [test.id for test in speaking(matrix)]
     if len(rows) < FEWEST or not any(matrix.passes(test, row) for test in shown for row in rows):
         return {}
-    why = f"passes on the base and with none of {len(rows)} different programs, some of which pass a test of the issue"
+    why = f"passes on the base and with none of {len(rows)} programs, some of which pass a test of the issue"
     return {test.id: why for test in guarding(matrix) if not any(matrix.passes(test.id, row) for row in rows)}

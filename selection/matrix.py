@@ -104,9 +104,9 @@ async def run_matrix(
 ) -> TestMatrix:
     """Run every generated test and the existing tests near the change on the base and on every cluster.
 
-    A row is one warm room: a fork of the base with the patch of the cluster's representative applied, brought
-    back to that state, and checked, between runs, so that none sees what another left behind. The base runs
-    twice.
+    A row is one warm room: a fork of the base with the patch of the cluster's representative applied,
+    brought back to that state, and checked, between runs, so that none sees what another left behind. The
+    base runs twice.
 
     Args:
         task: whose tests these are.
@@ -114,8 +114,8 @@ async def run_matrix(
         candidates: the authors of the patches and of the tests.
         clusters: which of them make the same program.
         tests: files of authors who bring no candidate.
-        regressions: existing test files, as the test command takes them, the nearest first; those of one batch
-            run together.
+        regressions: existing test files, as the test command takes them, the nearest first; those of one
+            batch run together.
         cells: finished cells of an earlier run, and where new ones go.
         parallel: how many rows, and so rooms, are at work at one time.
         timeout: seconds one test run may take.

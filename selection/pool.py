@@ -18,7 +18,7 @@ DIFF_LINES = ("diff --git ", "--- ", "Index: ")
 TRAJECTORY_SUFFIXES = (".traj", ".traj.json")
 PREDICTION_SUFFIX = ".pred"
 PREDICTION_FILES = re.compile(r"(all_)?pred(iction)?s.*\.jsonl?")
-"""Names of files of predictions that are looked for in folders: those of SWE-bench, of its agents, and ours."""
+"""Files of predictions that are looked for in folders: of SWE-bench, of its agents, and ours."""
 _INSTANCE = re.compile(r"[\w.-]+__[\w.-]+-\w+")
 _SHOWN = "*.diff, *.patch, *.traj, *.traj.json, *.pred, preds.json, preds.jsonl"
 
@@ -42,10 +42,10 @@ def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     """Return the patches of several files and folders, in their order.
 
     A `.diff` or `.patch` file holds one patch. A `.json` or `.jsonl` file holds predictions as SWE-bench
-    takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred` file
-    holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose submission is
-    the patch. A folder holds any of these, at any depth, by their usual names; a patch that lies there as a
-    trajectory and as a prediction is one.
+    takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred`
+    file holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose
+    submission is the patch. A folder holds any of these, at any depth, by their usual names; a patch that
+    lies there as a trajectory and as a prediction is one.
 
     Raises:
         PoolError: a file cannot be read or holds none of this, or a folder has no such file.

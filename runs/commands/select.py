@@ -21,7 +21,7 @@ Examples:
 
   mangabey select --repo . --issue issue.md --candidates a.diff b.diff trajectories/
 
-  mangabey select --task rows.jsonl/my__bug-1 --candidates preds/ --model litellm/PROVIDER/MODEL --rule codemonkeys
+  mangabey select --task rows.jsonl/my__bug-1 --candidates preds/ --model litellm/PROVIDER/MODEL --rule trae
 
   mangabey select --resume mangabey-out/sympy__sympy-20590-20260101-120000-77
 

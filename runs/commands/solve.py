@@ -118,7 +118,7 @@ def solve(
     ] = None,
     candidates: Annotated[
         list[Path] | None,
-        typer.Option(help="Patches from elsewhere that join the pool: diffs or SWE-bench predictions."),
+        typer.Option(help="Patches from elsewhere that join the pool; see `mangabey select --help`."),
     ] = None,
     plant_cheater: Annotated[
         bool, typer.Option("--plant-cheater", help="Add a candidate that cheats, to see it rejected.")

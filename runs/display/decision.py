@@ -95,6 +95,7 @@ def _row(
 
 
 def rejections(decision: Decision) -> list[Text]:
+    """Return a line for each program that was not chosen, saying why."""
     lines = []
     for group in origins_by_cluster(decision.lines).values():
         if group[0].rejected:
@@ -110,7 +111,7 @@ def _shown(decision: Decision, most: int) -> list[tuple[int, Column]]:
 
 
 def _judges(decision: Decision) -> Mapping[str, str]:
-    """Return the readers that gave a score, each with its column's letter; votes have columns of their own."""
+    """Return the readers that gave a score, each with the head of its column."""
     read = {one.judge for one in decision.verdicts if one.score is not None} - COUNTED
     return {judge: f"R{number}" for number, judge in enumerate(sorted(read)[:MOST_JUDGES], 1)}
 

@@ -1,8 +1,8 @@
 """A container's files brought back in place: what is new is removed, and then nothing may differ.
 
-Another container costs the engine a start. Tests mostly leave new files behind, so most states come back without
-one: all names, kinds, modes, owners, sizes, links and times of the last change, which no guest can set, are
-compared with those that were seen when the snapshot was taken.
+Another container costs the engine a start. Tests mostly leave new files behind, so most states come back
+without one: all names, kinds, modes, owners, sizes, links and times of the last change, which no guest
+can set, are compared with those that were seen when the snapshot was taken.
 """
 
 from __future__ import annotations

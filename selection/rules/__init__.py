@@ -32,9 +32,9 @@ class Choose(Protocol):
 class Rule:
     """A rule: its name, what it does in one line, the published system it is from, and whom it asks.
 
-    `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason and
-    decides by what is left. `fitted` says in one line what its probability was fitted on, with the harm rate and
-    the calibration error found there; it is empty for a rule that was not fitted.
+    `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason
+    and decides by what is left. `fitted` says in one line what its probability was fitted on, with the
+    harm rate and the calibration error found there; it is empty for a rule that was not fitted.
     """
 
     name: str

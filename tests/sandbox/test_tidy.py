@@ -18,7 +18,8 @@ def _needs_docker(needs_docker):
 
 
 SEEN = (
-    "find . /tmp /dev/shm $HOME -path ./.git -prune -o ! -path /tmp ! -path . -printf '%p %y %m %l\\n' | sort;"
+    "find . /tmp /dev/shm $HOME -path ./.git -prune -o ! -path /tmp ! -path . -printf '%p %y %m %l\\n'"
+    " | sort;"
     " sha256sum readme.txt pkg/*"
 )
 

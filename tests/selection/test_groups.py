@@ -54,7 +54,9 @@ async def test_winners_of_groups_meet_until_one_is_left():
     pool = [candidate(name) for name in "abcdefg"]
     found = await groups(Reader(choosing("f")), *pool, size=3, votes=1).compare(pool)
     assert all(2 <= len(one.shown) <= 3 for one in found)
-    assert [one.picked for one in found if "f" in one.shown] == ["f"] * len([1 for one in found if "f" in one.shown])
+    assert [one.picked for one in found if "f" in one.shown] == ["f"] * len(
+        [1 for one in found if "f" in one.shown]
+    )
     assert "f" in found[-1].shown
     assert {id_ for one in found for id_ in one.shown} == set("abcdefg")
 
@@ -78,7 +80,8 @@ async def test_fewer_than_two_have_nothing_to_compare(number):
 async def test_picks_belong_to_their_candidates_whatever_order_replies_come_in():
     pool = [candidate(name) for name in "abcdef"]
     runs = [
-        await groups(Reader(choosing("d"), seed=seed), *pool, size=3, votes=3).compare(pool) for seed in range(5)
+        await groups(Reader(choosing("d"), seed=seed), *pool, size=3, votes=3).compare(pool)
+        for seed in range(5)
     ]
     assert all(run == runs[0] for run in runs)
 

@@ -33,6 +33,58 @@ def test_plain_diffs_and_predictions_of_every_form(tmp_path):
     )
 
 
+MINI = {
+    "info": {"exit_status": "Submitted", "submission": DIFF, "model_stats": {"instance_cost": 0.1}},
+    "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}],
+    "trajectory_format": "mini-swe-agent-1",
+}
+SWE = {
+    "trajectory": [{"action": "submit", "observation": "", "response": "done", "thought": ""}],
+    "history": [],
+    "info": {"exit_status": "submitted", "submission": DIFF.replace("+b", "+c")},
+}
+
+
+def test_trajectories_and_predictions_of_other_agents(tmp_path):
+    (tmp_path / "own__project-1.traj.json").write_text(json.dumps(MINI))
+    (tmp_path / "own__project-1.traj").write_text(json.dumps(SWE))
+    (tmp_path / "run1.traj").write_text(json.dumps(SWE))
+    (tmp_path / "x.pred").write_text(json.dumps({"instance_id": "i", "model_patch": DIFF}))
+    names = ["own__project-1.traj.json", "own__project-1.traj", "run1.traj", "x.pred"]
+    found = read_candidates([tmp_path / name for name in names])
+    assert [(one.instance_id, one.diff[-3:], one.exit_reason) for one in found] == [
+        ("own__project-1", "+b\n", "submitted"),
+        ("own__project-1", "+c\n", "submitted"),
+        ("", "+c\n", "submitted"),
+        ("i", "+b\n", ""),
+    ]
+
+
+def test_a_folder_holds_all_of_these_and_no_patch_twice(tmp_path):
+    first, second = tmp_path / "own__project-1", tmp_path / "own__project-2"
+    first.mkdir()
+    second.mkdir()
+    (first / "own__project-1.traj.json").write_text(json.dumps(MINI))
+    (second / "own__project-2.traj").write_text(json.dumps(SWE))
+    prediction = {"instance_id": "own__project-2", "model_patch": SWE["info"]["submission"]}
+    (second / "own__project-2.pred").write_text(json.dumps(prediction))
+    other = {"instance_id": "own__project-3", "model_patch": DIFF}
+    one = {"instance_id": "own__project-1", "model_patch": DIFF}
+    (tmp_path / "preds.json").write_text(json.dumps([one, prediction, other]))
+    (tmp_path / "mine.diff").write_text(DIFF)
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "run.log").write_text("log")
+    found = read_candidates([tmp_path])
+    assert [(one.origin, one.instance_id) for one in found] == [
+        ("trajectory (own__project-1.traj.json)", "own__project-1"),
+        ("trajectory (own__project-2.traj)", "own__project-2"),
+        ("preds (preds.json:3)", "own__project-3"),
+        ("mine.diff", ""),
+    ]
+    again = read_candidates([first, first])
+    assert [one.diff for one in again] == [DIFF, DIFF]
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8")))
 def test_a_patch_comes_out_of_jsonl_as_it_went_in(text):
     import tempfile
@@ -67,6 +119,9 @@ def test_bytes_that_are_no_text_survive(tmp_path):
         ("a.jsonl", '{"model_patch": 3}', "to be text"),
         ("a.jsonl", "{}\n{", "line 2 is no JSON"),
         ("a.jsonl", "[" * 100_000, "is no JSON"),
+        ("a.traj", "{}", "no trajectory of mini-swe-agent or SWE-agent"),
+        ("a.traj.json", "{", "is no JSON"),
+        ("a.pred", "{", "is no JSON"),
     ],
 )
 def test_wrong_files_are_told_in_one_line(tmp_path, name, content, message):
@@ -76,8 +131,9 @@ def test_wrong_files_are_told_in_one_line(tmp_path, name, content, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_told(tmp_path):
+def test_a_missing_file_and_an_empty_folder_are_told(tmp_path):
     with pytest.raises(PoolError, match="No such file"):
         read_candidates([tmp_path / "none.diff"])
-    with pytest.raises(PoolError, match="cannot read"):
+    (tmp_path / "report.json").write_text("{}")
+    with pytest.raises(PoolError, match="holds no candidates"):
         read_candidates([tmp_path])

@@ -33,7 +33,9 @@ def scoring(told, sampling):
         yes = SCORES[subject(told)]
         return Reply(labels=dict.fromkeys(LABELS) | {"YES": math.log(yes), "NO": math.log(1 - yes)})
     body = told[1].content
-    shown = sorted((body.index(f"+    return {name}(x)"), name) for name in NAMES if f"return {name}(x)" in body)
+    shown = sorted(
+        (body.index(f"+    return {name}(x)"), name) for name in NAMES if f"return {name}(x)" in body
+    )
     best = max(range(len(shown)), key=lambda place: SCORES[shown[place][1]])
     return f"{'ABC'[best]}"
 

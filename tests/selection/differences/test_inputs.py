@@ -25,7 +25,12 @@ def guest(*programs, seconds=2, total=20):
     path = resources.files("selection.differences") / "guest" / "run.py"
     order = {"programs": programs, "seconds": seconds, "total": total, "characters": 60}
     done = subprocess.run(
-        [sys.executable, str(path)], input=json.dumps(order), capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, str(path)],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -82,7 +87,10 @@ async def test_programs_differ_where_no_test_does_and_nothing_is_run_twice(scene
     first = found[0]
     assert first.origin == "the issue"
     rows = {id_: key for key, ids in clusters.members.items() for id_ in ids}
-    told = {name: first.results[key].seen for name, key in (("right", rows[right.id]), ("almost", rows[almost.id]))}
+    told = {
+        name: first.results[key].seen
+        for name, key in (("right", rows[right.id]), ("almost", rows[almost.id]))
+    }
     assert told == {"right": (("clamp(9.5, 0, 9)", "9"),), "almost": (("clamp(9.5, 0, 9)", "9.5"),)}
     assert first.results[BASE].seen == (("clamp(9.5, 0, 9)", "9.5"),)
     lines = lines_by_cluster(found)

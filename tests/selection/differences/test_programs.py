@@ -55,7 +55,9 @@ def test_other():
 
 
 def test_names_of_what_differs():
-    before = {"a.py": "x = 1\ndef f():\n    return 1\nclass C:\n    def m(self):\n        return 1\n    def n(self): ...\n"}
+    before = {
+        "a.py": "x = 1\ndef f():\n    return 1\nclass C:\n    def m(self):\n        return 1\n    def n(self): ...\n"
+    }
     after = {"a.py": before["a.py"].replace("        return 1", "        return 2").replace("x = 1", "x = 2")}
     assert changed_names(before, after) == {"C", "m", "x"}
     assert changed_names(before, before) == frozenset()
@@ -91,7 +93,12 @@ def test_the_same_seed_gives_the_same_variations():
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text() | st.binary(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner, inner),
     max_leaves=8,
 )

@@ -12,7 +12,11 @@ texts = st.text(max_size=3000)
 @settings(deadline=None, max_examples=60)
 @given(texts, texts, texts, st.integers(0, 1500))
 def test_what_is_shown_always_fits(observed, code, patch, room):
-    sections = [Section("observed", observed, 0), Section("code", code, 1), Section("patch", patch, 2, len(patch))]
+    sections = [
+        Section("observed", observed, 0),
+        Section("code", code, 1),
+        Section("patch", patch, 2, len(patch)),
+    ]
     fitted = fit(sections, room, guessed)
     assert sum(map(guessed, fitted.texts.values())) <= room
     if fitted.texts["patch"] != patch:  # invariant 17: never cut before what was observed

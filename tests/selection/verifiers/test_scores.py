@@ -50,7 +50,13 @@ def test_both_labels_missing_is_unscored():
 
 
 def test_a_label_behind_its_tag_is_found_by_the_text_of_the_tokens():
-    positions = ({"<": -0.1, "YES": -9.0}, {"judge": 0.0}, {"ment>": 0.0}, {"\n": 0.0}, {"NO": -0.1, "YES": -3.0})
+    positions = (
+        {"<": -0.1, "YES": -9.0},
+        {"judge": 0.0},
+        {"ment>": 0.0},
+        {"\n": 0.0},
+        {"NO": -0.1, "YES": -3.0},
+    )
     logit = label_logit(reply({"YES": -9.0}, *positions), "<judgement>")
     assert logit == pytest.approx(-2.9)
     # the server began behind the tag: the label comes first

@@ -30,7 +30,9 @@ TRAJECTORY = Trajectory(
                 text=PRAISE,
                 reasoning=PRAISE,
                 tool_calls=(
-                    ToolCall(id="a", name="bash", arguments={"command": f"# {PRAISE}\necho '{PRAISE}'\npytest -q"}),
+                    ToolCall(
+                        id="a", name="bash", arguments={"command": f"# {PRAISE}\necho '{PRAISE}'\npytest -q"}
+                    ),
                 ),
             ),
             observations=(Observation(call_id="a", text="3 passed"),),
@@ -155,7 +157,9 @@ async def test_a_trained_verifier_gets_its_layout_and_its_label_is_read_behind_t
 
 
 async def test_a_trained_verifier_without_log_probabilities_is_unscored():
-    verdict = await verifier(Reader(lambda *_: "x"), candidate("a"), format="judgement").verdict(candidate("a"))
+    verdict = await verifier(Reader(lambda *_: "x"), candidate("a"), format="judgement").verdict(
+        candidate("a")
+    )
     assert (verdict.score, "log-probabilities" in verdict.evidence) == (None, True)
 
 

@@ -1,0 +1,280 @@
+"""Choosing among candidates from anywhere, on the tiny package."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from agent.trajectory import ExitReason, Trajectory
+from runs.candidates import read_from_anywhere
+from runs.display.choice import render_choice
+from runs.job import Job
+from runs.journal import Journal
+from runs.judging import EVIDENCE, JournalCells
+from runs.recipe import Recipe
+from runs.recorded import record
+from runs.selecting import choose, find
+from runs.variation import Variation
+from selection import rules
+from selection.evidence_file import read_evidence
+from selection.pool import PoolError
+from selection.rules import Rule
+from selection.verdict import Ranked, Selection
+from tests.interpreter import lean_python
+from tests.runs.conftest import ISSUE, SOURCE
+from tests.runs.players import ALSO_RIGHT, FIRST, OLD, RIGHT, TUPLE, WRONG
+
+
+def diff(new="", test="", name="test_new"):
+    """A git diff of the tiny package: a change of `last`, and a new test file."""
+    text = ""
+    if new:
+        after = SOURCE.replace(OLD, new)
+        lines = difflib.unified_diff(
+            SOURCE.splitlines(keepends=True), after.splitlines(keepends=True), "a/tiny.py", "b/tiny.py"
+        )
+        text += "diff --git a/tiny.py b/tiny.py\n" + "".join(lines)
+    if test:
+        added = "".join(f"+{line}\n" for line in test.splitlines())
+        path, count = f"tests/{name}.py", len(test.splitlines())
+        text += f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n"
+        text += f"@@ -0,0 +1,{count} @@\n{added}"
+    return text
+
+
+class Desk:
+    """A folder with candidates and a choice among them."""
+
+    def __init__(self, folder, checkout):
+        self.folder = folder
+        self.checkout = checkout
+        self.files = []
+        self.out = folder / "out"
+
+    def put(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        self.files.append(path)
+        return self
+
+    async def choose(self, **recipe):
+        fixed = {"sandbox": "daemonless", "test_seconds": 60}
+        job = Job(
+            Recipe.model_validate(fixed | recipe),
+            self.folder / "home",
+            repo=self.checkout,
+            issue=ISSUE,
+            python=lean_python(),
+            candidates=tuple(self.files),
+        )
+        task, repository = await find(job, lambda progress: None)
+        return await choose(job, task, repository, self.out, lambda progress: None)
+
+    @property
+    def journal(self):
+        return next(self.out.rglob("journal.jsonl")).parent
+
+
+@pytest.fixture
+def desk(tmp_path, checkout):
+    return Desk(tmp_path, checkout)
+
+
+def shown(choice, width=80):
+    out = io.StringIO()
+    render_choice(choice, choice_folder, Console(file=out, width=width, highlight=False))
+    return out.getvalue()
+
+
+choice_folder = "out"
+
+
+def no_sandbox(*_):
+    raise AssertionError("a sandbox was asked for")
+
+
+async def test_the_right_one_is_chosen_and_kept_and_not_chosen_again(desk, monkeypatch):
+    desk.put("right.diff", diff(RIGHT, FIRST))
+    predictions = [{"instance_id": "x", "model_name_or_path": "m", "model_patch": diff(WRONG)}] * 2
+    desk.put("preds.jsonl", "".join(json.dumps(one) + "\n" for one in predictions))
+    desk.put("also.patch", diff(ALSO_RIGHT, TUPLE, "test_tuple"))
+    choice = await desk.choose()
+    lines = {line.origin: line for line in choice.decision.lines}
+    assert choice.succeeded
+    assert lines["m (preds.jsonl:1)"].cluster == lines["m (preds.jsonl:2)"].cluster
+    assert "breaks tests/test_tiny.py::test_last" in lines["m (preds.jsonl:1)"].rejected
+    assert "if items else None" in choice.patch or "len(items)" in choice.patch
+    prediction = json.loads((desk.out / "preds.jsonl").read_text())
+    assert prediction == {
+        "instance_id": choice.instance_id,
+        "model_name_or_path": "mangabey/vote",
+        "model_patch": choice.patch,
+    }
+    assert (
+        json.loads((desk.out / "decision.json").read_text())["decision"]["winner"] == choice.decision.winner
+    )
+    evidence = next(read_evidence(desk.journal / EVIDENCE))
+    assert {one.origin for one in evidence.candidates} == set(lines)
+    text = shown(choice)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "not fitted" in text
+    monkeypatch.setattr("sandbox.hosts.open_host", no_sandbox)
+    assert await desk.choose() == choice
+
+
+async def test_few_blank_and_broken_candidates_are_answered_for(desk):
+    desk.put("blank.diff", "").put("other.diff", diff(test=FIRST))
+    choice = await desk.choose()
+    assert not choice.succeeded
+    assert choice.decision.reason == "abstains: of 2 candidates, none changes a source file"
+    assert shown(choice)
+    desk.out = desk.folder / "second"
+    desk.put("broken.diff", diff(RIGHT).replace("-    return items[-1]", "-    return items[7]"))
+    choice = await desk.choose()
+    assert choice.decision.reason == "abstains: of 3 candidates, no patch applies"
+    assert shown(choice)
+    desk.out, desk.files = desk.folder / "third", []
+    desk.put("right.diff", diff(RIGHT))
+    choice = await desk.choose()
+    assert "no candidate brought a test" in choice.decision.reason
+    desk.out = desk.folder / "fourth"
+    choice = await desk.choose(rule="majority-patch")
+    assert choice.succeeded
+    assert shown(choice)
+
+
+async def test_no_candidate_at_all_is_a_choice_too(desk):
+    desk.put("empty.traj", json.dumps({"trajectory": [], "info": {}}))
+    choice = await desk.choose()
+    assert not choice.succeeded
+    desk.out, desk.files = desk.folder / "none", []
+    assert (await desk.choose()).decision.reason == "abstains: there are no candidates"
+
+
+@pytest.mark.parametrize("after", [1, 3, 5, 7])
+async def test_a_matrix_interrupted_at_a_cell_goes_on_and_repeats_none(desk, monkeypatch, after):
+    desk.put("right.diff", diff(RIGHT, FIRST)).put("wrong.diff", diff(WRONG, TUPLE, "test_tuple"))
+    put, keys = JournalCells.put, []
+
+    async def stopping(self, key, value):
+        await put(self, key, value)
+        keys.append(key)
+        if len(keys) == after:
+            choosing.cancel()
+
+    monkeypatch.setattr(JournalCells, "put", stopping)
+    choosing = asyncio.create_task(desk.choose())
+    with pytest.raises(asyncio.CancelledError):
+        await choosing
+    assert len(keys) <= after + 1  # a row beside it may have ended a cell meanwhile
+    choice = await desk.choose()
+    assert "if items else None" in choice.patch
+    assert len(keys) == len(set(keys))
+    with Journal(desk.journal) as journal:
+        recorded = [event.data["key"] for event in journal.of("cell")]
+    assert len(recorded) == len(set(recorded))
+    assert set(keys) <= set(recorded)
+
+
+def sure(probability):
+    def choose_first(evidence):
+        first = evidence.candidates[0]
+        key = evidence.clusters.key_of(first.id)
+        ranking = tuple(
+            Ranked(one.id, evidence.clusters.key_of(one.id), 0.0, ()) for one in evidence.candidates
+        )
+        return Selection(
+            "sure",
+            ranking,
+            first.id,
+            "the first",
+            probability,
+            clusters=evidence.clusters.members,
+            probabilities={key: probability},
+        )
+
+    return Rule(
+        "sure", "the first", "a test", choose_first, fitted="9 issues: harm rate 1%, calibration error 0.05"
+    )
+
+
+@pytest.mark.parametrize(("least", "chosen"), [(0.0, True), (0.6, True), (0.61, False)])
+async def test_what_is_not_sure_enough_is_not_chosen(desk, monkeypatch, least, chosen):
+    monkeypatch.setattr(rules, "RULES", {"sure": sure(0.6)})
+    monkeypatch.setattr("runs.decision.RULES", {"sure": sure(0.6)})
+    desk.put("right.diff", diff(RIGHT))
+    choice = await desk.choose(rule="sure", min_probability=least)
+    assert choice.succeeded is chosen
+    assert chosen or "abstains: 60% sure of the best, which is less than 61%" in choice.decision.reason
+    text = " ".join(shown(choice).split())
+    assert "60% that the best is right, 40% that none is; fitted on 9 issues: harm rate 1%" in text
+
+
+async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
+    desk.put("right.diff", diff(RIGHT, FIRST))
+    choice = await desk.choose(min_probability=0.9)
+    assert choice.succeeded
+    assert choice.decision.reason.endswith("how sure that is, vote does not say")
+
+
+async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(desk):
+    run = desk.folder / "run"
+    with Journal(run / "tiny-1") as journal:
+        await journal.append("task", {"instance_id": "tiny-1"})
+        parts = [
+            ("tool-agent", diff(RIGHT), ExitReason.SUBMITTED),
+            ("tester", diff(test=FIRST), ExitReason.SUBMITTED),
+            ("tool-agent", diff(WRONG), ExitReason.STEP_LIMIT),
+            ("tool-agent", diff(ALSO_RIGHT), ExitReason.CANCELLED),
+        ]
+        for sample, (kind, text, reason) in enumerate(parts):
+            made = Trajectory(
+                sample=sample, model="m", exit_reason=reason, diff=text, test_paths=("tests/test_new.py",)
+            )
+            drawn = Variation(kind=kind, round=1, model="m", temperature=0.0)
+            await record(made, drawn, journal)
+    found = read_from_anywhere([run])
+    assert [(one.origin, one.only_tests, one.exit_reason) for one in found] == [
+        ("run sample 0", False, "submitted"),
+        ("run sample 1", True, "submitted"),
+        ("run sample 2", False, "step_limit"),
+    ]
+    assert {one.instance_id for one in found} == {"tiny-1"}
+    desk.files.append(run)
+    choice = await desk.choose()
+    assert [line.origin for line in choice.decision.lines] == ["run sample 0", "run sample 2"]
+    assert choice.patch == diff(RIGHT)
+    (run / "tiny-1" / "journal.jsonl").write_text("")
+    with pytest.raises(PoolError, match="no trajectory has ended yet"):
+        read_from_anywhere([run])
+
+
+def test_from_the_command_line(desk, mangabey):
+    desk.put("a.diff", diff(RIGHT, FIRST)).put("b.diff", diff(WRONG))
+    given = [
+        *("--repo", desk.checkout, "--issue", ISSUE, "--python", lean_python()),
+        "--sandbox",
+        "daemonless",
+    ]
+    done = mangabey("select", *given, "--candidates", desk.files[0], desk.files[1], "--out", desk.out)
+    assert done.returncode == 0, done.stderr
+    assert "a.diff" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    again = mangabey("select", "--resume", desk.out, "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["decision"]["patch"] == diff(RIGHT)
+    for wrong, told in (
+        (["--rule", "majority-path"], "did you mean majority-patch"),
+        (["--candidates", desk.folder / "nowhere.diff"], "cannot read"),
+        (["-c", "min_probability=2"], "min_probability"),
+    ):
+        done = mangabey("select", *given, "--candidates", desk.files[0], *wrong)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert told in done.stderr
+    assert mangabey("select", *given).returncode == 2
