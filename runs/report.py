@@ -8,7 +8,6 @@ from agent.budget import Spent, spent
 from agent.messages import Attempt, Reply, Usage, Value
 from agent.trajectory import Turn
 from envs.grading import Grade
-from runs.context import FAILURE, REPLY
 from runs.crews import is_sample
 from runs.decision import Decision
 from runs.grading import GRADE

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runs.batch.outcome import Outcome
 from runs.decision import Decision
-from runs.display.result import LEGEND, MARKS
+from runs.display.decision import LEGEND, MARKS
 from runs.page.html import Html, diff, fold, joined, table, tag, text
 from runs.page.reading import IssueShown, TurnShown, short
 

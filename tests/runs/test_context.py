@@ -117,7 +117,9 @@ async def test_a_used_up_budget_ends_the_scan_and_the_lexical_order_stays(tmp_pa
     poor = recipe.model_copy(update={"budget": Allowance(tokens=5)})
     said: list[object] = []
     with Journal(tmp_path / "run") as journal:
-        await JournalReplies(journal, "context").put("another", Reply(text="x", usage=Usage(input=4, output=1)))
+        await JournalReplies(journal, "context").put(
+            "another", Reply(text="x", usage=Usage(input=4, output=1))
+        )
         text = await context_of(opened, poor, journal, said.append)
     assert calls(tmp_path) == 0
     assert text.index('path="a.py"') < text.index('path="b.py"')
