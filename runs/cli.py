@@ -19,10 +19,7 @@ from runs.commands.models import models
 from runs.commands.pull import pull
 from runs.commands.query import query
 from runs.commands.recipes import recipes
-<<<<<<< HEAD
 from runs.commands.report import report
-=======
->>>>>>> select
 from runs.commands.select import select
 from runs.commands.serve import serve
 from runs.commands.solve import solve
@@ -38,10 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(solve)
-<<<<<<< HEAD
 app.command()(batch)
-=======
->>>>>>> select
 app.command()(select)
 app.add_typer(tasks, name="tasks")
 app.command()(evaluate)

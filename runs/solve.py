@@ -10,10 +10,7 @@ from agent.models.calling import open_model
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.candidates import read_from_anywhere
-<<<<<<< HEAD
 from runs.commons import Commons
-=======
->>>>>>> select
 from runs.context import context_of
 from runs.crews import require_kinds
 from runs.decision import Decision
