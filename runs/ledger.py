@@ -36,7 +36,7 @@ class Ledger:
         self._journal = journal
         self._run = run
         self._spent = Spending()
-        self._issue = Purse("issue", allowance, lambda: self._spent, run.prices if run else None)
+        self._issue = Purse("issue", allowance, lambda: self._spent)
         self._read = 0
         self._called_off = ""
         self._told: dict[object, list[Attempt]] = {}
@@ -113,7 +113,8 @@ class Ledger:
         if event.kind.endswith("reply"):
             reply = Reply.model_validate(event.data["reply"])
             self._charge(reply.cost, reply.usage, seconds=seconds_of(reply), steps=1)
-            self._issue.prices.learn(reply.cost, reply.usage.input + reply.usage.output)
+            for purse in (self._issue, self._run) if self._run else (self._issue,):
+                purse.prices.learn(reply.cost, reply.usage.input + reply.usage.output)
             self._charge_all(reply.attempts, event)
         elif event.kind.endswith("failure"):
             self._charge_all([Attempt.model_validate(one) for one in event.data["attempts"]], event)

@@ -97,22 +97,20 @@ class Purse:
         whose: `issue` or `run`, in messages.
         allowance: what may be spent.
         spent: returns what is spent now.
-        prices: what tokens cost; the same for all purses of a run.
     """
 
-    def __init__(
-        self, whose: str, allowance: Allowance, spent: Callable[[], Spending], prices: Prices | None = None
-    ) -> None:
+    def __init__(self, whose: str, allowance: Allowance, spent: Callable[[], Spending]) -> None:
         self.allowance = allowance
-        self.prices = prices or Prices()
+        self.prices = Prices()
         self._whose = whose
         self._spent = spent
         self._held: list[Held] = []
         self._change = asyncio.Event()
 
     def used_up(self) -> Over | None:
-        """Return why nothing more may be spent, None while something may."""
-        return self._over(self._spent(), 0.0, 0, 0)
+        """Return why nothing more may be spent, None while one more call like the dearest fits."""
+        one = self.prices.estimate(0)
+        return self._over(self._spent(), one.dollars, one.tokens, 0)
 
     @asynccontextmanager
     async def reserved(self, prompt: int) -> AsyncIterator[None]:
@@ -155,11 +153,9 @@ class Purse:
     def _over(self, spent: Spending, dollars: float, tokens: int, steps: int) -> Over | None:
         """Return what would be passed with so much on top of what is spent."""
         allowed = self.allowance
-        more = dollars or tokens or steps
-        words = "are too few for one more call" if more else "are used"
-        if allowed.dollars is not None and _passes(spent.dollars, dollars, allowed.dollars):
+        if allowed.dollars is not None and (words := _passed(spent.dollars, dollars, allowed.dollars)):
             return ExitReason.COST_LIMIT, f"the {self._whose}'s ${allowed.dollars:.2f} {words}"
-        if allowed.tokens is not None and _passes(spent.tokens, tokens, allowed.tokens):
+        if allowed.tokens is not None and (words := _passed(spent.tokens, tokens, allowed.tokens)):
             return ExitReason.COST_LIMIT, f"the {self._whose}'s {allowed.tokens} tokens {words}"
         if allowed.steps is not None and spent.steps + steps >= allowed.steps:
             return ExitReason.STEP_LIMIT, f"the {self._whose}'s {allowed.steps} steps are used"
@@ -168,9 +164,11 @@ class Purse:
         return None
 
 
-def _passes(spent: float, more: float, allowed: float) -> bool:
-    """Whether a limit is reached, or would be passed."""
-    return spent >= allowed or spent + more > allowed
+def _passed(spent: float, more: float, allowed: float) -> str:
+    """Return in words that a limit is reached, or would be passed; empty where it would not."""
+    if spent >= allowed:
+        return "are used"
+    return "are too few for one more call" if spent + more > allowed else ""
 
 
 class RunPurse(Purse):

@@ -32,6 +32,7 @@ from runs.ledger import RunSpentError
 from runs.progress import Noticed, Progress
 from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
+from sandbox.owners import new_name
 
 RESOURCE = "sandboxes"
 """Custom resource of nodes: the trajectories that one carries. Where no node has it, an issue takes a CPU."""
@@ -195,7 +196,9 @@ def work_on(order: Order, instance_id: str, folder: str, home: str, shared: Any,
     Returns:
         Its outcome, from a local folder its files, and why it was left where it has no outcome.
     """
-    place = Path(tempfile.mkdtemp(prefix="mangabey-issue-")) if local else Path(folder)
+    place = Path(tempfile.gettempdir()) / new_name() if local else Path(folder)  # swept where it is killed
+    if local:
+        place.mkdir(mode=0o700)
     try:
         return asyncio.run(_work_on(order, instance_id, place, Path(home), shared, local=local))
     finally:

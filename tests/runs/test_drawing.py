@@ -184,7 +184,7 @@ async def test_a_used_up_budget_plans_no_further_round(stage):
     recipe = stage.recipe(script, samples=6, rounds={"first": 2, "more": 2}, budget={"tokens": 300})
     report = await stage.run(recipe, ISSUE)
     assert rounds(report) == [(0, 1), ()]
-    assert report.rounds[-1].reason == "the issue's 300 tokens are used"
+    assert report.rounds[-1].reason == "the issue's 300 tokens are too few for one more call"
 
 
 def cut(stage, last, number=0):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +28,7 @@ def test_killed_again_and_again_it_ends_the_same_and_nothing_is_paid_twice(batch
     assert calm.returncode == 0, calm.stderr
     assert report(batches.folder / "calm")["counts"]["resolved"] == 2
     (batches.folder / "calls").unlink()
-    lost = 0
+    lost, killed = 0, []
     for _ in range(KILLS):
         child = batches.start(out, *TINY, THINKING=0.05)
         try:
@@ -34,6 +36,7 @@ def test_killed_again_and_again_it_ends_the_same_and_nothing_is_paid_twice(batch
         except subprocess.TimeoutExpired:
             child.kill()
             child.communicate()
+            killed.append(child.pid)
         lost += 4  # calls under way at most: one each of two samples of two issues
     done = batches.run(out, *TINY, timeout=700)
     assert done.returncode == 0, done.stderr
@@ -47,3 +50,7 @@ def test_killed_again_and_again_it_ends_the_same_and_nothing_is_paid_twice(batch
     # a reply is paid again only where the kill fell between the answer and its record
     assert len(batches.calls()) - 2 * len(REPLIES) <= lost
     assert report(out)["spent"]["steps"] == 12
+    mounts = Path("/proc/self/mounts").read_text()
+    for pid in killed:
+        assert not list(Path(tempfile.gettempdir()).glob(f"mangabey-{pid}-*"))
+        assert f"mangabey-{pid}-" not in mounts
