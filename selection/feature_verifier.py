@@ -81,12 +81,12 @@ def scored(evidence: Evidence, weights: Weights | None = None) -> Mapping[str, S
     }
 
 
-def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
+def verdicts(evidence: Evidence, weights: Weights | None = None) -> tuple[Verdict, ...]:
     """Return the verifier's verdict of every candidate; one whose patch is empty has no score.
 
     Agreement depends on who else is there, so a subset of the candidates has to be judged anew.
     """
-    found = scored(evidence)
+    found = scored(evidence, weights)
     return tuple(
         Verdict(JUDGE, one.id, sigmoid(found[one.id].log_odds), _words(found[one.id].parts))
         if one.id in found
