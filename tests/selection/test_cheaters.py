@@ -1,4 +1,4 @@
-"""Planted cheaters of five kinds beside honest patches, and the page that says what each rule does to them."""
+"""Planted cheaters of five kinds beside honest patches, and the page of what each rule does to them."""
 
 from __future__ import annotations
 
