@@ -118,7 +118,7 @@ _ALL = (
         "the likeliest program by all evidence, with its probability",
         "Mangabey",
         posterior.choose,
-        fitted="69 real issues, nearly all without tests: there it harmed 6.9% of picks, calibration error 0.06",
+        fitted="69 real issues, nearly all without tests: harm rate 6.9%, calibration error 0.06",
     ),
 )
 
