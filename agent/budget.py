@@ -11,6 +11,10 @@ from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Turn
 
 
+class RunEndedError(RuntimeError):
+    """Nothing more may be done in the whole run, of which this is a part; it goes on another time."""
+
+
 class SpentError(Exception):
     """A call does not fit into what is left; carries why, and in words."""
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from agent.assignment import Assignment
+from agent.budget import RunEndedError
 from agent.endings import Ending
 from agent.mistake import told_mistake
 from agent.talk import OverError, Talk, line_of
@@ -52,7 +53,7 @@ async def played(given: Assignment, work: Callable[[Talk], Awaitable[Ending]]) -
 async def _without_mistakes(talk: Talk, work: Callable[[Talk], Awaitable[Ending]]) -> Ending:
     try:
         return await _until_ended(talk, work)
-    except TapeError:
+    except (TapeError, RunEndedError):
         raise
     except Exception as error:
         # others work on the same issue, and what this one has won must not be lost with its kind's code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from agent.budget import SpentError, seconds_of
+from agent.budget import RunEndedError, SpentError, seconds_of
 from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason
 from runs.journal import Event, Journal
@@ -16,7 +16,7 @@ CALLED_OFF = "called_off"
 """Kind of the event after which no trajectory takes another turn."""
 
 
-class RunSpentError(RuntimeError):
+class RunSpentError(RunEndedError):
     """The run's own limit is reached; the issue stays unfinished, and goes on where the limit is raised."""
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from agent import dialect
+from agent.budget import SpentError
+from agent.condense import size_of
 from agent.context.asking import Asker
 from agent.messages import Message, Reply, Sampling, ToolSpec
 from agent.models.base import Capabilities, Model, Probing
@@ -116,10 +118,13 @@ class WithinBudget:
 
         Raises:
             ModelError: nothing may be paid any more, or the call failed.
+            RunSpentError: the run's purse is empty.
         """
-        if used := self._ledger.used_up():
-            raise ModelError(used[1])
-        return await self._model.generate(messages, tools, sampling)
+        try:
+            async with self._ledger.reserved(size_of(messages, tools)):
+                return await self._model.generate(messages, tools, sampling)
+        except SpentError as error:
+            raise ModelError(error.words) from error
 
     async def close(self) -> None:
         """Let go of the model's connections."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from agent.budget import RunEndedError
 from agent.kinds import KINDS
 from agent.mistake import told_mistake
 from agent.models.errors import ModelError
@@ -115,7 +116,7 @@ async def _played(troop: Troop, seat: Seat) -> tuple[Trajectory, Variation]:
             return await KINDS[seat.crew.kind](given), drawn
     except SandboxError as error:
         reason, message = ExitReason.SANDBOX_ERROR, str(error)
-    except TapeError:
+    except (TapeError, RunEndedError):
         raise
     except Exception as error:  # a mistake outside of what the kind plays, which keeps its own diff
         reason, message = ExitReason.ERROR, told_mistake(error)

@@ -79,11 +79,11 @@ seal() {
 serve() {
   trap : TERM
   while :; do
-    (user=agent && seal /bin/sh -c "$renew"'while read -r n && [ "$n" -le "$1" ]; do :; done; . "$2"' \
+    (user=agent && seal /bin/sh -c "$renew"'while read -r n && [ "${n:-0}" -le "$1" ]; do :; done; . "$2"' \
       sh "$given" $spool/script) <&3 3<&- 2>&1
     code=$?
     if ! read -r nonce < $spool/nonce; then # it ended before its order
-      while read -r n <&3 && [ "$n" -le "$given" ]; do :; done
+      while read -r n <&3 && [ "${n:-0}" -le "$given" ]; do :; done
       read -r nonce < $spool/nonce
     fi
     : > $spool/nonce

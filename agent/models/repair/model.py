@@ -17,8 +17,6 @@ from agent.models.errors import ModelError
 from agent.models.repair.progress import Limits, Problem, Step, Steps
 from agent.models.repair.search import search
 
-SHELL = "bash"
-"""The tool without which no search goes."""
 _LIVE = 32
 """Searches kept between calls; any other is made again from its conversation."""
 _WHOLE = 1_000_000_000
@@ -69,14 +67,8 @@ class RepairModel:
         """Answer with the search's next step.
 
         Raises:
-            ModelError: the conversation holds no issue, has ended, or is not one this engine led; or the
-                tools are not those of a tool agent.
+            ModelError: the conversation holds no issue, has ended, or is not one this engine led.
         """
-        if tools and SHELL not in {tool.name for tool in tools}:
-            raise ModelError(
-                f"{self.name} searches with a shell, and this kind of trajectory offers none: "
-                "use a language model for it."
-            )
         return await asyncio.to_thread(self._answer, tuple(messages), sampling)
 
     def _answer(self, messages: tuple[Message, ...], sampling: Sampling) -> Reply:

@@ -73,7 +73,7 @@ async def test_says_again_what_was_said(sandbox: Sandbox, path: Path) -> None:
 @pytest.mark.parametrize(("place", "turn"), [(0, 1), (5, 6)])
 async def test_a_difference_is_found_in_each_phase(sandbox: Sandbox, place: int, turn: int) -> None:
     """In the edit phase too, whose conversation has no reply of the phase before."""
-    path = next(path for path in JOURNALS if "click" in path.stem)
+    path = next(path for path in JOURNALS if path.stem == "click__8.5.0-1")
     events = read(path)
     for event in events:
         if event["kind"] == "observation" and event["data"]["turn"] == place:

@@ -149,7 +149,7 @@ async def test_labels_and_log_probabilities(stub: Stub, model: CompatibleModel) 
     assert stub.chats[0].body["top_logprobs"] == 20
     assert reply.labels["YES"] == pytest.approx(-0.307, abs=1e-3)
     assert reply.labels["NO"] is None
-    assert reply.logprobs == ()
+    assert reply.logprobs == ({"YES": -1.0, " YES": -1.0, "no": -9.0},)
     reply = await ask(model, logprobs=3)
     assert stub.chats[1].body["top_logprobs"] == 3
     assert reply.logprobs == ({"YES": -1.0, " YES": -1.0, "no": -9.0},)

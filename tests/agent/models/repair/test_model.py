@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.messages import Message, Sampling, ToolCall, ToolSpec
+from agent.messages import Message, Sampling, ToolCall
 from agent.models.base import Model
 from agent.models.errors import ModelError
 from agent.models.repair import RepairModel
@@ -72,9 +72,3 @@ async def test_a_missing_answer_is_said(opening):
 async def test_a_message_without_an_issue_is_refused():
     with pytest.raises(ModelError, match="language model"):
         await RepairModel().generate((Message(role="user", content="Hi"),), (), Sampling())
-
-
-async def test_a_kind_without_a_shell_is_refused(opening):
-    tools = (ToolSpec(name="look", description="", parameters={}),)
-    with pytest.raises(ModelError, match="builtin/repair searches with a shell"):
-        await RepairModel().generate(opening, tools, Sampling())
