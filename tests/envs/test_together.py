@@ -158,6 +158,11 @@ def test_nothing_is_believed_of_what_is_told_twice():
     assert [one.number for one in told_lines(told, 4)] == [0, 2]
 
 
+async def test_a_runner_that_ignores_its_environment_is_run_all_the_same(room):
+    runs = await together(room, {"tests/test_a.py": "def test_x(): pass\n"}, runner="python -E -m pytest")
+    assert runs["tests/test_a.py"].outcomes == {"tests/test_a.py::test_x": Outcome.PASSED}
+
+
 @pytest.mark.parametrize("runner", ["true", "python -c 'import sys; sys.exit(1)'"])
 async def test_a_runner_that_is_no_pytest_answers_for_nothing(room, runner):
     assert await together(room, {"tests/test_a.py": "def test_x(): pass\n"}, runner=runner) == {}

@@ -97,10 +97,10 @@ def test_readers_are_asked_once_and_what_they_say_is_recorded(mangabey, checkout
 
 
 def test_a_used_up_budget_leaves_candidates_unread_and_the_run_whole(mangabey, checkout, actor, tmp_path):
-    done = mangabey(*order(checkout, actor, tmp_path, "-c", "budget.dollars=2.0"), "--json")
+    done = mangabey(*order(checkout, actor, tmp_path, "-c", "budget.dollars=1.9"), "--json")
     assert done.returncode == 0, done.stderr
-    assert read(tmp_path) <= 1  # what is left may be enough for one
-    assert "$2.00 are used" in done.stderr
+    assert read(tmp_path) == 0
+    assert "$1.90" in done.stderr
     assert json.loads(done.stdout)["decision"]["patch"]
 
 

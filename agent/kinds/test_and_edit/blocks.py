@@ -27,8 +27,8 @@ _CLOSE = re.compile(r"(>{5,})(?:[ \t]*(?:REPLACE|replace|Replace))?")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _LABEL = re.compile(r"(?:file|path|filename)\s*:", re.I)
 _QUOTES = re.compile(r"[`\"'*]")
-LONGEST_PATH = 500
-"""Characters of a path."""
+LONGEST_PATH = 8192
+"""Characters of a line that can name a path; a system that takes fewer refuses it itself, and says so."""
 
 SHAPE = """\
 path/of/file.py

@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from agent.arguments import Arguments, GiveUpArguments
+
+
+def _whole(text: str) -> str:
+    """Refuse text that no file could hold as the model means it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("half of a character, which is no unicode text") from error
+    return text
 
 
 class LookArguments(Arguments):
@@ -56,9 +65,12 @@ class EditArguments(Arguments):
     """
 
     tool = "edit"
-    changes: Annotated[str, Field(description="SEARCH/REPLACE blocks, each below its file's path.")] = ""
+    changes: Annotated[
+        str, AfterValidator(_whole), Field(description="SEARCH/REPLACE blocks, each below its file's path.")
+    ] = ""
     files: Annotated[
         str,
+        AfterValidator(_whole),
         Field(
             description="Files to delete or rename before that, one a line: `delete PATH` or "
             "`rename OLD -> NEW`. Blocks then name the new path."

@@ -106,8 +106,8 @@ EDITS = {
     "fill an empty file": (block("", "y", "empty.txt"), "ok", b"y\n"),
     "fences": (block("", "# A\n```python\nx = 1\n```", "A.md"), "ok", b"# A\n```python\nx = 1\n```\n"),
     "NUL in the path": (block("", "y", "a\0b.py"), "error", "NUL"),
-    "long path": (block("", "y", "a" * 5000), "format_error", "path"),
-    "half a character": (block("", "\ud800", "a.py"), "error", "utf-8"),
+    "long path": (block("", "y", "a" * 5000), "error", ""),
+    "half a character": (block("", "\ud800", "a.py"), "format_error", "unicode"),
     "200 kB": (block("", "x = 1\n" * 40_000, "big.py"), "ok", None),
     "numbered": (block("     2\ttwo", "2", "windows.txt"), "error", "line numbers"),
 }  # fmt: skip
