@@ -30,6 +30,10 @@ from selection.sensors import REGRESSION, REPRODUCTION, Rates
 TURNS = 12
 LUCK = tuple(NormalDist().inv_cdf((step + 0.5) / 25) for step in range(25))
 """How hard an issue may be, in units of its spread: equally likely values."""
+LARGEST = 20.0
+"""Log-odds beyond which all are alike."""
+NEWTON = 6
+"""Steps, of which each doubles the right digits."""
 
 SOURCES = ("features", REPRODUCTION, REGRESSION, "behaviour", "readers", "comparisons")
 """Where evidence comes from; each has a weight."""
@@ -201,8 +205,20 @@ def _none(found: Mapping[str, float], matrix: TestMatrix, hardness: float) -> fl
     for program, value in found.items():
         key = group.get(program, program)
         best[key] = max(value, best.get(key, value))
-    stretch = math.sqrt(1 + math.pi * hardness**2 / 8)
-    return fmean(
-        math.prod(sorted(sigmoid(-(stretch * value + hardness * luck)) for value in best.values()))
-        for luck in LUCK
-    )
+    typical = sorted(_at_mean_luck(value, hardness) for value in best.values())
+    return fmean(math.prod(sigmoid(-(value + hardness * luck)) for value in typical) for luck in LUCK)
+
+
+def _at_mean_luck(log_odds: float, hardness: float) -> float:
+    """Return the log-odds at average hardness of what has these over all hardness.
+
+    With them a single program and "none" come to 1, and no program is likelier than "none" allows.
+    """
+    wanted = max(-LARGEST, min(LARGEST, log_odds))
+    found = wanted
+    for _ in range(NEWTON):
+        chances = [sigmoid(found + hardness * luck) for luck in LUCK]
+        mean = fmean(chances)
+        slope = fmean(one * (1 - one) for one in chances) / (mean * (1 - mean))
+        found += (wanted - math.log(mean / (1 - mean))) / slope
+    return found

@@ -45,7 +45,7 @@ def test_every_number_is_a_probability(known):
     assert all(0 < p < 1 for p in found.probabilities.values())
     if found.winner:
         assert found.probability == found.probabilities[posterior_program(found)]
-        assert found.none_right <= 1 - found.probability + 3e-2
+        assert found.none_right <= 1 - found.probability + 1e-6
 
 
 def posterior_program(found):
