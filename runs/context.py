@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from agent.context import ContextSettings
 from agent.context.asking import Asker
 from agent.models.calling import open_model
+from agent.models.closing import close
 from runs.base_room import BaseRoom
 from runs.commons import Commons
 from runs.journal import Journal
@@ -32,14 +35,18 @@ async def context_of(
 
     settings, task = recipe.context, room.task.public()
     asker = _asker(settings, recipe, journal, listen, task.instance_id, commons)
-    context = await gather(
-        task,
-        await room.base(),
-        settings,
-        home=room.home,
-        asker=asker,
-        count=counter_of(recipe.model_for("edit")),
-    )
+    try:
+        context = await gather(
+            task,
+            await room.base(),
+            settings,
+            home=room.home,
+            asker=asker,
+            count=counter_of(recipe.model_for("edit")),
+        )
+    finally:
+        if asker is not None:
+            await asyncio.shield(close(asker.model))
     if asker is not None and asker.trouble:
         listen(Noticed(f"context: {asker.trouble}; what it did not read keeps its lexical rank"))
     text = context.render()
