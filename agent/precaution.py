@@ -10,7 +10,7 @@ SHARE = 0.1
 """Share of the time that passes which it may take."""
 
 
-class Pace:
+class Precaution:
     """Says when something is due: as often as it takes but a share of the time, by what it took last."""
 
     def __init__(self) -> None:

@@ -17,8 +17,8 @@ from agent.endings import Ending, alternations, is_unreadable, repeats, unreadab
 from agent.messages import Attempt, Message, Reply, ToolCall, ToolSpec
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
-from agent.pace import Pace
 from agent.phase import Phase
+from agent.precaution import Precaution
 from agent.speech import Heard, Speech, fitting_dialect, speech_in
 from agent.tape import request_key
 from agent.trajectory import ExitReason, Observation, Turn
@@ -70,7 +70,7 @@ class Talk:
         self.turns: list[Turn] = []
         self.diff = ""
         self.clock = Clock(given.budget.seconds)
-        self._pace = Pace()
+        self._precaution = Precaution()
         self._phases: list[Phase] = []
 
     async def through(self, phase: Phase) -> ToolCall:
@@ -255,10 +255,10 @@ class Talk:
             observations.append(seen)
             if _ends(phase, call, observations[-1]):
                 break
-            may_change = call.name in phase.may_change and self._pace.is_due()
+            may_change = call.name in phase.may_change and self._precaution.is_due()
             if refusal is None and (call.name in phase.changes or may_change):
                 # a dead sandbox shows itself in the next action
-                with contextlib.suppress(SandboxError), self._pace.measured():
+                with contextlib.suppress(SandboxError), self._precaution.measured():
                     self.diff = await self.given.sandbox.diff()
 
     def _note(self, stretch: _Stretch) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runs.commands.options import Platform, Registry, choosing, use_registry
+from runs.commands.options import Changes, Platform, Registry, Suite, choosing, use_registry
 
 if TYPE_CHECKING:
     from envs.sources.choice import Choice
@@ -39,11 +39,8 @@ def batch(
         str, typer.Option(help="Who works on an issue: a name (see `mangabey recipes`), or FILE.yaml.")
     ] = "best-of-n",
     model: Annotated[str | None, typer.Option(help="As for `mangabey solve`.")] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
-    ] = None,
-    suite: Annotated[Path | None, typer.Option(help="A task manifest of your own.")] = None,
+    changes: Changes = None,
+    suite: Suite = None,
     registry: Registry = None,
     platform: Platform = None,
     parallel: Annotated[

@@ -1,9 +1,10 @@
-"""Options that several commands share: which instances, in which images and sandboxes."""
+"""Options that several commands share: which task or instances, in which images and sandboxes."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -34,6 +35,25 @@ Platform = Annotated[
     str | None,
     typer.Option("--platform", help="Platform of images, such as linux/amd64; or MANGABEY_PLATFORM."),
 ]
+
+TaskName = Annotated[
+    str | None,
+    typer.Option(help="An instance as SOURCE/ID (see `mangabey tasks`), or a GitHub issue's address."),
+]
+At = Annotated[
+    str | None, typer.Option(help="Commit, branch or tag of a GitHub issue's repository to start from.")
+]
+Repo = Annotated[Path | None, typer.Option(help="A local git checkout, with --issue; it is never changed.")]
+Issue = Annotated[str | None, typer.Option(help="The issue: a file, or its text; - reads standard input.")]
+Python = Annotated[
+    Path | None, typer.Option(help="Interpreter or virtual environment that runs the checkout's tests.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
+]
+TestSeconds = Annotated[float | None, typer.Option(min=1.0, help="Time one run of a test file may take.")]
+Suite = Annotated[Path | None, typer.Option(help="A task manifest of your own.")]
 
 
 def choosing(command: Callable[..., None]) -> Callable[..., None]:
@@ -104,8 +124,6 @@ def require_alone(context: typer.Context, beside: frozenset[str]) -> None:
 
 def absolute_image(name: str | None) -> str | None:
     """Return an image's name, absolute where it is a path, so that a run can be resumed from anywhere."""
-    from pathlib import Path
-
     from sandbox.daemonless.images import is_local
 
     return str(Path(name).absolute()) if name and is_local(name) else name
@@ -115,7 +133,6 @@ def issue_text(issue: str | None) -> str | None:
     """Return an issue's text: what standard input or the named file holds, else the argument itself."""
     import os
     import sys
-    from pathlib import Path
 
     from runs.failures import UsageError
 

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import issue_text, require_alone
+from runs.commands.options import (
+    At,
+    Changes,
+    Issue,
+    Python,
+    Repo,
+    Suite,
+    TaskName,
+    TestSeconds,
+    issue_text,
+    require_alone,
+)
 
 if TYPE_CHECKING:
     from runs.selecting import Choice
@@ -31,10 +42,7 @@ Exit codes: 0 a patch was chosen, 1 none (it abstains, and says why), 2 wrong us
 
 def select(
     context: typer.Context,
-    task: Annotated[
-        str | None,
-        typer.Option(help="An instance as SOURCE/ID (see `mangabey tasks`), or a GitHub issue's address."),
-    ] = None,
+    task: TaskName = None,
     candidates: Annotated[
         list[Path] | None,
         typer.Option(
@@ -45,18 +53,10 @@ def select(
     further: Annotated[
         list[Path] | None, typer.Argument(metavar="[FILE_OR_FOLDER]...", help="More of them.")
     ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Commit, branch or tag of a GitHub issue's repository to start from.")
-    ] = None,
-    repo: Annotated[
-        Path | None, typer.Option(help="A local git checkout, with --issue; it is never changed.")
-    ] = None,
-    issue: Annotated[
-        str | None, typer.Option(help="The issue: a file, or its text; - reads standard input.")
-    ] = None,
-    python: Annotated[
-        Path | None, typer.Option(help="Interpreter or virtual environment that runs the checkout's tests.")
-    ] = None,
+    at: At = None,
+    repo: Repo = None,
+    issue: Issue = None,
+    python: Python = None,
     rule: Annotated[str | None, typer.Option(help="Who is chosen; see docs/selection.md.")] = None,
     min_probability: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Choose nothing that is less sure than this.")
@@ -68,20 +68,15 @@ def select(
     recipe: Annotated[
         str, typer.Option("--recipe", help="Whose rule and settings are taken: a name, or FILE.yaml.")
     ] = "best-of-n",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
-    ] = None,
+    changes: Changes = None,
     sandbox: Annotated[
         str | None, typer.Option(help="Where untrusted code runs: auto, daemonless, docker, or a plug-in.")
     ] = None,
     image: Annotated[
         str | None, typer.Option(help="Docker image to run in; `build` makes it of a row's pins.")
     ] = None,
-    test_seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Time one run of a test file may take.")
-    ] = None,
-    suite: Annotated[Path | None, typer.Option(help="A task manifest of your own.")] = None,
+    test_seconds: TestSeconds = None,
+    suite: Suite = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder of what is found; made under mangabey-out by default.")
     ] = None,

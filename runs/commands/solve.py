@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runs.commands.options import issue_text, require_alone
+from runs.commands.options import (
+    At,
+    Changes,
+    Issue,
+    Python,
+    Repo,
+    Suite,
+    TaskName,
+    TestSeconds,
+    issue_text,
+    require_alone,
+)
 
 if TYPE_CHECKING:
     from runs.report import Report
@@ -38,25 +49,14 @@ resolved, 2 wrong use, 130 interrupted.
 
 def solve(
     context: typer.Context,
-    task: Annotated[
-        str | None,
-        typer.Option(help="An instance as SOURCE/ID (see `mangabey tasks`), or a GitHub issue's address."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="Commit, branch or tag of a GitHub issue's repository to start from.")
-    ] = None,
+    task: TaskName = None,
+    at: At = None,
     comments: Annotated[
         bool, typer.Option("--comments", help="Show the agents a GitHub issue's comments too.")
     ] = False,
-    repo: Annotated[
-        Path | None, typer.Option(help="A local git checkout, with --issue; it is never changed.")
-    ] = None,
-    issue: Annotated[
-        str | None, typer.Option(help="The issue: a file, or its text; - reads standard input.")
-    ] = None,
-    python: Annotated[
-        Path | None, typer.Option(help="Interpreter or virtual environment that runs the checkout's tests.")
-    ] = None,
+    repo: Repo = None,
+    issue: Issue = None,
+    python: Python = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -68,10 +68,7 @@ def solve(
         str,
         typer.Option("--recipe", help="Who works on it: a name (see `mangabey recipes`), or FILE.yaml."),
     ] = "best-of-n",
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
-    ] = None,
+    changes: Changes = None,
     samples: Annotated[
         int | None, typer.Option(min=1, max=1000, help="How many trajectories to draw.")
     ] = None,
@@ -106,9 +103,7 @@ def solve(
         typer.Option(help="Where untrusted code runs: auto, daemonless, docker, a plug-in, or module:Class."),
     ] = None,
     memory_mb: Annotated[int | None, typer.Option(min=64, help="Memory of one sandbox.")] = None,
-    test_seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Time one run of a test file may take.")
-    ] = None,
+    test_seconds: TestSeconds = None,
     image: Annotated[
         str | None,
         typer.Option(
@@ -127,7 +122,7 @@ def solve(
         bool | None,
         typer.Option("--grade/--no-grade", help="Run the hidden tests at the end, where the task has any."),
     ] = None,
-    suite: Annotated[Path | None, typer.Option(help="A task manifest of your own.")] = None,
+    suite: Suite = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; made under mangabey-out by default.")
     ] = None,

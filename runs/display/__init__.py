@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
+from runs.display.watching import Watching
 from runs.progress import Progress
 from runs.report import Report
 
 
-class Display(Protocol):
+class Display(Watching[Progress], Protocol):
     """Shows a run while it goes on, and its report at the end."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was."""
-
-    def listen(self, progress: Progress) -> None:
-        """Take in what happens."""
 
     def show(self, report: Report, folder: Path) -> None:
         """Show the report of the finished run."""

@@ -6,11 +6,12 @@ import sys
 import time
 from collections import Counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from runs.batch.outcome import Outcome, Status
 from runs.batch.steps import IssueBegan, IssueEnded, IssueLeft, IssueWent, Step
 from runs.commons import Commons
+from runs.display.watching import Noting
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 
 if TYPE_CHECKING:
@@ -24,25 +25,7 @@ _LOOK_BACK = 120.0
 """Seconds over which rates are taken."""
 
 
-class BatchDisplay(Protocol):
-    """Shows a batch while it goes on."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was."""
-
-    def listen(self, step: Step) -> None:
-        """Take in what happens."""
-
-    def note(self, text: str) -> None:
-        """Show what the user should know."""
-
-
-def choose(count: int, commons: Commons) -> BatchDisplay:
+def choose(count: int, commons: Commons) -> Noting[Step]:
     """Return the display of so many issues that fits where standard error goes."""
     state = BatchState(count, commons)
     return LivePicture(state) if sys.stderr.isatty() else PlainLines(state)

@@ -5,32 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
+from runs.display.watching import Noting
 from runs.evaluation import Began, Ended, Step
 from runs.evaluation_report import passed
 from runs.progress import Noticed
 
 
-class EvaluationDisplay(Protocol):
-    """Shows an evaluation while it goes on."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the terminal as it was."""
-
-    def listen(self, step: Step) -> None:
-        """Take in what happens."""
-
-    def note(self, text: str) -> None:
-        """Show what the user should know."""
-
-
-def choose(count: int) -> EvaluationDisplay:
+def choose(count: int) -> Noting[Step]:
     """Return the display of so many instances that fits where standard error goes."""
     return BarDisplay(count) if sys.stderr.isatty() else LineDisplay(count)
 

@@ -67,3 +67,24 @@ async def play(
             **options,
         )
     )
+
+
+SOLVING = [
+    calls(("write_test", TEST)),
+    calls(("bash", {"command": "ls tests"}), ("edit", FIX)),
+    calls(("submit", {"message": "area multiplies"})),
+]
+
+
+def comparable(trajectory: Trajectory) -> Trajectory:
+    """Return a trajectory without what the clock put into it."""
+    turns = tuple(
+        turn.model_copy(
+            update={
+                "reply": turn.reply.model_copy(update={"seconds": 0.0}),
+                "observations": tuple(seen.model_copy(update={"seconds": 0.0}) for seen in turn.observations),
+            }
+        )
+        for turn in trajectory.turns
+    )
+    return trajectory.model_copy(update={"seconds": 0.0, "turns": turns})
