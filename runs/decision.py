@@ -59,7 +59,8 @@ class Decision(Value):
 
     `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs
     on the base and decide nothing; `refused` test files were not run. `probabilities` are those of
-    clusters where the rule knows them, and `fitted` says how far they were found to hold. `tied`
+    clusters where the rule knows them, several of which can be right, `none_right` is that no candidate is,
+    and `fitted` says how far they were found to hold. `tied`
     candidates stand behind the winner by nothing but a hash. `excused` existing tests guard nothing, for
     the reason given. `trouble` is what went wrong while models read.
     """
@@ -76,6 +77,7 @@ class Decision(Value):
     refused: tuple[str, ...] = ()
     verdicts: tuple[Said, ...] = ()
     probabilities: dict[str, float] = Field(default_factory=dict)
+    none_right: float | None = None
     tied: tuple[str, ...] = ()
     excused: dict[str, str] = Field(default_factory=dict)
     trouble: tuple[str, ...] = ()
@@ -125,6 +127,7 @@ def decision_of(evidence: Evidence, selection: Selection, trouble: tuple[str, ..
         refused=tuple(f"{edit.path}: {edit.reason}" for edit in matrix.refused),
         verdicts=tuple(Said(**asdict(one)) for one in selection.verdicts),
         probabilities=dict(selection.probabilities),
+        none_right=selection.none_right,
         tied=selection.tied,
         excused=dict(evidence.excused),
         trouble=trouble,

@@ -48,9 +48,10 @@ def _words(decision: Decision) -> list[tuple[str, str]]:
 
 def _how_sure(decision: Decision) -> str:
     if decision.probabilities:
-        none = max(0.0, 1 - sum(decision.probabilities.values()))
         best = max(decision.probabilities.values(), default=0.0)
-        words = f"{best:.0%} that the best is right, {none:.0%} that none is"
+        words = f"{best:.0%} that the best is right"
+        if decision.none_right is not None:
+            words += f", {decision.none_right:.0%} that none is"
         return f"{words}; fitted on {decision.fitted}" if decision.fitted else words
     if decision.probability is not None:
         return f"{decision.probability:.0%}"
