@@ -71,6 +71,17 @@ class Spent:
     usage: Usage
     known_dollars: float = 0.0
 
+    def __add__(self, other: Spent) -> Spent:
+        """Return what both have used."""
+        known = self.dollars is not None and other.dollars is not None
+        return Spent(
+            steps=self.steps + other.steps,
+            seconds=self.seconds + other.seconds,
+            dollars=(self.dollars or 0) + (other.dollars or 0) if known else None,
+            known_dollars=self.known_dollars + other.known_dollars,
+            usage=Usage.total((self.usage, other.usage)),
+        )
+
 
 def spent(turns: Sequence[Turn], failed: Sequence[Attempt] = ()) -> Spent:
     """Add up a trajectory.

@@ -94,6 +94,8 @@ async def _last_state(talk: Talk, ending: Ending) -> tuple[Ending, tuple[str, ..
     try:
         async with asyncio.timeout(LAST_DIFF):
             talk.diff = await sandbox.diff()
+            if not written:
+                return ending, ()
             script = 'for path; do [ -f "$path" ] && printf "%s\\0" "$path"; done; true'
             found = await sandbox.exec(["bash", "-c", script, "tests", *written], timeout=LAST_DIFF)
     except (SandboxError, TimeoutError) as error:

@@ -6,18 +6,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SHARE = 0.1
+SHARE = 0.01
 """Share of the time that passes which it may take."""
+
+FIRST = 10.0
+"""Seconds before it is done for the first time."""
 
 
 class Precaution:
     """Says when something is due: as often as it takes but a share of the time, by what it took last."""
 
     def __init__(self) -> None:
-        self._next = 0.0
+        self._next = time.monotonic() + FIRST
 
     def is_due(self) -> bool:
-        """Whether enough time has passed since it was done last; at first it is due."""
+        """Whether enough time has passed, since the start or since it was done last."""
         return time.monotonic() >= self._next
 
     @contextmanager

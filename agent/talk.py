@@ -71,6 +71,7 @@ class Talk:
         self.diff = ""
         self.clock = Clock(given.budget.seconds)
         self._precaution = Precaution()
+        self._spent = spent(())
         self._phases: list[Phase] = []
 
     async def through(self, phase: Phase) -> ToolCall:
@@ -99,7 +100,7 @@ class Talk:
 
     def used(self) -> Spent:
         """Return what the trajectory has used, calls that failed before the next turn's included."""
-        return spent(self.turns, self._failed(len(self.turns) + 1))
+        return self._spent + spent((), self.given.tape.failed(len(self.turns)))
 
     def is_last_step(self) -> bool:
         """Whether no reply follows the one that is acted on now."""
@@ -116,8 +117,7 @@ class Talk:
     def _begin(self, phase: Phase) -> _Stretch:
         dialect = self.given.dialect or fitting_dialect(self.given.model.capabilities)
         speech = speech_in(dialect, specifications(phase.tools), phase.system, phase.reminder)
-        used = spent(self.turns, self._failed(len(self.turns)))
-        left = remaining(self.given.budget, used, (phase.turns, phase.turns) if phase.turns else None)
+        left = remaining(self.given.budget, self._spent, (phase.turns, phase.turns) if phase.turns else None)
         opening = f"{phase.opening}\n{left}"
         messages = [Message(role="system", content=speech.system()), Message(role="user", content=opening)]
         length = self.given.model.capabilities.context_length or self.given.window
@@ -218,6 +218,7 @@ class Talk:
                 await self._act(stretch.phase, number, heard, observations)
             finally:
                 self.turns.append(Turn(reply=heard.reply, observations=tuple(observations)))
+                self._spent += spent(self.turns[-1:], self.given.tape.failed(number))
         if self.given.on_turn is not None:
             self.given.on_turn(number, self.turns[-1])
         for call, seen in zip(heard.reply.tool_calls, observations, strict=False):
@@ -245,7 +246,7 @@ class Talk:
             refusal = _refusal(phase, call, observations)
             if recorded is None:
                 done = Turn(reply=heard.reply, observations=tuple(observations))
-                self.clock.start(spent([*self.turns, done], self._failed(number + 1)).seconds)
+                self.clock.start((self._spent + spent([done], self.given.tape.failed(number))).seconds)
                 seen = refusal or await phase.bench.perform(call, seconds=self.clock.left())
                 await self.given.tape.keep_observation(number, index, seen)
             else:
@@ -268,13 +269,9 @@ class Talk:
         if (rounds := alternations(self.turns[stretch.first :])) >= REPEATED:
             again = [prompts.ALTERNATING.format(times=rounds)]
         # without what failed at the next turn: a resumed run says again what was said before that
-        used = spent(self.turns, self._failed(len(self.turns)))
         left = self._turns_left(stretch)
         turns = None if left is None or stretch.phase.turns is None else (left, stretch.phase.turns)
-        return "\n".join([*again, remaining(self.given.budget, used, turns)])
-
-    def _failed(self, turns: int) -> list[Attempt]:
-        return [attempt for turn in range(turns) for attempt in self.given.tape.failed(turn)]
+        return "\n".join([*again, remaining(self.given.budget, self._spent, turns)])
 
 
 def line_of(error: Exception) -> str:

@@ -7,7 +7,8 @@ next; the journal is written, with fsync, as in a run. mini-swe-agent does the s
 image, in its own virtual environment and without writing its trajectory.
 
 Many trajectories wait a second for each reply, as for a model; each has a sandbox and ends with its diff.
-Their ideal is the seconds of waiting alone.
+Their ideal is the seconds of waiting alone. They run in sandboxes that run nothing, which leaves what the
+loop costs, and in daemonless ones, where the processors run the commands as well.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from sandbox.forks import forked
 from sandbox.hosts import open_host
 
 CALL = "true"
+CROWDED = ("benchmarks.null_sandbox:NullHost", "daemonless")
 
 
 class Scripted:
@@ -98,9 +100,9 @@ async def steps_of(kind: str, root: Root, steps: int) -> dict[str, list[float]]:
         await host.close()
 
 
-async def many(root: Root, count: int, turns: int) -> dict[str, float]:
+async def many(kind: str, root: Root, count: int, turns: int) -> dict[str, float]:
     """Return wall time against the ideal of trajectories at one time, and MiB of each late in its course."""
-    host = open_host("daemonless")
+    host = open_host(kind)
     try:
         base = await host.start(root)
         with tempfile.TemporaryDirectory() as folder, Journal(Path(folder) / "journal") as journal:
@@ -162,7 +164,9 @@ def _repository(folder: Path) -> Root:
     return Root(tree, folder / "base.git", commit)
 
 
-def _show(steps: dict[str, list[float]], shared: Sequence[Prefixes], crowd: dict[str, float]) -> None:
+def _show(
+    steps: dict[str, list[float]], shared: Sequence[Prefixes], crowds: dict[str, dict[str, float]]
+) -> None:
     table = Table("step, milliseconds", "median", "95th percentile")
     for name, times in steps.items():
         high = statistics.quantiles(times, n=20)[-1]
@@ -178,7 +182,8 @@ def _show(steps: dict[str, list[float]], shared: Sequence[Prefixes], crowd: dict
     console.print(machine())
     for shown in (table, prompts):
         console.print(shown)
-    console.print({name: round(value, 2) for name, value in crowd.items()})
+    for kind, crowd in crowds.items():
+        console.print(kind, {name: round(value, 2) for name, value in crowd.items()})
 
 
 def main() -> int:
@@ -205,10 +210,12 @@ def main() -> int:
         if given.mini:
             steps["mini-swe-agent, Docker"] = mini_swe_agent_steps(given.mini, given.image, given.steps)
         shared = asyncio.run(shared_prefixes(root))
-        crowd = asyncio.run(many(root, given.many, given.turns)) if given.many else {}
-    _show(steps, shared, crowd)
+        crowds = {
+            kind: asyncio.run(many(kind, root, given.many, given.turns)) for kind in CROWDED if given.many
+        }
+    _show(steps, shared, crowds)
     if given.json:
-        data = {"steps": steps, "prefixes": [one.as_json() for one in shared], "many": crowd}
+        data = {"steps": steps, "prefixes": [one.as_json() for one in shared], "many": crowds}
         given.json.write_text(json.dumps({"machine": machine(), **data}, indent=1))
     return 0
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agent.budget import Budget, exceeded, remaining, spent
 from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason, Observation, Turn
@@ -62,3 +65,8 @@ def test_calls_that_failed_cost_money_and_no_time() -> None:
     unpriced = lost.model_copy(update={"cost": None})
     assert spent([TURN], [unpriced]).dollars is None
     assert spent([TURN], [unpriced]).known_dollars == 0.5
+
+
+@given(st.lists(st.sampled_from([TURN, UNPRICED]), max_size=6), st.integers(0, 6))
+def test_parts_add_up_to_the_whole(turns: list[Turn], cut: int) -> None:
+    assert spent(turns[:cut]) + spent(turns[cut:]) == spent(turns)

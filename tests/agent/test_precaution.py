@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.precaution import SHARE, Precaution
+from agent.precaution import FIRST, SHARE, Precaution
 
 
 def test_what_took_long_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("agent.precaution.time", SimpleNamespace(monotonic=lambda: now))
     due = Precaution()
+    assert not due.is_due()
+    now += FIRST
     assert due.is_due()
     with due.measured():
         now += 2.0
@@ -26,4 +28,4 @@ def test_what_fails_is_measured_too() -> None:
     due = Precaution()
     with pytest.raises(ZeroDivisionError), due.measured():
         raise ZeroDivisionError
-    assert due._next > 0
+    assert not due.is_due()

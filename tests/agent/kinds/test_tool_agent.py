@@ -208,7 +208,11 @@ async def test_the_sandbox_dies_in_the_middle(task: PublicTask, sandbox: Sandbox
     assert done.usage.input == 5
 
 
-async def test_what_a_command_changed_outlives_the_sandbox(task: PublicTask, sandbox: Sandbox) -> None:
+async def test_what_a_command_changed_outlives_the_sandbox(
+    task: PublicTask, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.precaution.FIRST", 0.0)
+
     class Closing(ScriptedModel):
         async def generate(self, *arguments: Any) -> Reply:
             if len(self.requests) == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -131,7 +130,8 @@ def test_what_is_wrong_with_a_key_file_is_said_without_its_text(
 
 def test_logs_hold_no_key() -> None:
     code = (
-        "import logging, os\nfrom agent.models.keys import guard_logs\nguard_logs()\nguard_logs()\n"
+        "import logging, os\nfrom agent.models.keys import guard_logs\n"
+        "assert logging.getLogRecordFactory() is logging.LogRecord\nguard_logs()\nguard_logs()\n"
         "key = os.environ['SOME_API_KEY']\nlogging.warning('sent %s', key)\n"
         "try:\n    raise ValueError(key)\nexcept ValueError:\n    logging.exception('failed')\n"
         "logging.warning('bad %d', 'x')\n"
@@ -140,4 +140,3 @@ def test_logs_hold_no_key() -> None:
     assert "sent [SOME_API_KEY]" in done.stderr
     assert "ValueError: [SOME_API_KEY]" in done.stderr
     assert PLANTED not in done.stderr
-    assert logging.getLogRecordFactory() is logging.LogRecord
