@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 from runs.failures import UsageError
 from runs.recipe import Crew, Purpose, Recipe
+from runs.roles import MODELLESS
+
+SHELLLESS = frozenset({"test-and-edit"})
+"""Kinds of trajectory whose models are given no shell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def require_kinds(recipe: Recipe) -> None:
     """Refuse a recipe whose crews nobody can play.
 
     Raises:
-        UsageError: there is no such kind of trajectory.
+        UsageError: there is no such kind of trajectory, or its model cannot play it.
     """
     from agent.kinds import KINDS
 
@@ -74,4 +78,9 @@ def require_kinds(recipe: Recipe) -> None:
             known = ", ".join(KINDS)
             raise UsageError(
                 f"crews.{number}: there is no kind of trajectory {crew.kind!r}{hint} (known: {known})"
+            )
+        if crew.kind in SHELLLESS and recipe.model_of(crew).startswith(MODELLESS):
+            raise UsageError(
+                f"crews.{number}: {recipe.model_of(crew)} works through a shell, which a {crew.kind} does not"
+                " offer; name a model with --model, or take a recipe of tool agents, such as best-of-n"
             )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from runs.reading import MODELLESS
 from runs.recipe import Recipe
-from runs.roles import Role
+from runs.roles import MODELLESS, Role
 from selection.duel.match import JUDGE as DUEL
 from selection.groups import JUDGE as TRAE
 from selection.rules import rule_named

@@ -26,15 +26,13 @@ from runs.progress import Listener, Noticed
 from runs.recipe import Recipe
 from runs.recorded import recorded
 from runs.replies import JournalReplies
-from runs.roles import Role
+from runs.roles import MODELLESS, Role
 from runs.tape import JournalTape
 from sandbox.base import Sandbox
 from selection.cells import CellStore
 from selection.evidence import Evidence
 from selection.reading import Readers, Reading, Surroundings, read
 
-MODELLESS = "builtin/"
-"""What names of models begin with that are none: they read no prose."""
 AT_ONCE = 16
 """Requests of readers at one time."""
 

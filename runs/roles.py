@@ -13,6 +13,9 @@ from runs.failures import UsageError
 Role = Literal["context", "test", "edit", "verify", "select"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+MODELLESS = "builtin/"
+"""What names of models begin with that are none: they read no prose, and work through a shell."""
+
 _ASSIGNED = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*", re.DOTALL)
 
 

@@ -272,3 +272,11 @@ def test_an_unknown_kind_in_a_recipe_is_refused_before_anything_is_made(mangabey
     assert done.returncode == 2
     assert "there is no kind of trajectory 'tool-agnet'; did you mean tool-agent?" in done.stderr
     assert not out.exists()
+
+
+def test_a_kind_that_the_model_cannot_play_is_refused_before_anything_is_made(mangabey, tmp_path):
+    out = tmp_path / "run"
+    done = mangabey("solve", "--task", "pypi/funcy__2.0-1", "--recipe", "codemonkeys", "--out", out)
+    assert done.returncode == 2
+    assert "builtin/repair works through a shell, which a test-and-edit does not offer" in done.stderr
+    assert not out.exists()
