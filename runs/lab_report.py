@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from selection.lab.abstaining import Cautious
 from selection.lab.costs import Control, Spent
 from selection.lab.figures import EVERYTHING, Figures, Lines, Plan
 from selection.lab.intervals import Estimate
@@ -25,6 +26,7 @@ class Report:
     plan: Plan
     figures: Figures
     sources: tuple[Source, ...]
+    abstaining: tuple[Cautious, ...] = ()
     spent: tuple[Spent, ...] = ()
     control: Control | None = None
     notices: tuple[str, ...] = ()
@@ -58,6 +60,9 @@ def render(report: Report, console: Console | None = None) -> None:
     if report.sources:
         out.print("\n[bold]Sources of verdicts[/], all candidates")
         out.print(_sources(report))
+    if report.abstaining:
+        out.print("\n[bold]Abstaining below a probability[/], all candidates, % of all issues")
+        out.print(_abstaining(report))
     if report.spent:
         out.print("\n[bold]Cost[/], dollars")
         out.print(_spent(report))
@@ -116,6 +121,20 @@ def _sources(report: Report) -> Table:
             f"{worth.error:.3f}",
             f"{worth.brier:.3f}",
             _percent(source.best[-1]) if source.best else "",
+        )
+    return table
+
+
+def _abstaining(report: Report) -> Table:
+    table = _table("rule", "below", "picks", "right", "harm", "right of picks")
+    for one in report.abstaining:
+        table.add_row(
+            one.rule,
+            f"{one.min_probability:.1f}",
+            _percent(one.answered),
+            _percent(one.right),
+            _percent(one.harm),
+            _percent(one.precision),
         )
     return table
 

@@ -93,6 +93,7 @@ def _measure(
     from runs.lab_report import Report
     from selection.lab import figures_of, play
     from selection.lab import sources as all_sources
+    from selection.lab.abstaining import abstaining
     from selection.lab.costs import control, spent
 
     entrants, fits = playing
@@ -103,6 +104,7 @@ def _measure(
         plan=plan,
         figures=found,
         sources=(*all_sources.judges(issues, fits, plan.ks), *all_sources.rules(issues, entrants)),
+        abstaining=tuple(abstaining(issues, entrants)),
         spent=tuple(spent(issues, found)),
         control=control(singles, issues, found) if singles else None,
         notices=tuple(notices),
