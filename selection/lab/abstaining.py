@@ -1,4 +1,4 @@
-"""What abstaining is worth: a rule that picks only where it is sure enough, with all candidates of an issue."""
+"""What abstaining is worth: a rule that picks only where it is sure enough, from all candidates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Cautious:
 
 
 def abstaining(issues: Sequence[Labelled], entrants: Sequence[Entrant]) -> list[Cautious]:
-    """Return what each rule that says a probability comes to at every threshold (El-Yaniv and Wiener 2010)."""
+    """Return what each rule that says a probability comes to at every threshold."""
     found = []
     for entrant in entrants:
         picks = [pick_of(entrant.choose_for(issue)(issue.evidence), issue) for issue in issues]
