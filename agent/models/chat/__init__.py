@@ -13,8 +13,8 @@ __all__ = [
     "Endpoint",
     "Watch",
     "accounted",
-    "used",
     "chat_request",
     "failure",
     "stream_failure",
+    "used",
 ]

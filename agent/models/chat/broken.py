@@ -38,7 +38,7 @@ def accounted(assembly: Assembly, request: Mapping[str, Any], price: Price = _un
 def used(assembly: Assembly, request: Mapping[str, Any]) -> Usage:
     """Return what the server told, and an estimate of what it did not where it was writing already.
 
-    What it told that is no count is not told. A server that has sent nothing is taken to have charged nothing.
+    What it told that is no count is not told. A server that sent nothing is taken to have charged nothing.
     """
     told = read_usage(assembly.usage)
     if not assembly.pieces or (told.input and told.output):

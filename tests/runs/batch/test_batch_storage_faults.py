@@ -68,7 +68,7 @@ def test_a_full_disk_ends_the_batch_and_with_room_it_goes_on(batches, disk, smal
 @pytest.mark.timeout(600)
 def test_a_full_disk_of_sandboxes_is_a_failure_of_the_machinery(batches, disk):
     folder, mount = disk
-    mount("size=256k")
+    mount("nr_inodes=16")
     out = batches.folder / "out"
     real = ("-i", "tiny-1", "-c", "sandbox=daemonless")
     full = batches.run(out, *real, TMPDIR=folder, timeout=500)
@@ -76,7 +76,7 @@ def test_a_full_disk_of_sandboxes_is_a_failure_of_the_machinery(batches, disk):
     assert "Traceback" not in full.stderr
     found = json.loads((out / "tiny-1" / "outcome.json").read_text())
     assert found["failure"] in ("sandbox", "storage", "task"), found
-    mount("size=256m")
+    mount("nr_inodes=100000")
     done = batches.run(out, *real, TMPDIR=folder, timeout=500)
     assert done.returncode == 0, done.stderr
     assert is_sound(out)
@@ -112,4 +112,3 @@ def test_a_clock_that_jumps_changes_nothing(batches):
 
 def _with(folder):
     return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH", ""))))
-
