@@ -20,8 +20,8 @@ def batches(tmp_path):
 @pytest.fixture
 def own_engine(needs_docker, tmp_path_factory):
     """An empty engine that a test may restart and fill."""
-    if shutil.which("dockerd") is None or os.geteuid():
-        pytest.skip("only root can start dockerd, where it is installed")
+    if os.geteuid() or not all(map(shutil.which, ("dockerd", "ip", "unshare", "nsenter"))):
+        pytest.skip("only root can start dockerd, where it and iproute2 are installed")
     own = OwnEngine(tmp_path_factory.mktemp("engine"))
     try:
         own.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import secrets
+import shutil
 import tarfile
 
 import docker
@@ -25,8 +26,11 @@ USES = {"a-1": "one", "a-2": "one", "b-1": "two", "c-1": "three", "d-1": "gone"}
 
 
 @pytest.fixture
-def images(own_engine, registry, monkeypatch):
+def images(own_engine, monkeypatch):
     """An engine without images, and a registry with three of a megabyte."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("docker-registry is not installed")
+    registry, process = own_engine.serve_registry()
     client = docker.DockerClient(own_engine.address)
     for name in ("one", "two", "three"):
         full = f"{registry}/hub/tests/{name}:1"
@@ -35,6 +39,8 @@ def images(own_engine, registry, monkeypatch):
     monkeypatch.setenv(PREFIX, f"{registry}/hub")
     yield client
     client.close()
+    process.kill()
+    process.wait()
 
 
 def _image(client):
