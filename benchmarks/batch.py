@@ -1,12 +1,12 @@
 """What running many issues costs beside the issues: scheduling, memory, the journal, resuming, and kills.
 
-    python -m benchmarks.batch [load] [journal] [resume] [kills] [--issues N] [--kills N] [--json FILE]
+    python -m benchmarks.batch [load] [journal] [resume] [kills] [ray] [--issues N] [--count N] [--json FILE]
 
 `load` runs issues with a model that answers after a second and a sandbox that runs nothing, so all that
 is measured is ours; ideal is the time in which as many calls at one time take as many seconds. `kills` kills
-a batch in real sandboxes at random instants until it is done, and compares its predictions with those of one
-that was left in peace. `ray` compares issues an hour in one process with clusters of 2 and 4 nodes on this
-machine.
+batches in real sandboxes at random instants, `--count` times in all, resumes each until it is done, and
+compares it with one that was left in peace. `ray` compares issues an hour in one
+process with clusters of 2 and 4 nodes on this machine.
 """
 
 from __future__ import annotations
@@ -14,116 +14,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kills import kills
 from benchmarks.machine import machine
-from sandbox.owners import is_orphan
-
-SOURCE = '''"""Many issues of one tiny repository."""
-
-import os
-import sys
-from pathlib import Path
-
-from envs.local import load_local
-from dataclasses import replace
-
-
-class Many:
-    def ids(self):
-        return [f"issue-{n:04}" for n in range(int(os.environ["ISSUES"]))]
-
-    def describe(self, instance_id):
-        return {"issue": "half(5) is 2", "repo": "tiny"}
-
-    async def load(self, instance_id, home):
-        folder = Path(os.environ["REPOSITORY"])
-        task, repository = await load_local(folder, "half(5) is 2 and should be 2.5", home, Path(sys.prefix))
-        return replace(task, instance_id=instance_id), repository
-'''
-MODEL = '''"""Answers after a while: a test, an edit, the end; writes down what it is paid for."""
-
-import asyncio
-import os
-
-from agent import Capabilities, Reply, ToolCall, Usage
-
-TEST = "import tiny\\n\\n\\ndef test_odd():\\n    assert tiny.half(5) == 2.5\\n"
-
-
-class Slow:
-    name = "slow"
-    capabilities = Capabilities(tools=True)
-
-    async def generate(self, messages, tools, sampling):
-        turn = sum(message.role == "assistant" for message in messages)
-        await asyncio.sleep(float(os.environ["LATENCY"]))
-        line = f"{sampling.session} {sampling.sample} {turn}\\n".encode()
-        handle = os.open(os.environ["CALLS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(handle, line)
-        os.close(handle)
-        name, arguments = [
-            ("write_test", {"path": "tests/test_half.py", "content": TEST}),
-            ("edit", {"path": "tiny.py", "old": "n // 2", "new": "n / 2"}),
-            ("submit", {"message": "done"}),
-        ][turn]
-        call = ToolCall(id=f"c{turn}", name=name, arguments=arguments)
-        return Reply(tool_calls=(call,), model="slow", cost=0.01, usage=Usage(input=1000, output=100))
-'''
-TURNS = 3
-NULL = ("-c", "sandbox=benchmarks.null_sandbox:NullHost", "-c", "grade=false")
-REAL = ("-c", "sandbox=daemonless", "-c", "grade=false")
-
-
-class Bench:
-    """A folder with the issues and the model, and the command line run on them."""
-
-    def __init__(self, folder: Path, issues: int, latency: float) -> None:
-        self.folder = folder
-        repository = folder / "repository"
-        (repository / "tests").mkdir(parents=True)
-        (repository / "tiny.py").write_text("def half(n):\n    return n // 2\n")
-        (repository / "tests" / "test_tiny.py").write_text(
-            "import tiny\n\n\ndef test_even():\n    assert tiny.half(4) == 2\n"
-        )
-        for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
-            identity = ["-c", "user.name=b", "-c", "user.email=b@localhost"]
-            subprocess.run(["git", *identity, *words], cwd=repository, check=True)
-        (folder / "many.py").write_text(SOURCE)
-        (folder / "slow.py").write_text(MODEL)
-        self.env = os.environ | {
-            "ISSUES": str(issues),
-            "LATENCY": str(latency),
-            "REPOSITORY": str(repository),
-            "CALLS": str(folder / "calls"),
-            "MANGABEY_HOME": str(folder / "home"),
-        }
-
-    def command(self, out: Path, samples: int, *more: str) -> list[str]:
-        words = ["batch", "--tasks", f"{self.folder}/many.py:Many", "--out", str(out)]
-        words += ["--model", f"{self.folder}/slow.py:Slow", "-c", f"samples={samples}", *more]
-        return [sys.executable, "-m", "mangabey", *words]
-
-    def run(self, out: Path, samples: int, *more: str) -> float:
-        began = time.monotonic()
-        done = subprocess.run(
-            self.command(out, samples, *more), env=self.env, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SystemExit(f"the batch failed: {done.stdout}{done.stderr}")
-        return time.monotonic() - began
-
-    def calls(self) -> list[str]:
-        path = self.folder / "calls"
-        return path.read_text().splitlines() if path.exists() else []
+from benchmarks.many import NULL, TURNS, Bench
 
 
 def load(folder: Path, issues: int, samples: int, at_once: int) -> dict[str, Any]:
@@ -205,50 +106,6 @@ def resume(folder: Path, issues: int) -> list[dict[str, Any]]:
     return found
 
 
-def kills(folder: Path, count: int, seed: int) -> dict[str, Any]:
-    """Return what a batch that is killed so often was paid twice; it must predict what a calm one does."""
-    bench, dice = Bench(folder, 4, 0.05), random.Random(seed)
-    calm = bench.run(folder / "calm", 2, *REAL)
-    (folder / "calls").unlink()
-    out, done, killed, finished = folder / "out-0", 0, 0, 0
-    while killed < count:
-        with subprocess.Popen(
-            bench.command(out, 2, *REAL), env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as child:
-            try:
-                child.wait(dice.uniform(0.1, 0.5) * calm)
-                finished += 1
-                _compare(folder / "calm", out)
-                done += 1
-                out = folder / f"out-{done}"
-            except subprocess.TimeoutExpired:
-                child.kill()
-                killed += 1
-    bench.run(out, 2, *REAL)
-    _compare(folder / "calm", out)
-    runs = done + 1
-    needed = runs * 4 * 2 * TURNS
-    left = [one for one in Path(tempfile.gettempdir()).glob("mangabey-*") if is_orphan(one.name)]
-    return {
-        "kills": killed,
-        "runs_finished": runs,
-        "predictions_differ": 0,
-        "replies_needed": needed,
-        "calls_made": len(bench.calls()),
-        "lost_to_kills": len(bench.calls()) - needed,
-        "scratch_left": len(left),
-    }
-
-
-def _compare(calm: Path, out: Path) -> None:
-    def read(folder: Path) -> dict[str, str]:
-        lines = map(json.loads, (folder / "preds.jsonl").read_text().splitlines())
-        return {line["instance_id"]: line["model_patch"] for line in lines}
-
-    if read(calm) != read(out):
-        raise SystemExit(f"the predictions in {out} differ from those in {calm}")
-
-
 def _rss(pid: int) -> int:
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -289,7 +146,8 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--at-once", type=int, default=64, help="model calls at one time, for load")
     parser.add_argument("--events", type=int, default=100_000)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--count", type=int, default=100, help="kills")
+    parser.add_argument("--kill-issues", type=int, default=3, help="issues of a batch that is killed")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -307,7 +165,7 @@ def main() -> None:
                 case "resume":
                     figures[part] = resume(place, options.issues)
                 case "kills":
-                    figures[part] = kills(place, options.kills, options.seed)
+                    figures[part] = kills(place, options.kill_issues, options.count, options.seed)
                 case "ray":
                     figures[part] = clusters(place, options.issues)
             print(json.dumps({part: figures[part]}, indent=1), flush=True)

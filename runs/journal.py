@@ -102,6 +102,8 @@ class Journal:
             return await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])  # what was paid for is recorded before anybody may go
+            if not writing.cancelled():
+                writing.exception()  # nobody waits for it any more
             raise
 
     async def _append(self, kind: str, data: dict[str, Any]) -> Event:
@@ -131,7 +133,7 @@ class Journal:
         except OSError as error:
             self._cut(end)
             raise JournalError(
-                f"cannot record to {self.folder}: {error.strerror}; make room and go on with --resume"
+                f"cannot record to {self.folder}: {error.strerror}; make room, and go on with the run"
             ) from error
         event = Event(len(self.events), at, kind, data)
         self._take(event)

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 _NAME = re.compile(r"mangabey-(\d+)-(\d+)-[0-9a-f]+")
+_retired: set[str] = set()
 
 
 def new_name() -> str:
@@ -15,10 +16,15 @@ def new_name() -> str:
     return f"mangabey-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(6)}"
 
 
+def retire(name: str) -> None:
+    """Say that nothing of a name is needed any more, though this process, which owns it, lives."""
+    _retired.add(name)
+
+
 def is_orphan(name: str) -> bool:
-    """Whether a name is one of ours whose owner is dead."""
+    """Whether a name is one of ours whose owner is dead, or needs it no more."""
     match = _NAME.fullmatch(name)
-    return match is not None and _started(int(match[1])) != match[2]
+    return match is not None and (name in _retired or _started(int(match[1])) != match[2])
 
 
 def _started(pid: int) -> str:

@@ -16,6 +16,8 @@ async def usage(trial: Trial) -> str:
     long = (await trial.ask([Message(role="system", content="word " * 300), *talk[-1:]], sample=1)).usage
     if not (short.input or short.output or long.input):
         raise NotOfferedError("no tokens are counted")
+    if short.estimated or long.estimated:
+        raise NotOfferedError("the server does not tell all tokens, and they are counted here")
     if not short.input or not short.output:
         raise FailedError(f"half of the tokens are not counted: {short!r}")
     if long.input <= short.input:

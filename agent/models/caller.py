@@ -105,7 +105,7 @@ class Caller:
         except ContextOverflowError:
             self._overflowed.add(request_key(messages, tools, sampling))
             raise
-        if self._counter is not None:
+        if self._counter is not None and not reply.usage.estimated:
             self._counter.learn(messages, tools, reply.usage.input)
         return _without_keys(reply.model_copy(update={"attempts": (*attempts, *reply.attempts)}))
 

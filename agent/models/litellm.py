@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from agent.messages import Message, Reply, Sampling, ToolSpec, Usage
 from agent.models.base import Capabilities
-from agent.models.chat import Assembly, Deadlines, Watch, accounted, chat_request, failure
+from agent.models.chat import Assembly, Deadlines, Watch, accounted, chat_request, failure, used
 from agent.models.chat.failures import without_secrets
 from agent.models.chat.usage import read_usage
 from agent.models.errors import (
@@ -63,8 +63,11 @@ class LiteLLMModel:
                     raise
                 except Exception as error:
                     raise self._typed(error) from None  # what it says may hold the key
-            cost = self._price(assembly.usage)
-            return assembly.reply(sampling, cost=cost, seconds=watch.seconds, first_token=watch.first_token)
+            usage = used(assembly, request)
+            cost = self._price_of(usage) if usage.estimated else self._price(assembly.usage)
+            return assembly.reply(
+                sampling, usage=usage, cost=cost, seconds=watch.seconds, first_token=watch.first_token
+            )
 
     async def _stream(self, request: dict[str, Any], assembly: Assembly, watch: Watch) -> None:
         parts = await self._litellm.acompletion(**request)

@@ -83,13 +83,13 @@ class EachFile:
         report = os.path.join(tempfile.mkdtemp(), "report.xml")
         sys.stdout.flush()
         sys.stderr.flush()
-        began = time.time()
+        began = time.monotonic()
         pid = os.fork()
         if pid == 0:
             self._become_session(path, report)
             return False
         code, late = _wait(pid, began + ORDER["seconds"])
-        line = {"number": number, "code": code, "late": late, "seconds": time.time() - began}
+        line = {"number": number, "code": code, "late": late, "seconds": time.monotonic() - began}
         line["report"] = _packed(report)
         _print(json.dumps(line).encode() + b"\n")
         return True
@@ -119,7 +119,7 @@ def _wait(pid, deadline):
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), False
-        if time.time() > deadline:
+        if time.monotonic() > deadline:
             _end(pid)
             os.waitpid(pid, 0)
             return -9, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -47,7 +48,9 @@ class Failure(enum.StrEnum):
     TASK = "task"
     """The task, its repository or its environment cannot be had."""
     STORAGE = "storage"
-    """The record cannot be written or read: a full disk, a damaged file."""
+    """The record cannot be written or read, such as a damaged file."""
+    DISK = "disk"
+    """A disk of this machine is full."""
     DEADLINE = "deadline"
     STUCK = "stuck"
     NODE = "node"
@@ -106,6 +109,8 @@ def failure_of(error: BaseException) -> tuple[Failure, str]:
     if isinstance(error, BaseExceptionGroup):
         found = [failure_of(one) for one in error.exceptions]
         return next((one for one in found if one[0] is not Failure.DEFECT), found[0])
+    if _is_full(error):
+        return Failure.DISK, " ".join(str(error).split())
     kinds: tuple[tuple[type[BaseException], Failure], ...] = (
         (TaskError, Failure.TASK),
         (GitError, Failure.TASK),
@@ -118,6 +123,15 @@ def failure_of(error: BaseException) -> tuple[Failure, str]:
     kind = next((failure for one, failure in kinds if isinstance(error, one)), Failure.DEFECT)
     words = " ".join(str(error).split()) or type(error).__name__
     return kind, words if kind is not Failure.DEFECT else f"{type(error).__name__}: {words}"
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether an error says, or comes of one that says, that there is no space left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return True
+        error = error.__cause__
+    return False
 
 
 def stages_of(journal: Journal) -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from runs.batch.outcome import Outcome
+from runs.batch.outcome import Failure, Outcome
 from runs.batch.steps import IssueBegan, IssueEnded, IssueLeft, IssueWent, Listener
 from runs.ledger import RunSpentError
 from runs.progress import Noticed, Progress
@@ -21,6 +21,7 @@ class Stop(enum.StrEnum):
     INTERRUPTED = "interrupted"
     SPENT = "the run's budget is used"
     TIME = "the time is used"
+    DISK = "the disk is full"
 
 
 class Executor(Protocol):
@@ -115,6 +116,8 @@ class Queue:
             self.drain(Stop.SPENT)
             self._listen(IssueLeft(instance_id, str(error)))
             return
+        if outcome.failure is Failure.DISK:  # what further issues paid for could not be recorded
+            self.drain(Stop.DISK)
         if not outcome.is_final and not self._again:
             self._failed.append(instance_id)
         self._done(outcome)

@@ -79,6 +79,7 @@ async def run_batch(
     async with _executor(given, known) as executor, _room(plan, given, listen) as room:
         queue = Queue(plan.waiting, executor, room, listen, files.put)
         await _work(queue, plan, listen)
+    await _sweep(listen)
     files.write()
     report = report_of(plan.chosen, files.outcomes, queue.stopped)
     write_report(folder, report)
@@ -144,7 +145,7 @@ async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncItera
 
 
 async def _sweep(listen: Listener) -> None:
-    """Remove what killed runs have left on this machine."""
+    """Remove what killed runs have left on this machine, and what this one could not remove in time."""
     from sandbox.cleaning import clean_up
 
     found = await asyncio.to_thread(clean_up)

@@ -21,7 +21,7 @@ from sandbox.docker.spares import Spares
 from sandbox.docker.sweep import sweep
 from sandbox.docker.tree import put_tree
 from sandbox.docker.vessel import THREADS, Engine, NotSealedError, Vessel, connect, launch
-from sandbox.owners import new_name
+from sandbox.owners import new_name, retire
 from sandbox.run import ROOT
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ class DockerHost:
         if engine is not None:
             await engine.ask(_drop, engine.client, list(self._images))
             engine.close()
+        retire(self._marks[containers.OWNER])  # what an engine that was away has kept goes with a later sweep
 
     def discard(self, vessel: Vessel) -> None:
         """Remove a container that nobody uses any more, while others go on."""

@@ -41,7 +41,8 @@ class Player:
         ][turn]
         call = ToolCall(id=f"c{turn}", name=name, arguments=arguments)
         usage = Usage(input=100, output=10)
-        return Reply(tool_calls=(call,), model="player", cost=0.25, usage=usage, text="<b>on</b>")
+        text = "<b>on</b>" + "x" * int(os.environ.get("WORDS", "0"))
+        return Reply(tool_calls=(call,), model="player", cost=0.25, usage=usage, text=text)
 '''
 
 

@@ -23,7 +23,7 @@ from sandbox.docker.scripts import script_of
 from sandbox.files import LARGEST
 from sandbox.hosts import open_host
 from sandbox.output import Output
-from sandbox.owners import is_orphan, new_name
+from sandbox.owners import is_orphan, new_name, retire
 from sandbox.run import to_environment
 
 
@@ -51,6 +51,9 @@ def test_only_names_of_dead_owners_are_orphans():
     assert not is_orphan(new_name())
     assert not is_orphan("mangabey-something-else")
     assert not is_orphan("unrelated")
+    closed = new_name()
+    retire(closed)
+    assert is_orphan(closed)
     child = subprocess.run(
         [sys.executable, "-c", "from sandbox.owners import new_name; print(new_name())"],
         capture_output=True,

@@ -1,7 +1,7 @@
 """What the backends that speak OpenAI's chat completions share."""
 
 from agent.models.chat.assemble import Assembly
-from agent.models.chat.broken import accounted
+from agent.models.chat.broken import accounted, used
 from agent.models.chat.endpoint import Endpoint
 from agent.models.chat.failures import failure, stream_failure
 from agent.models.chat.request import chat_request
@@ -16,4 +16,5 @@ __all__ = [
     "chat_request",
     "failure",
     "stream_failure",
+    "used",
 ]

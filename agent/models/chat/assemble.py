@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.arguments import MALFORMED
-from agent.messages import Reply, Sampling, ToolCall
+from agent.messages import Reply, Sampling, ToolCall, Usage
 from agent.models.chat.labels import label_logprobs
 from agent.models.chat.logprobs import alternatives, prompt_alternatives
 from agent.models.chat.usage import read_usage
@@ -63,6 +63,7 @@ class Assembly:
         self,
         sampling: Sampling,
         *,
+        usage: Usage | None = None,
         cost: float | None = None,
         seconds: float = 0.0,
         first_token: float | None = None,
@@ -71,6 +72,7 @@ class Assembly:
 
         Args:
             sampling: says which log-probabilities were wanted.
+            usage: tokens of the call; None for what the server tells.
             cost: dollars of the call.
             seconds: wall time of the call.
             first_token: wall time before the first token.
@@ -91,13 +93,18 @@ class Assembly:
         )
         return first.model_copy(
             update={
-                "usage": read_usage(self._usage),
+                "usage": usage or read_usage(self._usage),
                 "cost": cost,
                 "prompt_logprobs": prompt_alternatives(self._prompt_logprobs),
                 "others": tuple(others),
                 "raw": self._raw(),
             }
         )
+
+    @property
+    def written(self) -> str:
+        """All that the model wrote so far, of every sample."""
+        return "".join(choice.written for choice in self._choices.values())
 
     @property
     def usage(self) -> object:
@@ -165,6 +172,11 @@ class _Choice:
         self._calls.append(_Call(index, str(identity)))
         return self._calls[-1]
 
+    @property
+    def written(self) -> str:
+        """All that the model wrote so far."""
+        return "".join([*self._reasoning, *self._text, *(call.written for call in self._calls)])
+
     def reply(self, sampling: Sampling, timed: Mapping[str, Any]) -> Reply:
         """Return this sample as a reply of its own, without usage."""
         calls = tuple(call.whole(place) for place, call in enumerate(self._calls))
@@ -202,6 +214,12 @@ class _Call:
             self._object = arguments
         elif isinstance(arguments, str):
             self._pieces.append(arguments)
+
+    @property
+    def written(self) -> str:
+        """Its name and arguments so far."""
+        arguments = "".join(self._pieces) if self._object is None else json.dumps(self._object)
+        return self._name + arguments
 
     def whole(self, place: int) -> ToolCall:
         arguments = self._object if self._object is not None else read_arguments("".join(self._pieces))

@@ -1,4 +1,4 @@
-"""What a reply that breaks off has cost."""
+"""What a reply has used, one that breaks off and one of which the server does not tell included."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def accounted(assembly: Assembly, request: Mapping[str, Any], price: Price = _un
 
 
 def used(assembly: Assembly, request: Mapping[str, Any]) -> Usage:
-    """Return what the server told, or an estimate where it was writing already: a token for each part.
+    """Return what the server told, and an estimate of what it did not where it was writing already.
 
-    A server that has sent nothing is taken to have charged nothing.
+    What it told that is no count is not told. A server that sent nothing is taken to have charged nothing.
     """
-    if assembly.usage:
-        return read_usage(assembly.usage)
-    if not assembly.pieces:
-        return Usage()
+    told = read_usage(assembly.usage)
+    if not assembly.pieces or (told.input and told.output):
+        return told
     prompt = json.dumps([request.get("messages"), request.get("tools")], ensure_ascii=False)
-    return Usage(input=likely(prompt), output=assembly.pieces, estimated=True)
+    written = max(assembly.pieces, likely(assembly.written))
+    return told.model_copy(
+        update={"input": told.input or likely(prompt), "output": told.output or written, "estimated": True}
+    )

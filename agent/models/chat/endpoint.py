@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from agent.messages import Reply, Sampling
 from agent.models.chat.assemble import Assembly
-from agent.models.chat.broken import accounted
+from agent.models.chat.broken import accounted, used
 from agent.models.chat.events import parts
 from agent.models.chat.failures import failure, stream_failure, without_secrets
 from agent.models.chat.http import http_library
@@ -91,7 +91,12 @@ class Endpoint:
         with self._lane() as client, accounted(assembly, body):
             async with Watch(self.name, self.deadlines) as watch:
                 await self._stream(client, body, headers or {}, assembly, watch)
-            return assembly.reply(sampling, seconds=watch.seconds, first_token=watch.first_token)
+            return assembly.reply(
+                sampling,
+                usage=used(assembly, body),
+                seconds=watch.seconds,
+                first_token=watch.first_token,
+            )
 
     async def _stream(
         self,

@@ -7,6 +7,9 @@ from typing import Any
 
 from agent.messages import Usage
 
+MOST = 100_000_000
+"""No model reads or writes so many tokens in one call; a greater number is no count."""
+
 
 def read_usage(told: object) -> Usage:
     """Return the usage as far as it is told; what is no count is 0, and a part is no more than its whole."""
@@ -41,6 +44,6 @@ def _count(told: Mapping[str, Any], *keys: str) -> int:
             value = int(value[:18])
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST:
             return value
     return 0

@@ -213,10 +213,28 @@ async def test_retry_after_is_told(stub: Stub, model: CompatibleModel) -> None:
     assert caught.value.retry_after == 17
 
 
-@pytest.mark.parametrize("usage", [None, {"prompt_tokens": -3, "completion_tokens": "x"}, "much", 7])
-async def test_wrong_usage_counts_nothing(stub: Stub, model: CompatibleModel, usage: Any) -> None:
-    stub.play(acts.says("hi", usage=usage))
-    assert (await ask(model)).usage == Usage()
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {"prompt_tokens": -3, "completion_tokens": "x"},
+        {"prompt_tokens": 10**15, "completion_tokens": 10**15},
+        {"prompt_tokens": 0, "completion_tokens": 0},
+        "much",
+        7,
+    ],
+)
+async def test_wrong_usage_is_counted_here(stub: Stub, model: CompatibleModel, usage: Any) -> None:
+    stub.play(acts.says("a" * 400, usage=usage))
+    counted = (await ask(model)).usage
+    assert counted.estimated
+    assert 0 < counted.input < 1000
+    assert counted.output == 100
+
+
+async def test_of_usage_half_told_the_other_half_is_counted_here(stub: Stub, model: CompatibleModel) -> None:
+    stub.play(acts.says("hi", usage={"prompt_tokens": 50, "completion_tokens": -1}))
+    assert (await ask(model)).usage == Usage(input=50, output=2, estimated=True)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from runs.batch.plan import plan
 from runs.batch.run import opened, run_batch
 from runs.batch.steps import IssueEnded
 from runs.journal_reading import verify
+from runs.recipe import Allowance
 from runs.recipe_files import read_recipe
 from sandbox.home import default_home
 
@@ -88,6 +89,31 @@ async def test_a_fault_passes_and_what_it_cost_is_recorded(surroundings, fault):
     (pace,) = commons.paces.by_endpoint.values()
     assert (pace.running, pace.waiting) == (0, 0)
     assert commons.purse.total.steps == 4
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {"prompt_tokens": -5, "completion_tokens": -5},
+        {"prompt_tokens": 10**16, "completion_tokens": 10**16},
+    ],
+    ids=["missing", "negative", "absurd"],
+)
+async def test_wrong_usage_neither_ends_a_run_nor_costs_nothing(surroundings, usage):
+    end = acts.calls('{"reason": "that is all that was to be tried"}', name="give_up", usage=usage)
+    limit = Allowance(tokens=1_000_000)
+    async with Stub() as stub:
+        stub.play(end)
+        report, commons = await run(surroundings, order(surroundings, stub, limit=limit), [])
+    assert report["done"] == 2, report
+    assert report["stopped"] is None
+    spent = report["spent"]
+    assert 4 * 100 < spent["input"] < 4 * 20_000
+    assert 4 <= spent["output"] < 4 * 1000
+    assert commons.purse.total.tokens == spent["input"] + spent["output"]
+    out = surroundings.folder / "out"
+    assert all(verify(out / one.instance_id).problems == () for one in read_outcomes(out))
 
 
 async def test_an_endpoint_that_refuses_for_good_is_infrastructure(surroundings):

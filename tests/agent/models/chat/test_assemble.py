@@ -175,6 +175,7 @@ def test_prompt_log_probabilities() -> None:
         ("much", Usage()),
         ({"prompt_tokens": "12", "completion_tokens": 3.0}, Usage(input=12, output=3)),
         ({"prompt_tokens": -1, "completion_tokens": True}, Usage()),
+        ({"prompt_tokens": 10**12, "completion_tokens": "9" * 30}, Usage()),
         ({"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": 12}}, Usage(input=9, cached_input=9)),  # noqa: E501
         ({"prompt_tokens": 9, "prompt_tokens_details": None}, Usage(input=9)),
         ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 4}, Usage(input=9, cached_input=4)),

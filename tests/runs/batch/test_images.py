@@ -1,0 +1,122 @@
+"""Images of a queue on an engine and a registry of this machine: ahead of need, and gone behind it."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+import shutil
+import tarfile
+
+import docker
+import pytest
+
+from runs.batch.images import ImageRoom
+from runs.batch.outcome import Outcome, Status
+from runs.batch.queue import Queue
+from sandbox.docker.images import PREFIX
+from sandbox.slots import Slots
+from tests.conftest import push
+
+pytestmark = pytest.mark.docker
+
+SIZE = 1_000_000
+USES = {"a-1": "one", "a-2": "one", "b-1": "two", "c-1": "three", "d-1": "gone"}
+"""Which image each issue needs; the registry has no `gone`."""
+
+
+@pytest.fixture
+def images(own_engine, monkeypatch):
+    """An engine without images, and a registry with three of a megabyte."""
+    if shutil.which("docker-registry") is None:
+        pytest.skip("docker-registry is not installed")
+    registry, process = own_engine.serve_registry()
+    client = docker.DockerClient(own_engine.address)
+    for name in ("one", "two", "three"):
+        full = f"{registry}/hub/tests/{name}:1"
+        push(client, _image(client), full)
+    client.images.prune({"dangling": False})
+    monkeypatch.setenv(PREFIX, f"{registry}/hub")
+    yield client
+    client.close()
+    process.kill()
+    process.wait()
+
+
+def _image(client):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("content")
+        member.size = SIZE
+        archive.addfile(member, io.BytesIO(secrets.token_bytes(SIZE)))
+    told = client.api.import_image_from_data(packed.getvalue())
+    return json.loads(told.splitlines()[-1])["status"]
+
+
+class Looking:
+    """Says of every issue that it is done, and notes which images are there meanwhile."""
+
+    def __init__(self, client):
+        self.client = client
+        self.seen = {}
+
+    async def run(self, instance_id, listen):
+        self.seen[instance_id] = here(self.client)
+        return Outcome(instance_id=instance_id, status=Status.ABSTAINED)
+
+
+def here(client):
+    """Return the names of the images that are there."""
+    tags = [tag for image in client.images.list() for tag in image.tags]
+    return {tag.rpartition("/")[2].removesuffix(":1") for tag in tags}
+
+
+def room_on(client, ahead, budget):
+    said = []
+    names = {issue: f"tests/{name}:1" for issue, name in USES.items()}
+    return ImageRoom(client, names, Slots("pulls", 2), ahead, budget, said.append), said
+
+
+async def worked(client, ahead, budget):
+    room, said = room_on(client, ahead, budget)
+    looking = Looking(client)
+    queue = Queue(list(USES), looking, room, lambda step: None, lambda outcome: None)
+    try:
+        await queue.work(1)
+    finally:
+        await room.close()
+    return looking.seen, said
+
+
+async def test_each_image_is_here_for_its_issues_and_gone_after_the_last_where_room_is_needed(images):
+    seen, said = await worked(images, ahead=0, budget=SIZE // 2)
+    assert [seen[issue] for issue in USES] == [{"one"}, {"one"}, {"two"}, {"three"}, set()]
+    assert here(images) == set()
+    assert sum("removed the image" in line for line in said) == 3
+    assert [line for line in said if line.startswith("tests/gone:1")]
+
+
+async def test_as_many_images_stay_as_the_budget_holds(images):
+    seen, _ = await worked(images, ahead=0, budget=int(2.5 * SIZE))
+    assert seen["c-1"] == {"one", "two", "three"}  # what is needed is here, whatever the budget
+    assert here(images) == {"one", "two"}
+
+
+async def test_without_a_budget_images_stay(images):
+    await worked(images, ahead=0, budget=None)
+    assert here(images) == {"one", "two", "three"}
+
+
+async def test_the_next_images_come_while_an_issue_runs(images):
+    room, _ = room_on(images, 2, None)
+    await room.before("a-1")
+    assert "one" in here(images)
+    await room.before("b-1")  # which was begun with a-1
+    assert {"one", "two"} <= here(images)
+    await room.close()
+
+
+async def test_an_image_made_here_is_never_removed(images):
+    images.images.get(_image(images)).tag("tests/one:1")
+    await worked(images, ahead=0, budget=1)
+    assert here(images) == {"one"}
