@@ -85,8 +85,8 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     host = await asyncio.to_thread(open_host, "docker", {"mangabey.issue": name})
     try:
         with Journal(options.out / "cells" / name) as journal:
-            base = await prepared_base(task, _root(task, prepared), host, LIMITS)
-            pool, clusters = await _gathered(base, listed, tree)
+            base = await prepared_base(task, environment_root(task, prepared), host, LIMITS)
+            pool, clusters = await gathered(base, listed, tree)
             candidates = tuple(pool.values())
             public = replace(task.public(), test_runner=_runner(task))
             spoken = await _spoken(journal, base, public, prepared.grading.tree, tree)
@@ -120,7 +120,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
 
 
-async def _gathered(
+async def gathered(
     base: Sandbox, listed: Sequence[Prediction], tree: Mapping[str, bytes]
 ) -> tuple[dict[int, Candidate], Clusters]:
     """Return the candidates by number, and their clusters.
@@ -143,7 +143,7 @@ async def _gathered(
     return pool, await cluster(base, tuple(pool.values()), parallel=1)
 
 
-def _root(task: Task, prepared: Prepared) -> Root:
+def environment_root(task: Task, prepared: Prepared) -> Root:
     """Return what the rows start from: the clean base, which predictions are made against, in agents' image.
 
     The image of agents has a second pytest in it, which pytest's own tests must not meet.

@@ -21,6 +21,7 @@ from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
+from selection.differences.demonstrations import demonstrated, with_demonstrations
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
@@ -120,6 +121,7 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
         return Evidence(task.instance_id, task.repo, task.problem_statement, pool.candidates)
     base = await room.base()
     parallel = max(2, os.cpu_count() or 2)
+    cells, place = JournalCells(journal), await _place(room)
     clusters = await cluster(base, pool.candidates, parallel=parallel)
     matrix = await run_matrix(
         task,
@@ -128,13 +130,13 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
         clusters,
         tests=pool.tests,
         regressions=await _regressions(base, pool, journal),
-        cells=JournalCells(journal),
+        cells=cells,
         parallel=parallel,
         timeout=recipe.test_seconds,
         budget=recipe.regression_seconds,
-        place=await _place(room),
+        place=place,
     )
-    return Evidence(
+    evidence = Evidence(
         task=task.instance_id,
         repo=task.repo,
         problem_statement=task.problem_statement,
@@ -143,6 +145,7 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
         matrix=matrix,
         excused=excused_tests(clusters, matrix),
     )
+    return with_demonstrations(evidence, await demonstrated(evidence, base, cells=cells, place=place))
 
 
 async def _read(

@@ -1,4 +1,4 @@
-"""What can be measured of a candidate without running or reading it: what the feature verifier goes by.
+"""What can be measured of a candidate without reading it: what the feature verifier goes by.
 
 Some are of the patch alone, some hold it against the issue, and some against the other candidates: where
 independent authors change the same lines in like words, they are likelier right. No feature knows whose work
@@ -34,6 +34,7 @@ ABOUT: Mapping[str, str] = {
     "issue_names": "share of its identifiers that the issue names",
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
+    "demonstration": "changes what the issue's own programs come to",
 }
 """Every feature, in words."""
 
@@ -43,7 +44,12 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
     programs = _programs(evidence)
     issue = evidence.problem_statement
     return {
-        one.id: {**_own(one), **_of_issue(one.patch, issue), **_of_others(one, programs)}
+        one.id: {
+            **_own(one),
+            **_of_issue(one.patch, issue),
+            **_of_others(one, programs),
+            **evidence.facts.get(one.id, {}),
+        }
         for one in evidence.candidates
         if one.patch.strip()
     }

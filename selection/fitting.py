@@ -21,7 +21,7 @@ from selection.rules.posterior import EXECUTION, chooser, programs_of
 from selection.rules.tallies import Tallies
 from selection.sensors import sensors_of
 
-FITTED = ("agreement", "places", "comments", "issue_function", "issue_module")
+FITTED = ("agreement", "places", "comments", "issue_function", "issue_module", "demonstration")
 """The features that help in repositories they were not fitted on; more of them only fit noise."""
 RIDGE = 6.0
 SIZES = (2, 4, 8)

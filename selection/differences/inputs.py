@@ -109,10 +109,12 @@ async def _search(
     programs = varied(harvest(tests, evidence.problem_statement, names), most, seed)
     if not programs:
         return ()
-    once, again = await _run(base, "", programs), await _run(base, "", programs)
+    once, again = await run_programs(base, "", programs), await run_programs(base, "", programs)
     rows = {BASE: once}
     for key, patch in patches.items():
-        if row := await _run(base, patch, programs):  # one that ends the run at its import tells nothing
+        if row := await run_programs(
+            base, patch, programs
+        ):  # one that ends the run at its import tells nothing
             rows[key] = row
     found = []
     for number, program in enumerate(programs):
@@ -210,7 +212,7 @@ async def _tests(base: Sandbox, patches: Iterable[str]) -> Mapping[str, str]:
     return texts
 
 
-async def _run(base: Sandbox, patch: str, programs: Sequence[Program]) -> dict[int, Seen]:
+async def run_programs(base: Sandbox, patch: str, programs: Sequence[Program]) -> dict[int, Seen]:
     """Return what each program came to in one row, by its number; some had no time."""
     guest = (resources.files("selection.differences") / "guest" / "run.py").read_text(encoding="utf-8")
     order = {

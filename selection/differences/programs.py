@@ -8,6 +8,7 @@ None.
 from __future__ import annotations
 
 import ast
+import builtins
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,29 @@ def changed_names(before: Mapping[str, str], after: Mapping[str, str]) -> frozen
     return frozenset(names)
 
 
+def missing_names(source: str) -> tuple[str, ...]:
+    """Return the names that a program uses and nowhere makes, builtins left out."""
+    tree = ast.parse(source)
+    used = {
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    made = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            made.add(node.name)
+    return tuple(sorted(used - made - frozenset(dir(builtins))))
+
+
 def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple[Program, ...]:
     """Return the programs that name something of `names`, those of the issue first.
 
@@ -66,7 +90,7 @@ def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple
     """
     wanted = frozenset(names)
     found = [
-        *_of_issue(issue),
+        *issue_programs(issue),
         *(one for path, text in sorted(tests.items()) for one in _of_tests(path, text)),
     ]
     return tuple(
@@ -111,7 +135,8 @@ def _code(node: ast.AST | None) -> str:
     return ast.dump(node) if node is not None else ""
 
 
-def _of_issue(issue: str) -> Iterator[Program]:
+def issue_programs(issue: str) -> Iterator[Program]:
+    """Yield the programs that an issue shows, and at the end all of them together."""
     sources: list[str] = []
     for snippet in read_snippets(read_blocks(issue)):
         if snippet.kind == "doctest":

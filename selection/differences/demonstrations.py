@@ -1,0 +1,112 @@
+"""Which candidates change what the issue's own programs come to: who changes nothing there mends nothing.
+
+No expected value is needed, so the programs of an issue that says what is wrong, but not what would be right,
+tell something too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import resources
+
+from pydantic import TypeAdapter, ValidationError
+
+from sandbox.base import Sandbox
+from sandbox.forks import forked
+from selection.cells import CellStore
+from selection.differences.inputs import Seen, run_programs
+from selection.differences.programs import Program, issue_programs, missing_names
+from selection.evidence import Evidence
+
+FACT = "demonstration"
+"""The fact's name: 1 where some program of the issue comes to something else than on the base, else 0."""
+MOST = 8
+"""Programs of an issue that are run."""
+SECONDS = 30.0
+"""Time of looking for names in the repository."""
+HOMES = TypeAdapter(dict[str, str])
+
+
+async def demonstrated(
+    evidence: Evidence, base: Sandbox, *, cells: CellStore, place: str = ""
+) -> Mapping[str, Mapping[str, float]]:
+    """Return the fact `demonstration` of every candidate that could be run, by id.
+
+    Nothing is returned where the issue shows no program, or none that comes to the same twice on the base.
+
+    Args:
+        evidence: candidates, clusters and the issue's text.
+        base: the untouched repository.
+        cells: where what programs came to is kept; nothing is run for it again.
+        place: names the base and its environment.
+
+    Raises:
+        SandboxError: the base cannot be forked.
+    """
+    programs = await _programs(evidence, base) if evidence.clusters.members else ()
+    if not programs:
+        return {}
+    once, again = [await _came_to(base, "", programs, cells, place, turn) for turn in (1, 2)]
+    steady = [number for number, seen in once.items() if again.get(number) == seen]
+    found: dict[str, Mapping[str, float]] = {}
+    for ids in evidence.clusters.members.values() if steady else ():
+        row = await _came_to(base, evidence.candidate(ids[0]).patch, programs, cells, place)
+        if row:
+            changed = any(number in row and row[number] != once[number] for number in steady)
+            found |= {id_: {FACT: float(changed)} for id_ in ids}
+    return found
+
+
+def with_demonstrations(evidence: Evidence, found: Mapping[str, Mapping[str, float]]) -> Evidence:
+    """Return evidence with these facts beside those it has."""
+    facts = {id_: {**evidence.facts.get(id_, {}), **found.get(id_, {})} for id_ in {*evidence.facts, *found}}
+    return replace(evidence, facts=facts)
+
+
+async def _programs(evidence: Evidence, base: Sandbox) -> tuple[Program, ...]:
+    """Return the issue's programs; names that they leave out are imported, as issues omit what all know."""
+    shown = list(issue_programs(evidence.problem_statement))[:MOST]
+    missing = {one.source: missing_names(one.source) for one in shown}
+    wanted = sorted({name for names in missing.values() for name in names})
+    homes = await _homes(base, wanted) if wanted else {}
+    return tuple(
+        replace(
+            one,
+            source="".join(_import(name, homes[name]) for name in missing[one.source] if name in homes)
+            + one.source,
+        )
+        for one in shown
+    )
+
+
+async def _homes(base: Sandbox, names: Sequence[str]) -> Mapping[str, str]:
+    """Return the module of the repository that defines each name; names without one are missing."""
+    guest = (resources.files("selection.differences") / "guest" / "homes.py").read_text(encoding="utf-8")
+    async with forked(base) as box:
+        done = await box.exec(["python", "-c", guest], stdin=json.dumps(names).encode(), timeout=SECONDS)
+    try:
+        return HOMES.validate_json(done.output)
+    except ValidationError:
+        return {}
+
+
+def _import(name: str, module: str) -> str:
+    return f"try:\n    from {module} import {name}\nexcept Exception:\n    pass\n"
+
+
+async def _came_to(
+    base: Sandbox, patch: str, programs: Sequence[Program], cells: CellStore, place: str, turn: int = 1
+) -> Mapping[int, Seen]:
+    """Return what each program came to with a patch, by its number."""
+    facts = ("demonstration 1", place, patch, [one.source for one in programs], turn)
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    if (known := cells.get(key)) is not None:
+        return {int(number): Seen.model_validate(seen) for number, seen in known["seen"].items()}
+    found = await run_programs(base, patch, programs)
+    await cells.put(
+        key, {"seen": {str(number): seen.model_dump(mode="json") for number, seen in found.items()}}
+    )
+    return found

@@ -1,0 +1,86 @@
+"""Candidates that change what the issue's own programs come to, and those that do not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from importlib import resources
+
+from selection.cells import MemoryCells
+from selection.clusters import cluster
+from selection.differences.demonstrations import FACT, demonstrated, with_demonstrations
+from selection.differences.programs import missing_names
+from selection.evidence import Evidence
+from selection.features import measure
+from tests.selection.differences.test_inputs import RIGHT
+
+ISSUE = "clamp is wrong\n\n```python\nclamp(7, 0, 5)\n```\n"
+
+
+class Counting(MemoryCells):
+    """Cells that count what is put in."""
+
+    put_in = 0
+
+    async def put(self, key, value):
+        self.put_in += 1
+        await super().put(key, value)
+
+
+async def evidence_in(scene, issue):
+    pool = (
+        scene.candidate("right", {"calc/__init__.py": RIGHT}),
+        scene.candidate("idle", {"calc/__init__.py": scene.tree["calc/__init__.py"] + b"\n\nEXTRA = 1\n"}),
+        scene.candidate("broken", {"calc/__init__.py": b"raise RuntimeError\n"}),
+    )
+    return Evidence(
+        task="t", problem_statement=issue, candidates=pool, clusters=await cluster(scene.base, pool)
+    )
+
+
+async def test_who_changes_what_the_issue_shows_is_told_from_who_does_not(scene):
+    base = scene.base
+    evidence, cells = await evidence_in(scene, ISSUE), Counting()
+    right, idle, broken = (one.id for one in evidence.candidates)
+    found = await demonstrated(evidence, base, cells=cells)
+    assert {id_: facts[FACT] for id_, facts in found.items()} == {right: 1.0, idle: 0.0, broken: 1.0}
+    assert await demonstrated(evidence, base, cells=cells) == found
+    assert cells.put_in == 2 + len(evidence.clusters.members)
+    known = with_demonstrations(evidence, found)
+    assert [measure(known)[id_][FACT] for id_ in (right, idle)] == [1.0, 0.0]
+    assert known.only([idle]).facts == {idle: {FACT: 0.0}}
+
+
+async def test_programs_that_cannot_be_had_or_trusted_tell_nothing(scene):
+    base = scene.base
+    for issue in ("clamp is wrong", "```python\nimport random\nrandom.random()\n```"):
+        evidence = await evidence_in(scene, issue)
+        assert await demonstrated(evidence, base, cells=MemoryCells()) == {}
+    nobody = replace(evidence, problem_statement=ISSUE, candidates=(), clusters=type(evidence.clusters)())
+    assert await demonstrated(nobody, base, cells=MemoryCells()) == {}
+
+
+def test_names_that_a_program_leaves_out_are_told_from_those_it_makes():
+    source = "import a.b as c\ndef f(x, *rest):\n    return x + y\nfor i in range(3):\n    f(i, len(c.z))\n"
+    assert missing_names(source) == ("y",)
+    assert missing_names("from m import *\nLatex(3 * x)\n") == ("Latex", "x")
+
+
+def test_the_guest_finds_the_shallowest_home_of_a_name(tmp_path):
+    for path, text in {
+        "pkg/__init__.py": "from pkg.deep import Thing\n",
+        "pkg/abc.py": "x, y = 1, 2\nz == 3\n",
+        "pkg/deep/__init__.py": "class Thing: pass\nx = 5\n",
+        "pkg/tests/__init__.py": "helper = 1\n",
+        "loose/thing.py": "alone = 1\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    guest = resources.files("selection.differences") / "guest" / "homes.py"
+    names = json.dumps(["x", "y", "z", "Thing", "helper", "alone"])
+    done = subprocess.run(
+        [sys.executable, str(guest)], input=names, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == {"x": "pkg.abc", "y": "pkg.abc", "Thing": "pkg.deep"}
