@@ -75,8 +75,8 @@ def fit_features(issues: Sequence[Issue], ridge: float = RIDGE, names: Sequence[
     columns = {name: [one[name] for one in measured if name in one] for name in names}
     unit = Weights(
         weights=dict.fromkeys(names, 1.0),
-        typical={name: fmean(values) for name, values in columns.items()},
-        spread={name: pstdev(values) or 1.0 for name, values in columns.items()},
+        typical={name: fmean(values) if values else 0.0 for name, values in columns.items()},
+        spread={name: (pstdev(values) if values else 0.0) or 1.0 for name, values in columns.items()},
     )
     rows, shares = [], []
     for issue in issues:
