@@ -24,14 +24,14 @@ class OwnEngine:
 
     def start(self) -> None:
         """Start it, with whatever it held before."""
-        words = ["--config-file", "daemon.json", "--data-root", "data", "--exec-root", "exec"]
-        words += ["--pidfile", "pid", "--host", self.address]
+        words = ["--config-file", self.folder / "daemon.json", "--data-root", self.folder / "data"]
+        words += ["--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid"]
+        words += ["--host", self.address]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--net", "sh", "-c", _ALONE, "dockerd", *words],
                 stdout=log,
                 stderr=log,
-                cwd=self.folder,
             )
         until = time.monotonic() + 60
         while self.docker("info").returncode:
