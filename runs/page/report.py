@@ -17,7 +17,7 @@ from runs.page.reading import RunShown, read_issue
 _WIDTH, _HEIGHT = 560, 160
 
 
-def write_page(runs: Mapping[Path, RunShown], target: Path) -> None:
+def write_page(runs: Sequence[RunShown], target: Path) -> None:
     """Write the page of one or several batches; an issue's journal is open only while its row is made.
 
     Raises:
@@ -25,12 +25,12 @@ def write_page(runs: Mapping[Path, RunShown], target: Path) -> None:
     """
     from runs.folder import write_text
 
-    parts = [tag("h1", text("Mangabey: " + ", ".join(run.name for run in runs.values())))]
+    parts = [tag("h1", text("Mangabey: " + ", ".join(run.name for run in runs)))]
     if len(runs) > 1:
-        parts.append(_compared(list(runs.values())))
-    for folder, run in runs.items():
+        parts.append(_compared(runs))
+    for run in runs:
         parts += [tag("h2", text(run.name)), *_summary(run.outcomes), tag("h3", text("Issues"))]
-        parts += [issue_row(read_issue(folder, outcome)) for outcome in run.outcomes]
+        parts += [issue_row(read_issue(run.folders[one.instance_id], one)) for one in run.outcomes]
     write_text(target, page("Mangabey report", *parts))
 
 

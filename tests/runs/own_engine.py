@@ -55,10 +55,10 @@ class OwnEngine:
             f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {self.folder}/registry\n"
             f"http:\n  addr: {_REGISTRY}\n"
         )
+        inside = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net"]
         with (self.folder / "registry.log").open("wb") as log:
             process = subprocess.Popen(
-                ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "docker-registry", "serve"]
-                + [str(self.folder / "registry.yml")],
+                [*inside, "docker-registry", "serve", str(self.folder / "registry.yml")],
                 stdout=log,
                 stderr=log,
             )
