@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runs.batch.outcome import Outcome, Status
 from runs.batch.summary import spent_of
+from runs.page.best import Curves
 from runs.page.html import Html, joined, page, table, tag, text
 from runs.page.intervals import Paired, paired, wilson
 from runs.page.issues import issue_row
@@ -29,8 +30,13 @@ def write_page(runs: Sequence[RunShown], target: Path) -> None:
     if len(runs) > 1:
         parts.append(_compared(runs))
     for run in runs:
-        parts += [tag("h2", text(run.name)), *_summary(run.outcomes), tag("h3", text("Issues"))]
-        parts += [issue_row(read_issue(run.folders[one.instance_id], one)) for one in run.outcomes]
+        curves, rows = Curves(), []
+        for outcome in run.outcomes:
+            shown = read_issue(run.folders[outcome.instance_id], outcome)
+            curves.add(shown.decision, outcome)
+            rows.append(issue_row(shown))
+        parts += [tag("h2", text(run.name)), *_summary(run.outcomes), curves.shown()]
+        parts += [tag("h3", text("Issues")), *rows]
     write_text(target, page("Mangabey report", *parts))
 
 

@@ -15,7 +15,7 @@ _REGISTRY = "127.0.0.1:5000"
 
 
 class OwnEngine:
-    """An engine beside the machine's own, in a network of its own: in a shared one it would take the bridge."""
+    """An engine beside the machine's own, in a network of its own: else it would take the other's bridge."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
