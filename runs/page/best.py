@@ -89,8 +89,8 @@ class Curves:
         notes = []
         if len(self.grades) < self.issues or not self.issues:
             notes.append(
-                f"No curve by grades: only winners are graded, and of {len(self.grades)} of {self.issues} issues "
-                "that says how all candidates are."
+                f"No curve by grades: only winners are graded, and of {len(self.grades)} of {self.issues} "
+                "issues that says how all candidates are."
             )
         if len(self.estimates) < self.issues or not self.issues:
             notes.append(
