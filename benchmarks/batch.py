@@ -6,7 +6,7 @@
 is measured is ours; ideal is the time in which as many calls at one time take as many seconds. `kills` kills
 batches in real sandboxes at random instants, `--count` times in all, resumes each until it is done, and
 compares it with one that was left in peace. `ray` compares issues an hour in one
-process with clusters of 2 and 4 nodes on this machine.
+process with clusters of `--nodes` nodes on this machine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,8 @@ def _rss(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def clusters(folder: Path, issues: int) -> list[dict[str, Any]]:
-    """Return issues an hour in one process, and on clusters of nodes on this machine."""
+def clusters(folder: Path, issues: int, sizes: Sequence[int]) -> list[dict[str, Any]]:
+    """Return issues an hour in one process, and on clusters of so many nodes on this machine."""
     from ray.cluster_utils import Cluster
 
     bench = Bench(folder, issues, 1.0)
@@ -124,7 +125,7 @@ def clusters(folder: Path, issues: int) -> list[dict[str, Any]]:
     os.environ["MANGABEY_HOME"] = bench.env["MANGABEY_HOME"]
     seconds = bench.run(folder / "local", 4, *NULL, "-c", "parallel=4", "--sandboxes", "8")
     found = [{"executor": "local", "seconds": round(seconds, 1), "issues_an_hour": issues / seconds * 3600}]
-    for nodes in (2, 4):
+    for nodes in sizes:
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         for _ in range(nodes):
             cluster.add_node(num_cpus=2, resources={"sandboxes": 8})
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--count", type=int, default=100, help="kills")
     parser.add_argument("--kill-issues", type=int, default=3, help="issues of a batch that is killed")
+    parser.add_argument("--nodes", default="2,4", help="sizes of the clusters, for ray")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -167,7 +169,9 @@ def main() -> None:
                 case "kills":
                     figures[part] = kills(place, options.kill_issues, options.count, options.seed)
                 case "ray":
-                    figures[part] = clusters(place, options.issues)
+                    figures[part] = clusters(
+                        place, options.issues, [int(one) for one in options.nodes.split(",")]
+                    )
             print(json.dumps({part: figures[part]}, indent=1), flush=True)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -128,10 +128,19 @@ def check_drift(folder: Path, order: Order) -> tuple[str, ...]:
     """
     if not (folder / FILE).exists():
         return ()
+    return differences(conditions_in(folder), order.conditions())
+
+
+def conditions_in(folder: Path) -> dict[str, str]:
+    """Return what the results of the batch in a folder depend on, by dotted key.
+
+    Raises:
+        UsageError: the folder holds none.
+    """
     known = _read(folder).get("conditions")
     if not isinstance(known, dict):
-        raise UsageError(f"{folder} holds a run that is no batch; choose another --out")
-    return differences(known, order.conditions())
+        raise UsageError(f"{folder} holds a run that is no batch; choose another folder")
+    return known
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:

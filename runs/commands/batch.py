@@ -97,6 +97,8 @@ def batch(
     ] = False,
 ) -> None:
     """Solve many issues side by side, each in a folder of its own."""
+    from importlib.util import find_spec
+
     from runs.batch.order import Order
     from runs.batch.plan import plan
     from runs.batch.summary import read_threshold
@@ -107,6 +109,10 @@ def batch(
 
     if executor not in ("local", "ray"):
         raise UsageError(f"there is no executor {executor!r}; take local or ray")
+    if executor == "local" and (address or not shared):
+        raise UsageError("--address and --local-out are for a cluster; add --executor ray")
+    if executor == "ray" and find_spec("ray") is None:
+        raise UsageError('the executor ray needs Ray: pip install "mangabey[ray]"')
     read_threshold(fail_on, 1)
     order = Order(
         tasks=absolute_source(tasks),

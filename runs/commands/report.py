@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from runs.page.reading import RunShown
 
 EXAMPLES = """
 Examples:
@@ -13,13 +16,21 @@ Examples:
   mangabey report out/run1
 
   mangabey report out/run1 out/run2 --out compared.html
+
+  mangabey report out/part1 out/part2 --merge out/whole
 """
 
 
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of `mangabey batch`.")],
     out: Annotated[
-        Path | None, typer.Option(help="The page; by default report.html in the first folder.")
+        Path | None, typer.Option(help="The page; by default report.html in the first folder, or --merge.")
+    ] = None,
+    merge: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take the runs as parts of one (--shard i/n), and put them together in this folder."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts and comparisons as JSON, and write no page.")
@@ -27,33 +38,54 @@ def report(
 ) -> None:
     """Write one page that opens without a server: results, cost, time, and every issue's decision.
 
-    Several runs are compared on the issues they share, with intervals.
+    Several runs are compared on the issues they share, with intervals. With --merge they become one, with one
+    preds.jsonl, report.json and report.html.
     """
+    from runs.page.reading import read_parts, read_run
+
+    folders = list(dict.fromkeys(runs))
+    if merge is not None:
+        _merge(folders, merge)
+        found = [read_parts(folders, merge.resolve().name)]
+    else:
+        found = [read_run(folder) for folder in folders]
+    if as_json:
+        _print_json(found)
+    else:
+        _write(found, out or (merge or runs[0]) / "report.html")
+
+
+def _merge(folders: list[Path], target: Path) -> None:
+    from runs.batch.merging import merge, missing_parts
+    from runs.batch.summary import verdict
+
+    told = merge(folders, target)
+    typer.echo(f"{target} has {len(folders)} parts: {verdict(told)}", err=True)
+    if missing := missing_parts(folders):
+        typer.echo(f"mangabey: not among them: --shard {', '.join(missing)}", err=True)
+
+
+def _print_json(found: list[RunShown]) -> None:
     import json
     from dataclasses import asdict
     from itertools import combinations
 
-    from runs.page.reading import read_run
+    from runs.page.report import compare
+
+    outcomes = {run.name: [one.model_dump(mode="json") for one in run.outcomes] for run in found}
+    pairs = [{"first": a.name, "second": b.name, **asdict(compare(a, b))} for a, b in combinations(found, 2)]
+    typer.echo(json.dumps({"runs": outcomes, "compared": pairs}, indent=1))
+
+
+def _write(found: list[RunShown], target: Path) -> None:
+    from itertools import combinations
+
     from runs.page.report import compare, share, write_page
 
-    found = {folder: read_run(folder) for folder in dict.fromkeys(runs)}
-    if as_json:
-        data = {
-            "runs": {
-                run.name: [one.model_dump(mode="json") for one in run.outcomes] for run in found.values()
-            },
-            "compared": [
-                {"first": a.name, "second": b.name, **asdict(compare(a, b))}
-                for a, b in combinations(found.values(), 2)
-            ],
-        }
-        typer.echo(json.dumps(data, indent=1))
-        return
-    target = out or runs[0] / "report.html"
     write_page(found, target)
-    for run in found.values():
+    for run in found:
         typer.echo(f"{run.name}: {len(run.outcomes)} issues. {share(run.outcomes)}")
-    for a, b in combinations(found.values(), 2):
+    for a, b in combinations(found, 2):
         pair = compare(a, b)
         typer.echo(
             f"{b.name} against {a.name} on {pair.issues} issues: {pair.difference:+.1%} "

@@ -47,10 +47,11 @@ class IssueShown:
 
 @dataclass(frozen=True, slots=True)
 class RunShown:
-    """One batch."""
+    """One batch, or the parts of one; `folders` are by instance."""
 
     name: str
     outcomes: tuple[Outcome, ...]
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
 
 def read_run(folder: Path) -> RunShown:
@@ -62,7 +63,19 @@ def read_run(folder: Path) -> RunShown:
     outcomes = tuple(read_outcomes(folder))
     if not outcomes:
         raise UsageError(f"{folder} holds no outcome of a batch; name the --out of `mangabey batch`")
-    return RunShown(folder.resolve().name, outcomes)
+    return RunShown(folder.resolve().name, outcomes, {one.instance_id: folder for one in outcomes})
+
+
+def read_parts(folders: Sequence[Path], name: str) -> RunShown:
+    """Return the parts of a batch as one.
+
+    Raises:
+        UsageError: a folder holds no outcome.
+    """
+    parts = [read_run(folder) for folder in folders]
+    outcomes = sorted((one for part in parts for one in part.outcomes), key=lambda one: one.instance_id)
+    places = {instance_id: folder for part in parts for instance_id, folder in part.folders.items()}
+    return RunShown(name, tuple(outcomes), places)
 
 
 def read_issue(folder: Path, outcome: Outcome) -> IssueShown:

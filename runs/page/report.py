@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runs.batch.outcome import Outcome, Status
 from runs.batch.summary import spent_of
+from runs.page.best import Curves
 from runs.page.html import Html, joined, page, table, tag, text
 from runs.page.intervals import Paired, paired, wilson
 from runs.page.issues import issue_row
@@ -17,7 +18,7 @@ from runs.page.reading import RunShown, read_issue
 _WIDTH, _HEIGHT = 560, 160
 
 
-def write_page(runs: Mapping[Path, RunShown], target: Path) -> None:
+def write_page(runs: Sequence[RunShown], target: Path) -> None:
     """Write the page of one or several batches; an issue's journal is open only while its row is made.
 
     Raises:
@@ -25,12 +26,17 @@ def write_page(runs: Mapping[Path, RunShown], target: Path) -> None:
     """
     from runs.folder import write_text
 
-    parts = [tag("h1", text("Mangabey: " + ", ".join(run.name for run in runs.values())))]
+    parts = [tag("h1", text("Mangabey: " + ", ".join(run.name for run in runs)))]
     if len(runs) > 1:
-        parts.append(_compared(list(runs.values())))
-    for folder, run in runs.items():
-        parts += [tag("h2", text(run.name)), *_summary(run.outcomes), tag("h3", text("Issues"))]
-        parts += [issue_row(read_issue(folder, outcome)) for outcome in run.outcomes]
+        parts.append(_compared(runs))
+    for run in runs:
+        curves, rows = Curves(), []
+        for outcome in run.outcomes:
+            shown = read_issue(run.folders[outcome.instance_id], outcome)
+            curves.add(shown.decision, outcome)
+            rows.append(issue_row(shown))
+        parts += [tag("h2", text(run.name)), *_summary(run.outcomes), curves.shown()]
+        parts += [tag("h3", text("Issues")), *rows]
     write_text(target, page("Mangabey report", *parts))
 
 

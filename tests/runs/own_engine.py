@@ -15,7 +15,7 @@ _REGISTRY = "127.0.0.1:5000"
 
 
 class OwnEngine:
-    """An engine beside the machine's own, in a network of its own: in a shared one it would take the bridge."""
+    """An engine beside the machine's own, in a network of its own: else it would take the other's bridge."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,14 +24,14 @@ class OwnEngine:
 
     def start(self) -> None:
         """Start it, with whatever it held before."""
-        words = ["--config-file", "daemon.json", "--data-root", "data", "--exec-root", "exec"]
-        words += ["--pidfile", "pid", "--host", self.address]
+        words = ["--config-file", self.folder / "daemon.json", "--data-root", self.folder / "data"]
+        words += ["--exec-root", self.folder / "exec", "--pidfile", self.folder / "pid"]
+        words += ["--host", self.address]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["unshare", "--net", "sh", "-c", _ALONE, "dockerd", *words],
                 stdout=log,
                 stderr=log,
-                cwd=self.folder,
             )
         until = time.monotonic() + 60
         while self.docker("info").returncode:
@@ -55,10 +55,10 @@ class OwnEngine:
             f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {self.folder}/registry\n"
             f"http:\n  addr: {_REGISTRY}\n"
         )
+        inside = ["nsenter", f"--net=/proc/{self.process.pid}/ns/net"]
         with (self.folder / "registry.log").open("wb") as log:
             process = subprocess.Popen(
-                ["nsenter", f"--net=/proc/{self.process.pid}/ns/net", "docker-registry", "serve"]
-                + [str(self.folder / "registry.yml")],
+                [*inside, "docker-registry", "serve", str(self.folder / "registry.yml")],
                 stdout=log,
                 stderr=log,
             )

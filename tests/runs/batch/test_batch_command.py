@@ -166,6 +166,8 @@ def test_a_model_that_fails_is_infrastructure_and_comes_again(batches):
     [
         (["--fail-on", "many"], "no threshold"),
         (["--executor", "slurm"], "local or ray"),
+        (["--address", "10.0.0.1:6379"], "add --executor ray"),
+        (["--local-out"], "add --executor ray"),
         (["-i", "tiny-9"], "did you mean"),
         (["--shard", "3/2"], "no shard"),
     ],
