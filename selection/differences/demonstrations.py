@@ -94,7 +94,12 @@ async def _homes(base: Sandbox, names: Sequence[str]) -> Mapping[str, str]:
 
 
 def _import(name: str, module: str) -> str:
-    return f"try:\n    from {module} import {name}\nexcept Exception:\n    pass\n"
+    """Return what imports a name: from the package itself where it has it, as its users would."""
+    package = module.partition(".")[0]
+    return (
+        f"try:\n    from {package} import {name}\nexcept Exception:\n"
+        f"    try:\n        from {module} import {name}\n    except Exception:\n        pass\n"
+    )
 
 
 async def _came_to(

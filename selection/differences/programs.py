@@ -23,6 +23,7 @@ CALLERS = 3
 """Steps from what changes up to what calls it."""
 OF_EACH = 12
 """Variations of one program at most."""
+_AS_IPYTHON = " " * len("In [1]: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,19 @@ def issue_programs(issue: str) -> Iterator[Program]:
 
 
 def _session(text: str) -> str:
-    kept = [line.strip()[4:] for line in text.split("\n") if line.strip().startswith((">>> ", "... "))]
-    return "\n".join(kept)
+    """Return what was typed in a session; IPython shows further lines of an input without a prompt."""
+    typed: list[str] = []
+    further: list[str] = []
+    inside = False
+    for line in text.split("\n"):
+        prompted = line.strip().startswith((">>> ", "... "))
+        inside = prompted or (inside and line.startswith(_AS_IPYTHON))
+        if prompted:
+            typed.append(line.strip()[4:])
+        if inside:
+            further.append(line.strip()[4:] if prompted else line.removeprefix(_AS_IPYTHON))
+    whole = "\n".join(further)
+    return whole if _parses(whole) else "\n".join(typed)
 
 
 def _of_tests(path: str, text: str) -> Iterator[Program]:

@@ -11,7 +11,7 @@ from importlib import resources
 from selection.cells import MemoryCells
 from selection.clusters import cluster
 from selection.differences.demonstrations import FACT, demonstrated, with_demonstrations
-from selection.differences.programs import missing_names
+from selection.differences.programs import issue_programs, missing_names
 from selection.evidence import Evidence
 from selection.features import measure
 from tests.selection.differences.test_inputs import RIGHT
@@ -84,3 +84,10 @@ def test_the_guest_finds_the_shallowest_home_of_a_name(tmp_path):
         [sys.executable, str(guest)], input=names, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout) == {"x": "pkg.abc", "y": "pkg.abc", "Thing": "pkg.deep"}
+
+
+def test_further_lines_of_an_input_are_read_as_ipython_shows_them():
+    issue = "T\n\n```\nIn [1]: from m import *\n        a = f(1)\n\nIn [2]: a\nOut[2]: 5\n```\n"
+    assert [one.source for one in issue_programs(issue)] == ["from m import *\na = f(1)\na"]
+    matrix = "T\n\n```\n>>> f(2)\n        [1 2]\n>>> g()\n```\n"
+    assert [one.source for one in issue_programs(matrix)] == ["f(2)\ng()"]
