@@ -18,6 +18,7 @@ table { border-collapse: collapse; margin: .5rem 0; } th, td { padding: .2rem .7
 pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere;
       font-size: 12.5px; margin: .3rem 0; }
 details { border-top: 1px solid #ddd; padding: .35rem 0; } details details { margin-left: 1.2rem; }
+svg { max-width: 100%; height: auto; }
 summary { cursor: pointer; } .resolved { color: #0a7a2f; } .unresolved { color: #b00020; }
 .infrastructure { color: #8a2be2; } .dim { color: #777; } .add { color: #0a7a2f; } .del { color: #b00020; }
 .bar { fill: #4a7ebb; } .line { fill: none; stroke: #4a7ebb; stroke-width: 2; } .axis { stroke: #999; }
