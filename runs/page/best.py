@@ -74,7 +74,7 @@ class Curves:
         rows = [
             (k + 1, *(f"{curve[min(k, len(curve) - 1)]:.1%}" for _, curve in found)) for k in range(steps)
         ]
-        parts = [_drawn(curve) for _, curve in found if len(curve) > 1]
+        parts = [_drawn(name, curve) for name, curve in found if len(curve) > 1]
         if rows:
             parts.append(table(("k", *(name for name, _ in found)), rows))
         notes = [tag("p", text(note), kind="dim") for note in self._notes()]
@@ -111,11 +111,13 @@ def _curve(issues: Sequence[Sequence[float]]) -> list[float]:
     return [sum(best_of(one, k) for one in issues) / len(issues) for k in range(1, most + 1)]
 
 
-def _drawn(curve: Sequence[float]) -> Html:
+def _drawn(name: str, curve: Sequence[float]) -> Html:
     points = " ".join(
         f"{k / (len(curve) - 1) * _WIDTH:.1f},{_HEIGHT - share * (_HEIGHT - 20):.1f}"
         for k, share in enumerate(curve)
     )
     line = tag("polyline", points=points, kind="line")
     axis = tag("line", x1="0", y1=str(_HEIGHT), x2=str(_WIDTH), y2=str(_HEIGHT), kind="axis")
-    return tag("svg", line, axis, viewBox=f"0 0 {_WIDTH} {_HEIGHT + 4}", width=str(_WIDTH))
+    said = text(f"{name}: {curve[0]:.0%} for one, {curve[-1]:.0%} for all {len(curve)}; the top is 100%")
+    svg = tag("svg", line, axis, viewBox=f"0 0 {_WIDTH} {_HEIGHT + 4}", width=str(_WIDTH))
+    return joined([tag("p", said), svg])

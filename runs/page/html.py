@@ -13,11 +13,13 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem;
        color: #1c1c1c; background: #fff; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; } h3 { font-size: 1rem; }
-table { border-collapse: collapse; margin: .5rem 0; } th, td { padding: .2rem .7rem .2rem 0; text-align: left;
+table { border-collapse: collapse; margin: .5rem 0; display: block; overflow-x: auto; }
+th, td { padding: .2rem .7rem .2rem 0; text-align: left;
         vertical-align: top; } th { border-bottom: 1px solid #999; } td.n { text-align: right; }
 pre { background: #f5f5f5; padding: .6rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere;
       font-size: 12.5px; margin: .3rem 0; }
 details { border-top: 1px solid #ddd; padding: .35rem 0; } details details { margin-left: 1.2rem; }
+svg { max-width: 100%; height: auto; }
 summary { cursor: pointer; } .resolved { color: #0a7a2f; } .unresolved { color: #b00020; }
 .infrastructure { color: #8a2be2; } .dim { color: #777; } .add { color: #0a7a2f; } .del { color: #b00020; }
 .bar { fill: #4a7ebb; } .line { fill: none; stroke: #4a7ebb; stroke-width: 2; } .axis { stroke: #999; }

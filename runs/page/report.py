@@ -104,7 +104,8 @@ def _bars(values: Mapping[str, float], unit: str) -> Html:
                 fill="currentColor",
             ),
         ]
-    return tag("svg", *rows, width=str(_WIDTH), height=str(18 * len(values) + 4))
+    height = 18 * len(values) + 4
+    return tag("svg", *rows, viewBox=f"0 0 {_WIDTH} {height}", width=str(_WIDTH))
 
 
 def _curve(outcomes: Sequence[Outcome]) -> Html:
@@ -119,7 +120,7 @@ def _curve(outcomes: Sequence[Outcome]) -> Html:
         points.append(f"{spent / total * _WIDTH:.1f},{_HEIGHT - good / most * (_HEIGHT - 20):.1f}")
     line = tag("polyline", points=" ".join(points), kind="line")
     axis = tag("line", x1="0", y1=str(_HEIGHT), x2=str(_WIDTH), y2=str(_HEIGHT), kind="axis")
-    svg = tag("svg", line, axis, width=str(_WIDTH), height=str(_HEIGHT + 4))
+    svg = tag("svg", line, axis, viewBox=f"0 0 {_WIDTH} {_HEIGHT + 4}", width=str(_WIDTH))
     return joined([svg, tag("p", text(f"{good} resolved for ${spent:.2f}"), kind="dim")])
 
 
