@@ -107,7 +107,7 @@ def test_too_few_gpus():
 
 def test_on_the_cpu_cores_are_shared_and_tensor_parallel_is_refused():
     how = plan(ordered(replicas=2), ModelFacts(), CPU, ())
-    assert "--enforce-eager" in how.flags
+    assert {"--enforce-eager", "--no-enable-chunked-prefill"} <= set(how.flags)
     assert [one["VLLM_CPU_KVCACHE_SPACE"] for one in how.environments] == ["1", "1"]
     with pytest.raises(OrderError, match="--tensor-parallel is for GPUs"):
         plan(ordered(tensor_parallel=2), ModelFacts(), CPU, ())
