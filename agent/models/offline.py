@@ -21,6 +21,11 @@ _MISSING = (
     'vllm is not installed for this Python ({error}): pip install "mangabey[vllm]" in an environment of its '
     "own, or serve the model with mangabey serve --vllm-python and use vllm/NAME@URL"
 )
+_MOST_TOKENS = 128
+"""Tokens whose log-probabilities one request may ask vLLM for by name."""
+
+_Beginning = tuple[int, tuple[int, ...]]
+"""A prompt's place, and the tokens of a label that stand after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,27 +229,59 @@ def _label_logprobs(
 ) -> list[dict[str, float | None]]:
     """Return for each request the log-probability of each label as a whole, however many tokens it has.
 
-    A label is scored as a part of a prompt: the engine tells the probability of each token that is there.
+    A label's probability is the product of its tokens', each after what stands before it. Asking for what may
+    follow a prompt leaves the prefix cache in use and needs one position's logits; asking for a prompt's own
+    log-probabilities would read every prompt anew, once for each label.
     """
-    wanted = [
-        (place, label, engine.tokenizer.encode(label, add_special_tokens=False))
-        for place, request in enumerate(requests)
-        for label in request.sampling.labels
-    ]
     found: list[dict[str, float | None]] = [dict.fromkeys(one.sampling.labels) for one in requests]
-    fitting = [one for one in wanted if one[2] and len(prompts[one[0]]) + len(one[2]) < engine.context_length]
-    if not fitting:
-        return found
+    spelled = {
+        (place, label): tuple(engine.tokenizer.encode(label, add_special_tokens=False))
+        for place, labels in enumerate(found)
+        for label in labels
+    }
+    fitting = {
+        one: tokens
+        for one, tokens in spelled.items()
+        if tokens and len(prompts[one[0]]) + len(tokens) < engine.context_length
+    }
+    wanted: dict[_Beginning, set[int]] = {}
+    for (place, _), tokens in fitting.items():
+        for count, token in enumerate(tokens):
+            wanted.setdefault((place, tokens[:count]), set()).add(token)
+    scores = _following(engine, prompts, wanted)
+    for (place, label), tokens in fitting.items():
+        found[place][label] = sum(
+            scores[(place, tokens[:count])][token] for count, token in enumerate(tokens)
+        )
+    return found
+
+
+def _following(
+    engine: _Engine, prompts: Sequence[Sequence[int]], wanted: Mapping[_Beginning, set[int]]
+) -> dict[_Beginning, dict[int, float]]:
+    """Return the log-probabilities of the tokens that may follow each beginning."""
+    asks = [
+        (beginning, chosen)
+        for beginning, tokens in wanted.items()
+        for chosen in _portions(sorted(tokens), _MOST_TOKENS)
+    ]
+    if not asks:
+        return {}
     sampling_params, _ = engine.parts
     outputs = engine.llm.generate(
-        [{"prompt_token_ids": [*prompts[place], *tokens]} for place, _, tokens in fitting],
-        sampling_params(max_tokens=1, temperature=0.0, prompt_logprobs=0),
+        [{"prompt_token_ids": [*prompts[place], *tokens]} for (place, tokens), _ in asks],
+        [sampling_params(max_tokens=1, temperature=0.0, logprob_token_ids=chosen) for _, chosen in asks],
         use_tqdm=False,
     )
-    for (place, label, tokens), output in zip(fitting, outputs, strict=True):
-        scores = output.prompt_logprobs[-len(tokens) :]
-        found[place][label] = sum(score[token].logprob for score, token in zip(scores, tokens, strict=True))
-    return found
+    scores: dict[_Beginning, dict[int, float]] = {beginning: {} for beginning in wanted}
+    for (beginning, chosen), output in zip(asks, outputs, strict=True):
+        [first] = output.outputs[0].logprobs
+        scores[beginning].update({token: float(first[token].logprob) for token in chosen})
+    return scores
+
+
+def _portions(tokens: list[int], size: int) -> list[list[int]]:
+    return [tokens[start : start + size] for start in range(0, len(tokens), size)]
 
 
 def _reply(output: Any, labels: dict[str, float | None], model: str, seconds: float) -> Reply:

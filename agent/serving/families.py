@@ -73,7 +73,6 @@ FAMILIES = (
     Family(r"step[-_.]?3", "step3", "step3"),
     Family(r"phi[-_.]?4[-_.]?mini", "phi4_mini_json"),
     Family(r"mimo", "mimo", "mimo"),
-    Family(r"llama", "llama3_json"),
 )
 """The first that fits counts; names of parsers are those of vLLM 0.32."""
 

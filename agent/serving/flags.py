@@ -19,6 +19,10 @@ ALWAYS = (
     "--scheduling-policy=priority",  # else a request with a priority is refused
     "--disable-uvicorn-access-log",  # health checks would fill the log
 )
+ON_CPU = (
+    "--enforce-eager",  # compiling needs a C++ compiler, and takes minutes
+    "--no-enable-chunked-prefill",  # a prompt with a seed that is read in parts brings vLLM 0.32 down
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def plan(order: Order, facts: ModelFacts, vllm: Vllm, gpus: tuple[str, ...]) -> 
     if order.gpu_memory is not None and not vllm.on_cpu:
         flags += [f"--gpu-memory-utilization={order.gpu_memory}"]
     if vllm.on_cpu:
-        flags += ["--enforce-eager"]  # compiling needs a C++ compiler, and takes minutes
+        flags += [*ON_CPU]
     environments = _on_cpu(order) if vllm.on_cpu else _on_gpus(order, gpus)
     return Plan((*flags, *order.extra), environments, _remarks(order, facts, family, tools))
 

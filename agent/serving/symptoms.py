@@ -17,7 +17,7 @@ _REMEDIES = (
     (r"out of memory|cannot allocate memory|DefaultCPUAllocator", _TOO_LARGE),
     (r"no available memory for the cache blocks|larger than the available KV cache", _TOO_LARGE),
     (r"less than desired GPU memory utilization", _TOO_LARGE),
-    (r"invalid tool call parser", "another --tool-parser, or none"),
+    (r"invalid tool call parser|parser could not locate", "another --tool-parser, or none"),
     (r"invalid reasoning parser", "another --reasoning-parser, or none"),
     (r"address already in use", "another --port"),
     (r"repository not found|is not a valid model identifier|invalid repository id", _NOT_FOUND),

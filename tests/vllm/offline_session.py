@@ -8,10 +8,28 @@ import sys
 
 from agent.messages import Message, Sampling
 from agent.models import ContextOverflowError, load_model
-from agent.models.offline import Request
+from agent.models.offline import OfflineModel, Request, _prompt
 
 HELLO = (Message(role="user", content="Is the patch right?"),)
 SCHEMA = {"enum": ["right", "wrong"]}
+
+
+def check_labels(model: OfflineModel, labels: dict) -> dict:
+    """Return what the engine says of the labels when they are a part of the prompt."""
+    engine, question = model._engine, (Message(role="user", content="Is patch 0 right?"),)
+    prompt = _prompt(engine, question)
+    parameters, _ = engine.parts
+    counted = {}
+    for label in labels:
+        tokens = engine.tokenizer.encode(label, add_special_tokens=False)
+        [output] = engine.llm.generate(
+            [{"prompt_token_ids": [*prompt, *tokens]}],
+            parameters(max_tokens=1, temperature=0.0, prompt_logprobs=0),
+            use_tqdm=False,
+        )
+        scores = output.prompt_logprobs[-len(tokens) :]
+        counted[label] = sum(score[token].logprob for score, token in zip(scores, tokens, strict=True))
+    return counted
 
 
 async def main(folder: str) -> dict:
@@ -31,6 +49,7 @@ async def main(folder: str) -> dict:
             )
         ]
     )
+    counted = check_labels(model, judged[0].labels)
     together = await asyncio.gather(*(model.generate(HELLO, (), Sampling(max_tokens=3)) for _ in range(5)))
     try:
         await model.generate((Message(role="user", content="word " * 9000),), (), Sampling())
@@ -43,6 +62,7 @@ async def main(folder: str) -> dict:
         "judged": [reply.model_dump() for reply in judged],
         "together": [reply.text for reply in together],
         "overflow": overflow,
+        "counted": counted,
     }
 
 

@@ -117,6 +117,17 @@ async def test_several_samples_are_one_request(model):
     assert (await model.metrics()).since(before).output_tokens == reply.usage.output
 
 
+async def test_prompts_with_seeds_may_fill_more_than_one_batch(model):
+    talks = [(Message(role="user", content=f"{number} {CODE}"),) for number in range(12)]
+    drawn = [
+        model.generate(talk, (), Sampling(temperature=1.0, seed=3, sample=number, max_tokens=2))
+        for number, talk in enumerate(talks)
+    ]
+    replies = await asyncio.gather(*drawn)
+    assert sum(reply.usage.input for reply in replies) > 2 * 4096
+    assert all(reply.usage.output for reply in replies)
+
+
 async def test_a_schema_guides_the_reply(model):
     reply = await model.generate(
         HELLO, (), Sampling(response_schema={"enum": ["right", "wrong"]}, max_tokens=40)

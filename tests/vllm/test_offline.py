@@ -44,6 +44,10 @@ def test_labels_are_scored_as_a_whole(told):
     assert labels["in no way"] < labels["no"]  # three tokens of a random model are less likely than one
 
 
+def test_a_label_is_as_likely_as_it_is_within_a_prompt(told):
+    assert told["judged"][0]["labels"] == pytest.approx(told["counted"], abs=1e-3)
+
+
 def test_a_reply_by_schema(told):
     assert json.loads(told["judged"][1]["text"]) in ("right", "wrong")
 

@@ -60,6 +60,11 @@ def test_an_architecture_tells_where_the_name_does_not():
     assert family_of("something", "else") is None
 
 
+@pytest.mark.parametrize("name", ["meta-llama/Llama-2-7b-chat-hf", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"])
+def test_llamas_before_the_third_have_no_tool_parser(name):
+    assert family_of(name, "llama LlamaForCausalLM") is None
+
+
 def test_prefix_caching_and_tools_are_on():
     flags = plan(ordered(), ModelFacts(), GPU, ("0",)).flags
     assert {"--enable-prefix-caching", "--enable-auto-tool-choice", "--tool-call-parser=hermes"} <= set(flags)
@@ -102,7 +107,7 @@ def test_too_few_gpus():
 
 def test_on_the_cpu_cores_are_shared_and_tensor_parallel_is_refused():
     how = plan(ordered(replicas=2), ModelFacts(), CPU, ())
-    assert "--enforce-eager" in how.flags
+    assert {"--enforce-eager", "--no-enable-chunked-prefill"} <= set(how.flags)
     assert [one["VLLM_CPU_KVCACHE_SPACE"] for one in how.environments] == ["1", "1"]
     with pytest.raises(OrderError, match="--tensor-parallel is for GPUs"):
         plan(ordered(tensor_parallel=2), ModelFacts(), CPU, ())

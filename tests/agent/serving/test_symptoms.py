@@ -27,6 +27,10 @@ TRACEBACK = """\
         ),
         ("ValueError: No available memory for the cache blocks.", "too large for the memory"),
         ("KeyError: 'invalid tool call parser: hermez (chose from hermes)'", "another --tool-parser"),
+        (
+            "RuntimeError: Llama3JsonToolParser could not locate the bot token '<|python_tag|>'",
+            "another --tool-parser, or none",
+        ),
         ("OSError: [Errno 98] Address already in use", "another --port"),
         ("OSError: x/y is not a valid model identifier", "check the model's name"),
         ("RuntimeError: Failed to infer device type", "a machine with a GPU"),
