@@ -23,6 +23,13 @@ from selection.sensors import sensors_of
 
 FITTED = ("agreement", "places", "comments", "issue_function", "issue_module", "demonstration")
 """The features that help in repositories they were not fitted on; more of them only fit noise."""
+EXPECTED = {"demonstration": 1.0}
+"""What a feature is taken to be worth before anything is fitted, in log-odds for a spread of it; others 0.
+
+Repositories whose issues show no programs say nothing of it.
+"""
+UNMEASURED = 0.5
+"""Typical value and spread of a feature that no candidate has: it is a share or a yes or no."""
 RIDGE = 6.0
 SIZES = (2, 4, 8)
 """How many candidates the drawn subsets have, on which weights are fitted beside the whole."""
@@ -75,8 +82,8 @@ def fit_features(issues: Sequence[Issue], ridge: float = RIDGE, names: Sequence[
     columns = {name: [one[name] for one in measured if name in one] for name in names}
     unit = Weights(
         weights=dict.fromkeys(names, 1.0),
-        typical={name: fmean(values) if values else 0.0 for name, values in columns.items()},
-        spread={name: (pstdev(values) if values else 0.0) or 1.0 for name, values in columns.items()},
+        typical={name: fmean(values) if values else UNMEASURED for name, values in columns.items()},
+        spread={name: (pstdev(values) if values else UNMEASURED) or 1.0 for name, values in columns.items()},
     )
     rows, shares = [], []
     for issue in issues:
@@ -91,7 +98,8 @@ def fit_features(issues: Sequence[Issue], ridge: float = RIDGE, names: Sequence[
             ]
             rows += pairs
             shares += [1 / max(len(pairs), 1) / len(parts)] * len(pairs)
-    found = fit_logistic(rows, [1.0] * len(rows), shares, ridge=[ridge] * len(names))
+    expected = [EXPECTED.get(name, 0.0) for name in names]
+    found = fit_logistic(rows, [1.0] * len(rows), shares, ridge=[ridge] * len(names), prior=expected)
     return calibrated(issues, unit.model_copy(update={"weights": dict(zip(names, found, strict=True))}))
 
 
