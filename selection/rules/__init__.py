@@ -118,7 +118,7 @@ _ALL = (
         "the likeliest program by all evidence, with its probability",
         "Mangabey",
         posterior.choose,
-        fitted="69 real issues, nearly all without tests: harm rate 6.9%, calibration error 0.06",
+        fitted="69 real issues, 19 of them with tests: harm rate 6.4%, calibration error 0.05",
     ),
 )
 
