@@ -39,7 +39,10 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, GitError | JournalError | MistakeError | ModelError | SandboxError):
         return _line(error), FAILED
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"no space left{_where(error)}; make room, and go on with the run", FAILED
+        return (
+            f"no space left{_where(error)}; make room and go on with --resume (a batch: the same command)",
+            FAILED,
+        )
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror}{_where(error)}; choose another place or make it usable", FAILED
     return None

@@ -133,7 +133,8 @@ class Journal:
         except OSError as error:
             self._cut(end)
             raise JournalError(
-                f"cannot record to {self.folder}: {error.strerror}; make room, and go on with the run"
+                f"cannot record to {self.folder}: {error.strerror};"
+                " make room and go on with --resume (a batch: the same command)"
             ) from error
         event = Event(len(self.events), at, kind, data)
         self._take(event)

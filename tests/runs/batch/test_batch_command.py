@@ -81,7 +81,8 @@ def test_the_runs_money_is_never_passed_and_a_higher_limit_goes_on(batches):
     assert stopped.returncode == 1
     assert "the run's budget is used" in stopped.stdout
     paid = batches.calls()
-    assert len(paid) == 10  # $2.50 of $0.25 each
+    # $2.50 of $0.25 each; for a prompt longer than any before more is set aside, which the last may lack
+    assert len(paid) in (9, 10)
     still = batches.run(out, *TINY, "--limit-cost", "2.5")
     assert still.returncode == 1
     assert batches.calls() == paid
