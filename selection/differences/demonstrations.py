@@ -14,11 +14,12 @@ from importlib import resources
 
 from pydantic import TypeAdapter, ValidationError
 
+from agent.models.repair.names import undefined_names
 from sandbox.base import Sandbox
 from sandbox.forks import forked
 from selection.cells import CellStore
 from selection.differences.inputs import Seen, run_programs
-from selection.differences.programs import Program, issue_programs, missing_names
+from selection.differences.programs import Program, issue_programs
 from selection.evidence import Evidence
 
 FACT = "demonstration"
@@ -69,7 +70,7 @@ def with_demonstrations(evidence: Evidence, found: Mapping[str, Mapping[str, flo
 async def _programs(evidence: Evidence, base: Sandbox) -> tuple[Program, ...]:
     """Return the issue's programs; names that they leave out are imported, as issues omit what all know."""
     shown = list(issue_programs(evidence.problem_statement))[:MOST]
-    missing = {one.source: missing_names(one.source) for one in shown}
+    missing = {one.source: undefined_names(one.source) for one in shown}
     wanted = sorted({name for names in missing.values() for name in names})
     homes = await _homes(base, wanted) if wanted else {}
     return tuple(

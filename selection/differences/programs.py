@@ -8,7 +8,6 @@ None.
 from __future__ import annotations
 
 import ast
-import builtins
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,29 +55,6 @@ def changed_names(before: Mapping[str, str], after: Mapping[str, str]) -> frozen
             }
         names |= reached
     return frozenset(names)
-
-
-def missing_names(source: str) -> tuple[str, ...]:
-    """Return the names that a program uses and nowhere makes, builtins left out."""
-    tree = ast.parse(source)
-    used = {
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    made = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            made.add(node.name)
-        elif isinstance(node, ast.arg):
-            made.add(node.arg)
-        elif isinstance(node, ast.alias):
-            made.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            made.add(node.name)
-    return tuple(sorted(used - made - frozenset(dir(builtins))))
 
 
 def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple[Program, ...]:

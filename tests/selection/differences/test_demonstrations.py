@@ -8,10 +8,11 @@ import sys
 from dataclasses import replace
 from importlib import resources
 
+from agent.models.repair.names import undefined_names
 from selection.cells import MemoryCells
 from selection.clusters import cluster
 from selection.differences.demonstrations import FACT, demonstrated, with_demonstrations
-from selection.differences.programs import issue_programs, missing_names
+from selection.differences.programs import issue_programs
 from selection.evidence import Evidence
 from selection.features import measure
 from tests.selection.differences.test_inputs import RIGHT
@@ -64,8 +65,8 @@ async def test_programs_that_cannot_be_had_or_trusted_tell_nothing(scene):
 
 def test_names_that_a_program_leaves_out_are_told_from_those_it_makes():
     source = "import a.b as c\ndef f(x, *rest):\n    return x + y\nfor i in range(3):\n    f(i, len(c.z))\n"
-    assert missing_names(source) == ("y",)
-    assert missing_names("from m import *\nLatex(3 * x)\n") == ("Latex", "x")
+    assert undefined_names(source) == ["y"]
+    assert undefined_names("from m import *\nLatex(3 * x)\n") == ["Latex", "x"]
 
 
 def test_the_guest_finds_the_shallowest_home_of_a_name(tmp_path):
