@@ -1,12 +1,15 @@
 """What running says of published predictions: the evidence that selection rules are measured on.
 
     python -m benchmarks.selection_evidence --rows ROWS.jsonl --candidates CANDIDATES.jsonl.gz --out OUT
+        [--written FOLDER]
 
 For each instance its predictions become candidates and clusters, and the test matrix is run: existing tests
-of the base commit near the change, as many as its time allows, tests that the predictions brought, and tests
-that the issue's own snippets give (as `builtin/repair` writes them). Neither the hidden tests nor the labels
-are looked at. OUT gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for measuring only) and the
-finished cells, so that a run that was interrupted goes on. Clones are looked for in MANGABEY_MIRRORS.
+of the base commit near the change, as many as its time allows, tests that the predictions brought, tests
+that the issue's own snippets give (as `builtin/repair` writes them), and those of FOLDER/ID, which somebody
+wrote who saw the issue and the repository only. The issue's own programs are run too. Neither the hidden
+tests nor the labels are looked at. OUT gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for
+measuring only) and the finished cells, so that a run that was interrupted goes on. Clones are looked for in
+MANGABEY_MIRRORS.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from sandbox.forks import forked
 from sandbox.hosts import open_host
 from selection.candidate import Candidate, TestFile
 from selection.clusters import Clusters, cluster, touched
+from selection.differences.demonstrations import demonstrated, with_demonstrations
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.matrix import run_matrix
@@ -50,6 +54,8 @@ LIMITS = Limits(memory=4 << 30)
 REPOSITORIES = ("pytest-dev/", "sphinx-doc/", "psf/", "sympy/")
 """Cheapest first."""
 LABELS = ("resolved", "verdict_quality", "equals_gold", "chosen_with_hindsight")
+WRITER = "who saw the issue only"
+"""The author of tests that no candidate brought."""
 MOST_GENERATED = 8
 """Generated files that are run of one instance, those of the issue among them."""
 
@@ -91,31 +97,34 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
             public = replace(task.public(), test_runner=_runner(task))
             spoken = await _spoken(journal, base, public, prepared.grading.tree, tree)
             chosen = await _existing(journal, base, public.test_runner, candidates, clusters, options.budget)
-            told = f"{len(candidates)} candidates, {len(clusters.members)} clusters, {len(spoken)} spoken"
+            written = await asyncio.to_thread(_written, options.written, name)
+            told = f"{len(candidates)} candidates, {len(clusters.members)} clusters"
+            told += f", {len(spoken)} spoken, {len(written)} written"
             print(f"{name}: {told}, {len(chosen.files)} existing in {chosen.seconds:.0f} s", flush=True)
             matrix = await run_matrix(
                 replace(public, test_runner=chosen.runner(public.test_runner)),
                 base,
                 _with_few_tests(candidates, MOST_GENERATED - len(spoken)),
                 clusters,
-                tests=spoken,
+                tests=[*spoken, *written],
                 regressions=[chosen.files] if chosen.files else (),
                 cells=JournalCells(journal),
                 parallel=1,
                 timeout=max(60.0, 5 * chosen.seconds),
             )
+            evidence = Evidence(
+                task=name,
+                repo=task.repo,
+                problem_statement=task.problem_statement,
+                candidates=candidates,
+                clusters=clusters,
+                matrix=matrix,
+            )
+            facts = await demonstrated(evidence, base, cells=JournalCells(journal))
     finally:
         await host.close()
-    evidence = Evidence(
-        task=name,
-        repo=task.repo,
-        problem_statement=task.problem_statement,
-        candidates=candidates,
-        clusters=clusters,
-        matrix=matrix,
-    )
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [evidence])
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_demonstrations(evidence, facts)])
     print(f"{name}: {len(matrix.tests)} tests x {len(matrix.rows)} rows", end="", flush=True)
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
 
@@ -169,6 +178,15 @@ async def _spoken(
     return [TestFile(*one) for one in known["tests"]]
 
 
+def _written(folder: Path | None, name: str) -> list[TestFile]:
+    """Return the test files that lie in a folder for an instance, by their paths in its repository."""
+    if folder is None:
+        return []
+    own = folder / name
+    paths = sorted(path for path in own.rglob("*.py") if path.is_file())
+    return [TestFile(str(path.relative_to(own)), path.read_text(encoding="utf-8"), WRITER) for path in paths]
+
+
 async def _existing(
     journal: Journal,
     base: Sandbox,
@@ -179,6 +197,8 @@ async def _existing(
 ) -> Chosen:
     """Return the existing tests to run with every row, chosen once."""
     known = journal.last("existing")
+    if known is None and not budget:
+        return Chosen((), (), 0.0)
     if known is None:
         a_row = min(40.0, max(20.0, budget / (len(clusters.members) + 2)))
         found = await choose_existing(base, runner, _changed(candidates), a_row)
@@ -271,7 +291,10 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path(".mangabey"))
     parser.add_argument("--only", default="", help="part of an instance's id")
     parser.add_argument("--first", type=Path, help="a file of ids that are made first, in its order")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds of existing tests, all rows")
+    parser.add_argument("--written", type=Path, help="folder of tests by instance id")
+    parser.add_argument(
+        "--budget", type=float, default=60.0, help="seconds of existing tests, all rows; 0 for none"
+    )
     parser.add_argument("--parallel", type=int, default=2)
     parser.add_argument("--until", default="", help="HH:MM after which no instance is begun")
     asyncio.run(run(parser.parse_args()))

@@ -72,7 +72,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     from runs.failures import FAILED, describe
 
     try:
-        typer.main.get_command(app).main(args=arguments, prog_name="mangabey")
+        code = typer.main.get_command(app).main(args=arguments, prog_name="mangabey", standalone_mode=False)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
     except Exception as error:  # the outermost boundary: every error becomes one line
@@ -81,9 +81,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             print(redacted(traceback.format_exc()), file=sys.stderr)  # noqa: T201
             _complain(f"a defect of Mangabey ({type(error).__name__}); please report the lines above")
             return FAILED
-        _complain(told[0])
+        if told[0]:
+            _complain(told[0])
         return told[1]
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _complain(line: str) -> None:

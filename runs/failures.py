@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import errno
+from typing import Any, Protocol, runtime_checkable
 
 FAILED, WRONG_USE = 1, 2
 
 
 class UsageError(ValueError):
     """The command line asks for something that makes no sense; the message says what would."""
+
+
+@runtime_checkable
+class Refused(Protocol):
+    """What the parser of the command line raises; Typer keeps the class to itself."""
+
+    exit_code: int
+    ctx: Any
+
+    def format_message(self) -> str:
+        """Return what is wrong; nothing where the command's help was shown."""
 
 
 def describe(error: BaseException) -> tuple[str, int] | None:
@@ -31,6 +43,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
+    if isinstance(error, Refused):
+        return _refusal(error), error.exit_code
     wrong_use = (UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError) | (
         PoolError | RuleError | EvidenceError | LabError
     )
@@ -46,6 +60,12 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror}{_where(error)}; choose another place or make it usable", FAILED
     return None
+
+
+def _refusal(error: Refused) -> str:
+    said = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx is not None else "mangabey"
+    return f"{said[:1].lower()}{said[1:]}; see {command} -h" if said else ""
 
 
 def _where(error: OSError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from agent.context import ContextSettings
 from agent.messages import Value
@@ -22,7 +22,13 @@ Purpose = Literal["candidates", "tests", "refinement"]
 PURPOSES: Mapping[str, Purpose] = {"tester": "tests", "refiner": "refinement"}
 
 
-class Crew(Value):
+class Setting(Value):
+    """A part of a recipe; numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Crew(Setting):
     """Trajectories of one kind that are drawn alike."""
 
     kind: str = "tool-agent"
@@ -67,7 +73,7 @@ class Crew(Value):
         return "test" if self.purpose == "tests" else "edit"
 
 
-class Rounds(Value):
+class Rounds(Setting):
     """Drawing until the decision is clear: `first` candidates, then `more` trajectories at a time."""
 
     first: int = Field(default=4, ge=1, le=1000)
@@ -78,7 +84,7 @@ class Rounds(Value):
     """The selector's calibrated probability at which no more are drawn."""
 
 
-class Allowance(Value):
+class Allowance(Setting):
     """What all trajectories of an issue may use together; None for no limit."""
 
     dollars: float | None = Field(default=None, gt=0)
@@ -90,7 +96,7 @@ class Allowance(Value):
     """Model calls, those for the context included."""
 
 
-class Recipe(Value):
+class Recipe(Setting):
     """How one issue is solved; what a run used is kept in its `run.json`.
 
     A crew's fields may stand beside the recipe's own where it has one crew.

@@ -41,7 +41,8 @@ class Choice:
         """Return the chosen ids, each once, in the set's order unless shuffled.
 
         Raises:
-            TaskError: an id is not in the set, a glob fits none, or the slice or shard is none.
+            TaskError: an id is not in the set, a glob fits none, the slice or shard is none, or nothing of
+                what there is lies in the slice.
         """
         wanted = [one for entry in self.instances for one in _entries(entry)]
         if self.instances and not wanted:
@@ -49,7 +50,7 @@ class Choice:
         chosen = _named(ids, wanted)
         if self.shuffle:
             random.Random(self.seed).shuffle(chosen)
-        chosen = chosen[_slice(self.slice)] if self.slice else chosen
+        chosen = _sliced(chosen, self.slice) if self.slice else chosen
         if not self.shard:
             return chosen
         index, count = _shard(self.shard)
@@ -79,6 +80,13 @@ def _named(ids: Sequence[str], wanted: Sequence[str]) -> list[str]:
             raise TaskError(f"no {kind} {one}{hint}")
         chosen |= found
     return [one for one in dict.fromkeys(ids) if one in chosen]
+
+
+def _sliced(chosen: list[str], text: str) -> list[str]:
+    found = chosen[_slice(text)]
+    if chosen and not found:
+        raise TaskError(f"the slice {text} holds none of the {len(chosen)} instances there are")
+    return found
 
 
 def _slice(text: str) -> slice:

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from agent.messages import Value
 from envs.sources import Choice
@@ -29,7 +29,9 @@ _MOST_LINES = 20
 
 
 class Order(Value):
-    """A batch's order, complete; paths are absolute."""
+    """A batch's order, complete; paths are absolute and numbers finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     tasks: str
     instances: tuple[str, ...] = ()

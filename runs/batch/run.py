@@ -31,7 +31,8 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
     """Hold a batch's folder, with its order in it, for this process alone.
 
     Raises:
-        UsageError: it holds another run, the order has drifted, or another process is at work in it.
+        UsageError: it cannot be made or holds another run, the order has drifted, or another process is at
+            work in it.
     """
     drift = check_drift(folder, order)
     if drift and not accept_drift:
@@ -44,7 +45,10 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
         raise UsageError(f"{folder} is a file; --out names a folder")
     if not (folder / FILE).exists() and (folder / "evaluation.json").exists():
         raise UsageError(f"{folder} holds an evaluation; choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise UsageError(f"--out {folder} cannot be made: {error.strerror}; choose another place") from error
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

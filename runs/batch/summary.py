@@ -126,7 +126,7 @@ def read_threshold(text: str, chosen: int) -> float:
         UsageError: it is neither a number nor a share.
     """
     found = _THRESHOLD.fullmatch(text.strip())
-    if found is None:
+    if found is None or (found[2] and float(found[1]) > 100):
         raise UsageError(
             f"--fail-on {text!r} is no threshold; write a number such as 3, or a share such as 2%"
         )

@@ -56,22 +56,28 @@ def batch(
     ] = 512,
     pulls: Annotated[int, typer.Option(min=1, help="Images fetched at one time.")] = 2,
     limit_cost: Annotated[
-        float | None, typer.Option(min=0.0001, help="Dollars of the whole run, by the prices known.")
+        float | None, typer.Option(min=0.0001, max=1e9, help="Dollars of the whole run, by the prices known.")
     ] = None,
     limit_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of the whole run.")] = None,
     limit_steps: Annotated[int | None, typer.Option(min=1, help="Model calls of the whole run.")] = None,
     limit_time: Annotated[
-        float | None, typer.Option(min=0.0001, metavar="HOURS", help="Hours this command may take.")
+        float | None, typer.Option(min=0.0001, max=1e6, metavar="HOURS", help="Hours this command may take.")
     ] = None,
     issue_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Wall time of one issue; then it is a failure of infrastructure.")
+        float,
+        typer.Option(
+            min=1.0, max=1e9, help="Wall time of one issue; then it is a failure of infrastructure."
+        ),
     ] = 14400.0,
     quiet_seconds: Annotated[
-        float, typer.Option(min=1.0, help="Time in which nothing happens until an issue counts as stuck.")
+        float,
+        typer.Option(min=1.0, max=1e9, help="Time in which nothing happens until an issue counts as stuck."),
     ] = 3600.0,
     disk_budget: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="GB", help="What images of the data set may take; None keeps all."),
+        typer.Option(
+            min=0.1, max=1e6, metavar="GB", help="What images of the data set may take; None keeps all."
+        ),
     ] = None,
     fail_on: Annotated[
         str,

@@ -11,7 +11,9 @@ import typer
 def clean(
     image_budget: Annotated[
         float | None,
-        typer.Option(min=0, metavar="GB", help="Also remove built images, oldest first, beyond this size."),
+        typer.Option(
+            min=0, max=1e6, metavar="GB", help="Also remove built images, oldest first, beyond this size."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was removed as JSON.")] = False,
 ) -> None:

@@ -75,7 +75,7 @@ def check_model(
     untrained: Annotated[
         bool, typer.Option("--untrained", help="The weights are random: check what shows all the same.")
     ] = False,
-    seconds: Annotated[float, typer.Option(min=1, help="Wall time one check may take.")] = 120.0,
+    seconds: Annotated[float, typer.Option(min=1, max=1e9, help="Wall time one check may take.")] = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """Check that a backend keeps what a backend promises; what it does not offer is no failure.

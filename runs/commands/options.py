@@ -52,7 +52,9 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("-c", metavar="KEY=VALUE", help="A value of the recipe; may be repeated."),
 ]
-TestSeconds = Annotated[float | None, typer.Option(min=1.0, help="Time one run of a test file may take.")]
+TestSeconds = Annotated[
+    float | None, typer.Option(min=1.0, max=1e9, help="Time one run of a test file may take.")
+]
 Suite = Annotated[Path | None, typer.Option(help="A task manifest of your own.")]
 
 

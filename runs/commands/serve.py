@@ -46,7 +46,9 @@ def serve(
         float | None, typer.Option(min=0.01, max=1.0, help="Share of each GPU's memory.")
     ] = None,
     vllm_python: Annotated[Path | None, typer.Option(help="The Python that has vLLM.")] = None,
-    start_seconds: Annotated[float, typer.Option(min=1, help="Longest time until a server answers.")] = 900.0,
+    start_seconds: Annotated[
+        float, typer.Option(min=1, max=1e9, help="Longest time until a server answers.")
+    ] = 900.0,
     logs: Annotated[Path | None, typer.Option(help="Folder for the servers' logs.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each change of state.")

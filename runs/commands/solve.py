@@ -82,18 +82,22 @@ def solve(
     steps: Annotated[int | None, typer.Option(min=1, help="Model calls one trajectory may make.")] = None,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Wall time one trajectory may take, its tests and the model included."),
+        typer.Option(
+            min=1.0, max=1e9, help="Wall time one trajectory may take, its tests and the model included."
+        ),
     ] = None,
     dollars: Annotated[
         float | None,
-        typer.Option(min=0.0001, help="Dollars one trajectory may spend, by the prices that are known."),
+        typer.Option(
+            min=0.0001, max=1e9, help="Dollars one trajectory may spend, by the prices that are known."
+        ),
     ] = None,
     tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens one trajectory may use, prompts and replies together.")
     ] = None,
     call_seconds: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Wall time one model call may take until it is sent again."),
+        typer.Option(min=1.0, max=1e9, help="Wall time one model call may take until it is sent again."),
     ] = None,
     attempts: Annotated[
         int | None, typer.Option(min=1, max=100, help="Times a call is sent while only the server fails.")

@@ -40,6 +40,10 @@ def one_line(done, code):
         (["solve", "--task", "pypi/funcy__2.0-1", "--candidates", "no.diff"], 2, "no.diff"),
         (["solve", "--task", "pypi/funcy__2.0-1", "--python", "python3"], 2, "--python goes with --repo"),
         (["solve", "--repo", ".", "--issue", "x", "--sandbox", "dockr"], 2, "did you mean docker?"),
+        (["solve", "--repo", ".", "--issue", "x", "-c", "budget.dollars=inf"], 2, "a finite number"),
+        (["solve", "--repo", ".", "--issue", "x", "--steps", "few"], 2, "--steps"),
+        (["sovle"], 2, "no such command 'sovle'"),
+        (["batch"], 2, "missing option '--tasks'; see mangabey batch -h"),
     ],
 )
 def test_wrong_use(mangabey, arguments, code, said):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -166,6 +167,11 @@ def test_a_model_that_fails_is_infrastructure_and_comes_again(batches):
     ("words", "said"),
     [
         (["--fail-on", "many"], "no threshold"),
+        (["--fail-on", "200%"], "no threshold"),
+        (["--limit-cost", "inf"], "less than or equal"),
+        (["--limit-cost", "much"], "invalid value for '--limit-cost'"),
+        (["--slice", "90:"], "the slice 90: holds none of the 7 instances"),
+        (["--bananas"], "no such option: --bananas; see mangabey batch -h"),
         (["--executor", "slurm"], "local or ray"),
         (["--address", "10.0.0.1:6379"], "add --executor ray"),
         (["--local-out"], "add --executor ray"),
@@ -177,7 +183,15 @@ def test_wrong_use_is_one_line(batches, words, said):
     done = batches.run(batches.folder / "out", *words)
     assert done.returncode == 2
     assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_wrong_use(batches):
+    (batches.folder / "file").touch()
+    for place in (Path("/proc/x"), batches.folder / "file" / "x"):
+        done = batches.run(place, *TINY)
+        assert done.returncode == 2
+        assert "cannot be made" in done.stderr.splitlines()[-1]
 
 
 def test_thresholds():
