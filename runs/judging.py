@@ -25,9 +25,11 @@ from selection.differences.demonstrations import demonstrated, with_demonstratio
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
+from selection.faults import with_faults
 from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
 from selection.verdict import Selection
+from selection.verifiers.surroundings import base_texts
 
 NEAREST = 60
 """Existing test files that are considered, the nearest to the change; time allows for fewer of them."""
@@ -145,7 +147,9 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
         matrix=matrix,
         excused=excused_tests(clusters, matrix),
     )
-    return with_demonstrations(evidence, await demonstrated(evidence, base, cells=cells, place=place))
+    texts = await base_texts(base, [one.patch for one in pool.candidates])
+    facts = await demonstrated(evidence, base, cells=cells, place=place)
+    return with_demonstrations(await asyncio.to_thread(with_faults, evidence, texts), facts)
 
 
 async def _read(

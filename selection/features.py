@@ -35,6 +35,7 @@ ABOUT: Mapping[str, str] = {
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
     "demonstration": "changes what the issue's own programs come to",
+    "faulty": "breaks a file, or uses names that nothing defines",
 }
 """Every feature, in words."""
 

@@ -9,10 +9,11 @@ from agent.context.tokens import Count, guessed
 from agent.trajectory import Trajectory
 from selection.candidate import Candidate
 from selection.evidence import Evidence
+from selection.faults import faults
 from selection.verifiers.digest import digest
 from selection.verifiers.executed import executed
 from selection.verifiers.fitting import Section
-from selection.verifiers.surroundings import broken_files, surrounding
+from selection.verifiers.surroundings import surrounding
 
 OBSERVED, TESTS, CODE, PATCH, ISSUE = range(5)
 """In what order sections are cut: what was observed first; the patch when nothing of those is left."""
@@ -47,13 +48,13 @@ class Material:
 
     def executed(self, candidate: Candidate, name: str = "executed") -> Section:
         """Return what tests did with a candidate, in words."""
-        broken = broken_files(candidate.patch, self.texts)
-        text = "\n".join([*broken, executed(self.evidence, candidate.id).results]).strip("\n")
+        found = faults(candidate.patch, self.texts)
+        text = "\n".join([*found, executed(self.evidence, candidate.id).results]).strip("\n")
         return Section(name, text, TESTS, least=1_500)
 
-    def broken(self, candidate: Candidate) -> Section:
-        """Return which files a candidate leaves that cannot be parsed; that takes no run to see."""
-        return Section("executed", "\n".join(broken_files(candidate.patch, self.texts)), TESTS)
+    def faults(self, candidate: Candidate) -> Section:
+        """Return what is wrong with a candidate for all to see; that takes no run."""
+        return Section("executed", "\n".join(faults(candidate.patch, self.texts)), TESTS)
 
     def tests(self, candidate: Candidate) -> Section:
         """Return the tests whose outcome a candidate changes."""

@@ -71,9 +71,9 @@ def label_logit(reply: Reply, tag: str = "") -> float | None:
 def share_logit(yes: int, no: int) -> float | None:
     """Return the logit of the share of YES among readable samples, None where there is none.
 
-    The prior is one sample of each (Laplace), so that one YES of one is 2/3 and not certainty.
+    The prior is half a sample of each (Jeffreys), so that one YES of one is 3/4 and not certainty.
     """
-    return math.log((yes + 1) / (no + 1)) if yes + no else None
+    return math.log((yes + 0.5) / (no + 0.5)) if yes + no else None
 
 
 def logistic(logit: float) -> float:

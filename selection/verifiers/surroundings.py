@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from envs.patches import split
 from sandbox.base import Sandbox, SandboxFileError
 from selection.clusters import touched
-from selection.hunks import HUNK, new_text
+from selection.hunks import HUNK
 
 AROUND = 30
 """Lines before and behind each hunk."""
@@ -62,28 +61,6 @@ def surrounding(patches: Sequence[str], texts: Mapping[str, str]) -> str:
         kept |= {head for number in kept for head in _heads(lines, number)}
         shown.append(f'<file path="{path}">\n' + "\n".join(_numbered(lines, sorted(kept))) + "\n</file>")
     return "\n".join(shown)
-
-
-def broken_files(patch: str, texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return of each Python file that parses on the base and not with the patch where it breaks, in words."""
-    found = []
-    for part in split(patch):
-        before = texts.get(part.old_path or part.path, "")
-        after = new_text(part.text, before) if part.path.endswith(".py") and not part.deleted else None
-        if after is not None and not _fault(before) and (fault := _fault(after)):
-            found.append(f"{part.path} cannot be parsed with the patch: {fault}")
-    return tuple(found)
-
-
-def _fault(text: str) -> str:
-    """Return why a text is no Python, empty where it is."""
-    try:
-        ast.parse(text)
-    except SyntaxError as error:
-        return f"{error.msg}, line {error.lineno}: {(error.text or '').strip()[:120]}"
-    except (ValueError, RecursionError):
-        return ""
-    return ""
 
 
 def _numbers(section: str) -> Iterator[int]:

@@ -134,7 +134,7 @@ class Verifier:
             acts = [Section(f"action {n}", one.action, OBSERVED + 1) for n, one in enumerate(steps)]
             return [patch, *seen, *acts]
         if self.view == "patch":
-            return [material.code([candidate]), patch, material.broken(candidate)]
+            return [material.code([candidate]), patch, material.faults(candidate)]
         if self.view == "evidence":
             seen = [material.executed(candidate), material.tests(candidate), material.differing(candidate)]
             return [material.code([candidate]), patch, *seen]

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from selection import faults
 from selection.candidate import Candidate
 from selection.clusters import Clusters
-from selection.differences.demonstrations import FACT
+from selection.differences import demonstrations
 from selection.evidence import Evidence
 from selection.feature_verifier import JUDGE, Weights, scored, shipped, verdicts
 from selection.features import ABOUT, measure
@@ -48,8 +49,9 @@ def test_the_issue_is_held_against_the_patch():
 def test_every_feature_has_words_and_every_weight_a_feature():
     known = evidence_of(patch_of(1), FAR)
     first = known.candidates[0].id
-    assert set(measure(known)[first]) == set(ABOUT) - {FACT}
-    assert set(measure(replace(known, facts={first: {FACT: 1.0}}))[first]) == set(ABOUT)
+    facts = {demonstrations.FACT: 1.0, faults.FACT: 0.0}
+    assert set(measure(known)[first]) == set(ABOUT) - set(facts)
+    assert set(measure(replace(known, facts={first: facts}))[first]) == set(ABOUT)
     assert set(shipped().weights) <= set(ABOUT)
     assert all(spread > 0 for spread in shipped().spread.values())
 

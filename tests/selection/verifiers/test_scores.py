@@ -72,8 +72,8 @@ def test_no_reply_has_a_score_that_is_no_number(known, position):
 
 
 def test_a_share_of_samples_has_a_prior():
-    assert logistic(share_logit(1, 0)) == pytest.approx(2 / 3)
-    assert logistic(share_logit(9, 1)) == pytest.approx(10 / 12)
+    assert logistic(share_logit(1, 0)) == pytest.approx(3 / 4)
+    assert logistic(share_logit(9, 1)) == pytest.approx(9.5 / 11)
     assert share_logit(0, 0) is None
 
 

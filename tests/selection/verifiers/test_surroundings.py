@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from envs.patches import split
 from selection.hunks import new_text
-from selection.verifiers.surroundings import AROUND, base_texts, broken_files, surrounding
+from selection.verifiers.surroundings import AROUND, base_texts, surrounding
 from tests.selection.readers import PATCH
 
 LONG = "class Shapes:\n    kind = 1\n\n    def area(self):\n" + "".join(
@@ -34,16 +34,6 @@ def test_the_code_around_a_change_is_shown_with_the_heads_it_lies_in():
 def test_packaging_and_new_files_have_no_surroundings():
     assert surrounding([CHANGE.replace("shapes.py", "setup.py")], {"setup.py": LONG}) == ""
     assert surrounding([CHANGE], {}) == ""
-
-
-def test_a_file_that_a_patch_breaks_is_told():
-    texts = {"calc.py": "def clamp(x):\n    return x\n"}
-    (told,) = broken_files(PATCH.format("(x"), texts)
-    assert told.startswith("calc.py cannot be parsed with the patch: ")
-    assert "return (x" in told
-    assert broken_files(PATCH.format("x + 1"), texts) == ()
-    assert broken_files(PATCH.format("(x"), {"calc.py": "def clamp(x:\n    return x\n"}) == ()
-    assert broken_files(PATCH.format("(x"), {}) == ()
 
 
 @settings(deadline=None, max_examples=200)

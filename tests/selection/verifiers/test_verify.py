@@ -74,7 +74,7 @@ async def test_labels_that_are_not_told_lead_to_readings_that_think():
         return Reply(labels=dict.fromkeys(LABELS)) if sampling.labels else "It returns x.\n\n**YES**"
 
     verdict = await verifier(Reader(answer, LABELLING), candidate("a")).verdict(candidate("a"))
-    assert round(verdict.score, 3) == 0.667
+    assert round(verdict.score, 3) == 0.75
     assert "1 of 1 readings say YES" in verdict.evidence
     assert "It returns x." in verdict.evidence
 
@@ -83,7 +83,7 @@ async def test_a_backend_without_labels_is_sampled_and_what_cannot_be_read_is_no
     said = ["fine\nYES", "no idea", "bad\nNO.", "good\n`yes`"]
     model = Reader(lambda told, sampling: said[sampling.sample])
     verdict = await verifier(model, candidate("a"), samples=4).verdict(candidate("a"))
-    assert round(verdict.score, 9) == 3 / 5
+    assert round(verdict.score, 9) == 5 / 8
     assert "2 of 3 readings say YES, 1 cannot be read" in verdict.evidence
 
 
@@ -116,7 +116,7 @@ async def test_the_digest_has_actions_and_observations_and_no_praise():
 
 
 async def test_the_evidence_view_needs_something_that_was_run_and_tells_it_in_words():
-    one = candidate("a")
+    one = candidate("a", "x + 1")
     model = Reader(lambda *_: "YES")
     nothing = await verifier(model, one, view="evidence").verdict(one)
     assert (nothing.score, nothing.evidence) == (None, "unscored: nothing was run with it")

@@ -1,0 +1,77 @@
+"""What is wrong with a patch for all to see: it breaks a file, or uses names that nothing defines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from agent.models.repair.names import undefined_names
+from envs.patches import split
+from selection.evidence import Evidence
+from selection.hunks import new_text
+
+_IMPORTS_ALL = re.compile(r"^\s*from\s.+\simport\s+\*", re.MULTILINE)
+FACT = "faulty"
+"""The fact's name: 1 where `faults` tells something of a candidate, else 0."""
+
+
+def with_faults(evidence: Evidence, texts: Mapping[str, str]) -> Evidence:
+    """Return evidence with the fact `faulty` of every candidate that changes something.
+
+    Args:
+        evidence: whose candidates.
+        texts: the base's files that they touch, by path.
+    """
+    found = {
+        one.id: {**evidence.facts.get(one.id, {}), FACT: float(bool(faults(one.patch, texts)))}
+        for one in evidence.candidates
+        if one.patch.strip()
+    }
+    return replace(evidence, facts={**evidence.facts, **found})
+
+
+def faults(patch: str, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return, in words, of each Python file that parses on the base what the patch spoils in it.
+
+    Args:
+        patch: a diff.
+        texts: the base's files, by path; of names, only files that are there are looked at.
+    """
+    found = []
+    for part in split(patch):
+        before = texts.get(part.old_path or part.path, "")
+        after = new_text(part.text, before) if part.path.endswith(".py") and not part.deleted else None
+        if after is None or _broken(before):
+            continue
+        if fault := _broken(after):
+            found.append(f"{part.path} cannot be parsed with the patch: {fault}")
+        elif before and (names := _undefined(after) - _undefined(before)):
+            told = ", ".join(sorted(names))
+            found.append(f"{part.path} uses with the patch what nothing in it defines or imports: {told}")
+    return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def _broken(text: str) -> str:
+    """Return why a text is no Python, empty where it is."""
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return f"{error.msg}, line {error.lineno}: {(error.text or '').strip()[:120]}"
+    except (ValueError, RecursionError):
+        return ""
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _undefined(text: str) -> frozenset[str]:
+    """Return the names that a file reads and never binds; none where it may import any name."""
+    try:
+        if _IMPORTS_ALL.search(text):
+            return frozenset()
+        return frozenset(name for name in undefined_names(text) if not name.startswith("__"))
+    except (ValueError, RecursionError):
+        return frozenset()

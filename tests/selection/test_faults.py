@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+
+from selection.candidate import Candidate
+from selection.evidence import Evidence
+from selection.faults import faults, with_faults
+from tests.selection.readers import PATCH
+
+FIRST = "def clamp(x):\n    return x\n"
+
+
+def test_a_file_that_a_patch_breaks_is_told():
+    (told,) = faults(PATCH.format("(x"), {"calc.py": FIRST})
+    assert told.startswith("calc.py cannot be parsed with the patch: ")
+    assert "return (x" in told
+    assert faults(PATCH.format("x + 1"), {"calc.py": FIRST}) == ()
+
+
+def test_a_file_that_was_broken_before_or_is_not_there_says_nothing():
+    assert faults(PATCH.format("(x"), {"calc.py": "def clamp(x:\n    return x\n"}) == ()
+    assert faults(PATCH.format("(x"), {}) == ()
+
+
+def test_a_name_that_nothing_defines_is_told():
+    (told,) = faults(PATCH.format("lowest(x)"), {"calc.py": FIRST})
+    assert told == "calc.py uses with the patch what nothing in it defines or imports: lowest"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FIRST + "\n\nfrom math import *\n",
+        FIRST + "\n\ndef lowest(x):\n    return x\n",
+        FIRST + "\n\nfor lowest in ():\n    pass\n",
+        FIRST + "\n\nprint(lowest)\n",
+    ],
+    ids=["any name may be imported", "defined", "bound", "undefined before"],
+)
+def test_a_name_that_may_be_there_says_nothing(text):
+    assert faults(PATCH.format("lowest(x)"), {"calc.py": text}) == ()
+
+
+def test_names_of_every_module_are_there():
+    assert faults(PATCH.format("__file__ + len(x) + __path__"), {"calc.py": FIRST}) == ()
+
+
+def test_a_deleted_file_and_text_of_other_kinds_say_nothing():
+    gone = "--- a/calc.py\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-def clamp(x):\n-    return x\n"
+    assert faults(gone, {"calc.py": FIRST}) == ()
+    assert faults(PATCH.format("(x").replace("calc.py", "calc.txt"), {"calc.txt": FIRST}) == ()
+
+
+def test_the_fact_stands_beside_others():
+    good, bad = Candidate("a", PATCH.format("x + 1")), Candidate("b", PATCH.format("y"))
+    idle = Candidate("c", "")
+    evidence = Evidence("t", candidates=(good, bad, idle), facts={"a": {"demonstration": 1.0}})
+    found = with_faults(evidence, {"calc.py": FIRST}).facts
+    assert found == {"a": {"demonstration": 1.0, "faulty": 0.0}, "b": {"faulty": 1.0}}
