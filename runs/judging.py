@@ -12,6 +12,7 @@ from typing import Any
 from envs.regressions import existing_tests
 from envs.task import PublicTask
 from runs.base_room import BaseRoom
+from runs.commons import Commons
 from runs.decision import Decision, decision_of
 from runs.journal import Journal
 from runs.pool import Pool
@@ -84,17 +85,24 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
 
 
 async def judge(
-    task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal, listen: Listener
+    task: PublicTask,
+    room: BaseRoom,
+    pool: Pool,
+    recipe: Recipe,
+    journal: Journal,
+    listen: Listener,
+    commons: Commons | None = None,
 ) -> Decision:
     """Return the decision over the candidates, and record it with its evidence.
 
     Raises:
+        RunSpentError: the run's purse is empty.
         SandboxError: the base cannot be tested; every finished cell is kept.
         UnknownModelError: a model that is to read has no backend.
         UsageError: a reader's text cannot be read.
     """
     evidence = await _tested(task, room, pool, recipe, journal)
-    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen)
+    evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen, commons)
     decision = decision_of(evidence, chosen(evidence, recipe), trouble)
     await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
     await journal.append("decision", decision.model_dump(mode="json"))
@@ -160,13 +168,14 @@ async def _read(
     recipe: Recipe,
     journal: Journal,
     listen: Listener,
+    commons: Commons | None,
 ) -> tuple[Evidence, tuple[str, ...]]:
     """Return the evidence with what models say, and what went wrong; tests that they wrote are run on all."""
     asking = with_needs(recipe)
     if not asking.selection.asks or not evidence.clusters.members:
         return evidence, ()
     base, cells = await room.base(), JournalCells(journal)
-    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen)
+    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen, commons)
     found = reading.evidence
     if reading.tests:
         further = replace(pool, tests=(*pool.tests, *reading.tests))

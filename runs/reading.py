@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from agent import dialect
-from agent.budget import SpentError
-from agent.condense import size_of
 from agent.context.asking import Asker
-from agent.messages import Message, Reply, Sampling, ToolSpec
-from agent.models.base import Capabilities, Model, Probing
+from agent.models.base import Model
 from agent.models.calling import open_model
 from agent.models.closing import close
-from agent.models.errors import ModelError
 from agent.tape import Tape
-from agent.trajectory import Observation, Trajectory, Turn
+from agent.trajectory import ExitReason, Observation, Trajectory, Turn
 from envs.task import PublicTask
+from runs.commons import Commons
 from runs.crews import origin_of
 from runs.failures import UsageError
 from runs.journal import Journal
@@ -45,6 +43,7 @@ async def read_candidates_of(
     journal: Journal,
     cells: CellStore,
     listen: Listener,
+    commons: Commons | None = None,
 ) -> Reading:
     """Return what the readers of a recipe say of candidates; nothing that the journal holds is asked again.
 
@@ -60,13 +59,19 @@ async def read_candidates_of(
     if not settings.asks or not roles:
         return Reading(evidence)
     system = await asyncio.to_thread(_system, settings.system)
-    ledger, replies = Ledger(journal, recipe.budget), JournalReplies(journal, "selection")
-    models: dict[str, Model] = {}
-    for name in dict.fromkeys(recipe.model_for(role) for role in roles):
-        opened = open_model(name, recipe.patience(), lambda line: listen(Noticed(line)))
-        models[name] = WithinBudget(opened, ledger)
+    shared = Shared(Ledger(journal, recipe.budget, commons.purse if commons else None))
+    replies = JournalReplies(journal, "selection")
+
+    def say(line: str) -> None:
+        listen(Noticed(line))
+
+    def opened(name: str) -> Model:
+        return commons.open(name, recipe, say) if commons else open_model(name, recipe.patience(), say)
+
+    models = {name: opened(name) for name in dict.fromkeys(recipe.model_for(role) for role in roles)}
     askers = {
-        role: Asker(models[recipe.model_for(role)], replies, task.instance_id, AT_ONCE) for role in roles
+        role: Asker(models[recipe.model_for(role)], replies, task.instance_id, AT_ONCE, shared)
+        for role in roles
     }
     given = Surroundings(
         task=task,
@@ -92,41 +97,27 @@ def trajectories_of(evidence: Evidence, journal: Journal) -> Mapping[str, Trajec
     return {one.id: _whole(ours[one.origin], journal) for one in evidence.candidates if one.origin in ours}
 
 
-class WithinBudget:
-    """A model that is not asked once the issue's budget is used up."""
+class Shared:
+    """What readers may use: the issue's allowance and the run's, though trajectories were called off.
 
-    def __init__(self, model: Model, ledger: Ledger) -> None:
-        self.name = model.name
-        self._model = model
+    See `agent.budget.Common`.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """What the model can do."""
-        return self._model.capabilities
+    def exceeded(self) -> tuple[ExitReason, str] | None:
+        """See `Common.exceeded`."""
+        return self._ledger.used_up()
 
-    async def probe(self) -> Capabilities:
-        """Return what the model can do, having asked it where it can be asked."""
-        return await self._model.probe() if isinstance(self._model, Probing) else self._model.capabilities
-
-    async def generate(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], sampling: Sampling
-    ) -> Reply:
-        """See `Model.generate`.
+    def reserved(self, prompt: int) -> AbstractAsyncContextManager[None]:
+        """See `Common.reserved`.
 
         Raises:
-            ModelError: nothing may be paid any more, or the call failed.
-            RunSpentError: the run's purse is empty.
+            SpentError: it does not fit into what is left of the issue's.
+            RunSpentError: of the run's.
         """
-        try:
-            async with self._ledger.reserved(size_of(messages, tools)):
-                return await self._model.generate(messages, tools, sampling)
-        except SpentError as error:
-            raise ModelError(error.words) from error
-
-    async def close(self) -> None:
-        """Let go of the model's connections."""
-        await close(self._model)
+        return self._ledger.reserved(prompt)
 
 
 def _roles(recipe: Recipe) -> tuple[Role, ...]:

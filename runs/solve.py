@@ -149,7 +149,7 @@ async def _decide(
         await draw_rounds(troop, look_now)
     found = await pool()
     listen(StageBegan("matrix", _told(found)))
-    return await judge(public, room, found, job.recipe, journal, listen)
+    return await judge(public, room, found, job.recipe, journal, listen, commons)
 
 
 def _told(pool: Pool) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
+from agent.budget import RunEndedError
 from agent.context.asking import Asker
 from agent.context.tokens import counter_of
 from agent.models.base import Probing
@@ -91,6 +92,9 @@ async def read(
         readers: the models.
         settings: who speaks.
         given: what they may use.
+
+    Raises:
+        RunEndedError: a model's run has ended, maybe within a group.
     """
     stage = _Stage(evidence, readers, settings, given)
     material = await stage.material(settings.differences)
@@ -264,9 +268,15 @@ class _Stage:
         return replace(material, tokens=max(2_000, room), count=count)
 
     async def _safely(self, what: str, work: Callable[[], Awaitable[T]], lost: T) -> T:
-        """Return what some work gives, `lost` where it fails; its error is trouble and goes no further."""
+        """Return what some work gives, `lost` where it fails; its error is trouble and goes no further.
+
+        Raises:
+            RunEndedError: the run ends here, and this work is not done.
+        """
         try:
             return await work()
+        except RunEndedError:
+            raise
         except SandboxError as error:
             self.trouble.append(f"{what}: {error}")
         except Exception as error:  # one reader's fault must not cost what the others say

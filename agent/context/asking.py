@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol, TypeVar
 
-from agent.budget import Common
+from agent.budget import Common, SpentError
+from agent.condense import size_of
 from agent.messages import Attempt, Message, Reply, Sampling
 from agent.models.base import Model
 from agent.models.errors import ModelError
@@ -147,15 +149,23 @@ class Asker:
                 self.trouble = over[1]
                 return None
             try:
-                reply = await self.model.generate(messages, (), sampling)
+                async with self._set_aside(messages):
+                    reply = await self.model.generate(messages, (), sampling)
+                    await self._replies.put(key, reply)
+            except SpentError as error:
+                self.trouble = error.words
+                return None
             except ModelError as error:
                 self.trouble = str(error)
                 self._lost += 1
                 await self._replies.put_failure(key, getattr(error, "attempts", ()), str(error))
                 return None
             self._lost = 0
-        await self._replies.put(key, reply)
         return reply
+
+    def _set_aside(self, messages: Sequence[Message]) -> AbstractAsyncContextManager[None]:
+        """Hold what a call may cost until its reply is recorded: calls side by side cannot overshoot."""
+        return self._common.reserved(size_of(messages)) if self._common is not None else nullcontext()
 
 
 def _sent_back(reply: Reply, error: UnreadableError) -> tuple[Message, Message]:

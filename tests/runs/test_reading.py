@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from agent.context.asking import Asker
 from agent.messages import Message, Reply, Sampling, Usage
-from agent.models.errors import ModelError
 from agent.models.scripted import ScriptedModel
 from agent.trajectory import ExitReason, Observation, Trajectory
 from envs.task import PublicTask
+from runs.commons import Commons, Paces
 from runs.failures import UsageError
 from runs.journal import Journal
-from runs.ledger import Ledger
-from runs.reading import WithinBudget, read_candidates_of, trajectories_of
+from runs.ledger import Ledger, RunSpentError
+from runs.purse import RunPurse
+from runs.reading import Shared, read_candidates_of, trajectories_of
 from runs.recipe import Allowance, Recipe
 from runs.recipe_files import packaged, read_recipe
 from runs.recorded import record
 from runs.replies import JournalReplies
 from runs.tape import JournalTape
 from runs.variation import Variation
+from sandbox.base import Limits
+from sandbox.slots import Slots
 from selection.candidate import Candidate
 from selection.cells import MemoryCells
+from selection.clusters import Clusters
 from selection.evidence import Evidence
 from selection.settings import SelectionSettings
 from selection.verifiers.digest import digest
@@ -109,15 +115,38 @@ async def test_the_ledger_counts_readers_and_stops_them(tmp_path):
     with Journal(tmp_path) as journal:
         replies = JournalReplies(journal, "selection")
         ledger = Ledger(journal, Allowance(dollars=1.0))
-        model = WithinBudget(ScriptedModel([Reply(text="a"), Reply(text="b")]), ledger)
-        reply = await model.generate(told, (), Sampling())
-        await replies.put("k", reply.model_copy(update={"cost": 1.5, "usage": Usage(input=7, output=2)}))
+        paid = Reply(text="a", cost=1.5, usage=Usage(input=7, output=2))
+        asker = Asker(ScriptedModel([paid, Reply(text="b")]), replies, common=Shared(ledger))
         await ledger.call_off("the lead is safe")  # ends trajectories, not readers
-        with pytest.raises(ModelError, match=r"\$1.00 are used"):
-            await model.generate(told, (), Sampling())
+        assert await asker.reply(told, Sampling()) == paid
+        assert await asker.reply(told, Sampling(sample=1)) is None
+        assert "$1.00 are used" in asker.trouble
         assert (ledger.spent.dollars, ledger.spent.input + ledger.spent.output) == (1.5, 9)
     with Journal(tmp_path) as journal:
         assert Ledger(journal, Allowance(dollars=1.0)).used_up() is not None
+
+
+async def test_readers_in_a_batch_keep_the_pace_and_the_purse_of_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    (tmp_path / "reader.py").write_text(READER)
+    name = f"{tmp_path}/reader.py:Reader"
+    recipe = Recipe(models={"verify": name}, selection=SelectionSettings(views=("patch",)))
+    task = PublicTask("t", "tiny", "c", "wrong", "/testbed", "pytest")
+    patch = "--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-x\n+y\n"
+    pool = (Candidate("a", patch), Candidate("b", patch.replace("+y", "+z")))
+    evidence = Evidence("t", candidates=pool, clusters=Clusters({"1": ("a",), "2": ("b",)}))
+    slots, limits = Slots("all", 1), Limits()
+    commons = Commons(slots, slots, slots, Paces(4), limits, RunPurse(Allowance(steps=1)))
+    with Journal(tmp_path / "run") as journal:
+        given = (task, None, evidence, recipe, journal, MemoryCells(), [].append, commons)
+        with pytest.raises(ExceptionGroup) as ended:
+            await read_candidates_of(*given)
+        assert ended.group_contains(RunSpentError)
+        assert (read(tmp_path), commons.purse.total.steps) == (1, 1)
+        assert list(commons.paces.by_endpoint) == [name]
+        further = replace(commons, purse=RunPurse(Allowance(steps=9)))
+        found = await read_candidates_of(*given[:-1], further)
+        assert len(found.evidence.scores("verifier:patch")) == read(tmp_path) == 2
 
 
 @pytest.mark.parametrize("name", packaged())

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from agent.budget import RunEndedError
 from agent.context.asking import MemoryReplies
 from agent.messages import Reply
 from agent.models.base import Capabilities
@@ -114,6 +115,19 @@ async def test_one_that_fails_takes_nobody_with_it():
     (vote,) = found.evidence.comparisons
     assert (vote.picked, vote.judge) == ("", "trae")
     assert any("a bug of the backend" in line for line in found.trouble)
+
+
+class Ended(Reader):
+    async def generate(self, messages, tools, sampling):
+        raise RunEndedError("all dollars of the run are used")
+
+
+async def test_the_end_of_the_run_is_no_opinion():
+    settings = SelectionSettings(views=("patch",), groups=2)
+    asked = asker(Ended(scoring, LABELLING))
+    with pytest.raises(ExceptionGroup) as ended:
+        await read(evidence(candidate("a"), candidate("b")), Readers(asked, asked), settings, Surroundings())
+    assert ended.group_contains(RunEndedError, match="all dollars")
 
 
 @pytest.mark.parametrize("said", ["", "purple", ModelError("gone"), "\ud800", "YES" * 100_000])
