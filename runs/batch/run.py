@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from runs.batch.engine import EngineAwaited, look
 from runs.batch.images import image_room
 from runs.batch.issue import Surroundings, spent_by
 from runs.batch.local import LocalExecutor
@@ -135,15 +136,24 @@ async def _executor(given: Surroundings, known: Mapping[str, Spending]) -> Async
 @asynccontextmanager
 async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncIterator[Room]:
     order = plan.order
-    if order.executor != "local" or order.recipe.image:  # nodes care for their own; one image is kept
+    if order.executor != "local":  # nodes care for their own
         yield NoRoom()
         return
-    budget = None if order.disk_budget is None else int(order.disk_budget * 1e9)
 
     def say(line: str) -> None:
         listen(Noticed(line))
 
-    pulls = given.commons.pulls
+    async with _images(plan, given, say) as room:
+        yield EngineAwaited(room, look, say) if order.recipe.sandbox == "docker" else room
+
+
+@asynccontextmanager
+async def _images(plan: Plan, given: Surroundings, say: Callable[[str], None]) -> AsyncIterator[Room]:
+    order, pulls = plan.order, given.commons.pulls
+    if order.recipe.image:  # one image for all is kept
+        yield NoRoom()
+        return
+    budget = None if order.disk_budget is None else int(order.disk_budget * 1e9)
     async with image_room(plan.source, plan.waiting, pulls, plan.parallel, budget, say) as room:
         yield room or NoRoom()
 

@@ -1,0 +1,96 @@
+"""A Docker engine that is away pauses the queue: issues that began then would all fail."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from runs.batch.queue import Room
+from sandbox.base import SandboxError
+
+PATIENCE = 900.0
+"""Seconds in which an engine may come back."""
+FIRST, LONGEST = 1.0, 15.0
+"""Seconds between two looks, at first and at most."""
+
+
+class EngineAwaited:
+    """A room that lets no issue begin while the engine does not answer; see `runs.batch.queue.Room`.
+
+    An engine that does not come back in time lets issues begin and fail, for those say what is wrong.
+
+    Args:
+        room: what else has to be here.
+        look: raises a SandboxError or OSError where no engine answers.
+        say: is told in one line what a person should know.
+        patience: seconds to wait.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        look: Callable[[], None],
+        say: Callable[[str], None],
+        patience: float = PATIENCE,
+    ) -> None:
+        self._room = room
+        self._look = look
+        self._say = say
+        self._patience = patience
+        self._one = asyncio.Lock()
+        self._given_up = False
+
+    async def before(self, instance_id: str) -> None:
+        """Wait for the engine, then make room."""
+        async with self._one:
+            await self._answer()
+        await self._room.before(instance_id)
+
+    async def after(self, instance_id: str) -> None:
+        """See `Room.after`."""
+        await self._room.after(instance_id)
+
+    async def _answer(self) -> None:
+        why = await self._away()
+        if not why:
+            self._given_up = False
+            return
+        if self._given_up:
+            return
+        self._say(
+            f"no issue begins until the Docker engine answers, for {self._patience:.0f} s at most: {why}"
+        )
+        began, pause = time.monotonic(), FIRST
+        while time.monotonic() - began < self._patience:
+            await asyncio.sleep(min(pause, self._patience))
+            pause = min(2 * pause, LONGEST)
+            if not await self._away():
+                self._say(f"the Docker engine answers again, after {time.monotonic() - began:.0f} s")
+                return
+        self._given_up = True
+        self._say("the Docker engine did not come back; issues begin all the same")
+
+    async def _away(self) -> str:
+        """Return why no engine answers, empty where one does."""
+        try:
+            await asyncio.to_thread(self._look)
+        except (SandboxError, OSError) as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        return ""
+
+
+def look() -> None:
+    """Ask the engine for a sign of life.
+
+    Raises:
+        SandboxUnavailableError: none answers.
+        OSError: the connection breaks.
+    """
+    from sandbox.docker.vessel import connect
+
+    engine = connect(timeout=10)
+    try:
+        engine.ping()
+    finally:
+        engine.close()
