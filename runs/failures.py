@@ -17,7 +17,6 @@ class Refused(Protocol):
     """What the parser of the command line raises; Typer keeps the class to itself."""
 
     exit_code: int
-    ctx: Any
 
     def format_message(self) -> str:
         """Return what is wrong; nothing where the command's help was shown."""
@@ -28,6 +27,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
 
     Of several errors at once, the first that is known is told.
     """
+    import typer
+
     from agent.models.errors import ModelError, UnknownModelError
     from agent.serving.errors import OrderError
     from envs.git import GitError
@@ -43,6 +44,8 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, BaseExceptionGroup):
         told = [found for inner in error.exceptions if (found := describe(inner))]
         return told[0] if told else None
+    if isinstance(error, typer.Abort):
+        return "aborted", FAILED
     if isinstance(error, Refused):
         return _refusal(error), error.exit_code
     wrong_use = (UsageError | TaskError | UnknownModelError | UnknownSandboxError | OrderError) | (
@@ -64,8 +67,9 @@ def describe(error: BaseException) -> tuple[str, int] | None:
 
 def _refusal(error: Refused) -> str:
     said = " ".join(error.format_message().split()).rstrip(".")
-    command = error.ctx.command_path if error.ctx is not None else "mangabey"
-    return f"{said[:1].lower()}{said[1:]}; see {command} -h" if said else ""
+    context: Any = getattr(error, "ctx", None)
+    hint = f"; see {context.command_path} -h" if context is not None else ""
+    return f"{said[:1].lower()}{said[1:]}{hint}" if said else ""
 
 
 def _where(error: OSError) -> str:

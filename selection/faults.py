@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,8 +13,20 @@ from agent.models.repair.names import undefined_names
 from envs.patches import split
 from selection.evidence import Evidence
 from selection.hunks import new_text
+from selection.normalise import is_python
 
-_IMPORTS_ALL = re.compile(r"^\s*from\s.+\simport\s+\*", re.MULTILINE)
+_ANY_NAME = re.compile(r"\bimport\s*\*|\b(?:globals|execfile)\s*\(", re.MULTILINE)
+ELSEWHERE = frozenset(
+    {
+        *("_", "basestring", "buffer", "cmp", "execfile", "file", "get_ipython", "long", "raw_input"),
+        *("reduce", "reload", "unichr", "unicode", "xrange", "WindowsError"),
+    }
+)
+"""Names that are there in some Python, on some system, or once somebody has installed them."""
+_NEWER = re.compile(
+    r"^\s*type\s+\w|^\s*(?:async\s+)?(?:def|class)\s+\w+\s*\[|^\s*except\s[^(]*,|\b[rRbB]?[fFtT][rR]?['\"]"
+)
+"""Lines that only newer Pythons than the one that runs this may know."""
 FACT = "faulty"
 """The fact's name: 1 where `faults` tells something of a candidate, else 0."""
 
@@ -56,22 +69,29 @@ def faults(patch: str, texts: Mapping[str, str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _broken(text: str) -> str:
-    """Return why a text is no Python, empty where it is."""
+    """Return why a text is no Python of any age, empty where it is."""
     try:
-        ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
     except SyntaxError as error:
+        if _NEWER.search(error.text or "") and is_python(text):
+            return ""
         return f"{error.msg}, line {error.lineno}: {(error.text or '').strip()[:120]}"
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):
         return ""
     return ""
 
 
 @lru_cache(maxsize=256)
 def _undefined(text: str) -> frozenset[str]:
-    """Return the names that a file reads and never binds; none where it may import any name."""
-    try:
-        if _IMPORTS_ALL.search(text):
-            return frozenset()
-        return frozenset(name for name in undefined_names(text) if not name.startswith("__"))
-    except (ValueError, RecursionError):
+    """Return the names that a file reads and never binds; none where it may bind any name."""
+    if _ANY_NAME.search(text):
         return frozenset()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            names = undefined_names(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    return frozenset(name for name in names if name not in ELSEWHERE and not name.startswith("__"))

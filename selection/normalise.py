@@ -64,6 +64,11 @@ def normal_text(path: str, content: bytes) -> str:
     return "text\n" + "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
 
 
+def is_python(text: str) -> bool:
+    """Whether a text is Python of some age, by a parser that knows older and newer ones than this Python."""
+    return not _parser().parse(text.encode("utf-8", "replace")).root_node.has_error
+
+
 def _form(path: str, content: bytes | None) -> str:
     return "absent" if content is None else normal_text(path, content)
 

@@ -20,8 +20,7 @@ class SelectionSettings(Value):
         views: the verifiers that score each candidate by itself; none asks no model.
         samples: readings of one candidate in one view.
         format: `plain` is our own question; `judgement` is the layout that the verifiers of R2E-Gym and
-        DeepSWE
-            were trained on.
+            DeepSWE were trained on.
         system: a file with the system text of `judgement`, as the model's authors publish it.
         tokens: the most that one prompt may have; less where the model's window is smaller.
         duel: how many of the leading programs meet in a duel, in which the model must write a test before it
@@ -30,8 +29,7 @@ class SelectionSettings(Value):
         groups: how many programs are shown side by side in a vote; 0 for none.
         votes: votes in each group at most.
         differences: whether programs that no test tells apart are told apart by inputs, and by a test that
-        the
-            model is asked for.
+            the model is asked for.
     """
 
     views: tuple[View, ...] = ()

@@ -150,17 +150,22 @@ class Asker:
                 return None
             try:
                 async with self._set_aside(messages):
-                    reply = await self.model.generate(messages, (), sampling)
-                    await self._replies.put(key, reply)
+                    return await self._sent(key, messages, sampling)
             except SpentError as error:
                 self.trouble = error.words
                 return None
-            except ModelError as error:
-                self.trouble = str(error)
-                self._lost += 1
-                await self._replies.put_failure(key, getattr(error, "attempts", ()), str(error))
-                return None
-            self._lost = 0
+
+    async def _sent(self, key: str, messages: Sequence[Message], sampling: Sampling) -> Reply | None:
+        """Return the reply to one request; it is recorded, or the failure is."""
+        try:
+            reply = await self.model.generate(messages, (), sampling)
+        except ModelError as error:
+            self.trouble = str(error)
+            self._lost += 1
+            await self._replies.put_failure(key, getattr(error, "attempts", ()), str(error))
+            return None
+        self._lost = 0
+        await self._replies.put(key, reply)
         return reply
 
     def _set_aside(self, messages: Sequence[Message]) -> AbstractAsyncContextManager[None]:

@@ -15,41 +15,28 @@ FIRST, LONGEST = 1.0, 15.0
 """Seconds between two looks, at first and at most."""
 
 
-class EngineAwaited:
-    """A room that lets no issue begin while the engine does not answer; see `runs.batch.queue.Room`.
-
-    An engine that does not come back in time lets issues begin and fail, for those say what is wrong.
+class Engine:
+    """The engine that a batch works with.
 
     Args:
-        room: what else has to be here.
         look: raises a SandboxError or OSError where no engine answers.
         say: is told in one line what a person should know.
-        patience: seconds to wait.
+        patience: seconds to wait for it.
     """
 
     def __init__(
-        self,
-        room: Room,
-        look: Callable[[], None],
-        say: Callable[[str], None],
-        patience: float = PATIENCE,
+        self, look: Callable[[], None], say: Callable[[str], None], patience: float = PATIENCE
     ) -> None:
-        self._room = room
         self._look = look
         self._say = say
         self._patience = patience
         self._one = asyncio.Lock()
         self._given_up = False
 
-    async def before(self, instance_id: str) -> None:
-        """Wait for the engine, then make room."""
+    async def ready(self) -> None:
+        """Return when it answers, or when it has not come back in time: issues then say what is wrong."""
         async with self._one:
             await self._answer()
-        await self._room.before(instance_id)
-
-    async def after(self, instance_id: str) -> None:
-        """See `Room.after`."""
-        await self._room.after(instance_id)
 
     async def _answer(self) -> None:
         why = await self._away()
@@ -78,6 +65,23 @@ class EngineAwaited:
         except (SandboxError, OSError) as error:
             return " ".join(str(error).split()) or type(error).__name__
         return ""
+
+
+class EngineAwaited:
+    """A room that lets no issue begin while the engine is away; see `runs.batch.queue.Room`."""
+
+    def __init__(self, room: Room, engine: Engine) -> None:
+        self._room = room
+        self._engine = engine
+
+    async def before(self, instance_id: str) -> None:
+        """Wait for the engine, then make room."""
+        await self._engine.ready()
+        await self._room.before(instance_id)
+
+    async def after(self, instance_id: str) -> None:
+        """See `Room.after`."""
+        await self._room.after(instance_id)
 
 
 def look() -> None:

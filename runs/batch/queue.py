@@ -109,6 +109,9 @@ class Queue:
         self._listen(IssueBegan(instance_id, self._again))
         try:
             await self._room.before(instance_id)
+            if self.stopped:  # while it waited for room
+                self._listen(IssueLeft(instance_id, self.stopped))
+                return
             outcome = await self._executor.run(
                 instance_id, lambda progress: self._listen(IssueWent(instance_id, progress))
             )

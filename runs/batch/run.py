@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from runs.batch.engine import EngineAwaited, look
+from runs.batch.engine import Engine, EngineAwaited, look
 from runs.batch.images import image_room
 from runs.batch.issue import Surroundings, spent_by
 from runs.batch.local import LocalExecutor
@@ -143,8 +143,14 @@ async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncItera
     def say(line: str) -> None:
         listen(Noticed(line))
 
+    if order.recipe.sandbox != "docker":
+        async with _images(plan, given, say) as room:
+            yield room
+        return
+    engine = Engine(look, say)
+    await engine.ready()
     async with _images(plan, given, say) as room:
-        yield EngineAwaited(room, look, say) if order.recipe.sandbox == "docker" else room
+        yield EngineAwaited(room, engine)
 
 
 @asynccontextmanager

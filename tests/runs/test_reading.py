@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 import yaml
 
 from agent.context.asking import Asker
-from agent.messages import Message, Reply, Sampling, Usage
+from agent.messages import Attempt, Message, Reply, Sampling, Usage
+from agent.models.base import Capabilities
+from agent.models.errors import ModelError
 from agent.models.scripted import ScriptedModel
 from agent.trajectory import ExitReason, Observation, Trajectory
 from envs.task import PublicTask
@@ -124,6 +127,32 @@ async def test_the_ledger_counts_readers_and_stops_them(tmp_path):
         assert (ledger.spent.dollars, ledger.spent.input + ledger.spent.output) == (1.5, 9)
     with Journal(tmp_path) as journal:
         assert Ledger(journal, Allowance(dollars=1.0)).used_up() is not None
+
+
+class Costly:
+    """A model whose calls fail and cost a dollar."""
+
+    name, capabilities = "costly", Capabilities()
+
+    def __init__(self):
+        self.calls = 0
+
+    async def generate(self, messages, tools, sampling):
+        self.calls += 1
+        await asyncio.sleep(0.01)
+        error = ModelError("truncated JSON")
+        usage = Usage(input=100, output=10)
+        error.attempts = (Attempt(error="server", message="x", seconds=1.0, cost=1.0, usage=usage),)
+        raise error
+
+
+async def test_failed_calls_side_by_side_do_not_overshoot(tmp_path):
+    with Journal(tmp_path) as journal:
+        ledger, model = Ledger(journal, Allowance(dollars=1.0)), Costly()
+        asker = Asker(model, JournalReplies(journal, "selection"), common=Shared(ledger))
+        asked = [(Message(role="user", content=f"{number}?"),) for number in range(6)]
+        await asyncio.gather(*(asker.reply(one, Sampling()) for one in asked))
+        assert (model.calls, ledger.spent.dollars) == (1, 1.0)
 
 
 async def test_readers_in_a_batch_keep_the_pace_and_the_purse_of_all(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runs.batch.engine import EngineAwaited, look
+from runs.batch.engine import Engine, EngineAwaited, look
 from runs.batch.queue import NoRoom
 from sandbox.base import SandboxUnavailableError
 
@@ -34,7 +34,7 @@ async def test_no_issue_begins_until_the_engine_is_back(own_engine, monkeypatch)
         said.append(line)
         told.set()
 
-    awaited = EngineAwaited(room, look, say, patience=120)
+    awaited = EngineAwaited(room, Engine(look, say, patience=120))
     await awaited.before("a")
     assert (room.came, said) == (["a"], [])
     await asyncio.to_thread(own_engine.stop)
@@ -58,7 +58,7 @@ async def test_an_engine_that_stays_away_is_waited_for_once():
         raise SandboxUnavailableError("no Docker engine\nanswers")
 
     room, said = Noted(), []
-    awaited = EngineAwaited(room, gone, said.append, patience=0.3)
+    awaited = EngineAwaited(room, Engine(gone, said.append, patience=0.3))
     began = time.monotonic()
     await asyncio.gather(*map(awaited.before, "abc"))
     assert time.monotonic() - began < 2

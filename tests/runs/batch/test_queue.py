@@ -55,6 +55,29 @@ async def test_a_failure_comes_once_more_at_the_end_and_no_more():
     assert [one.status for one in done[-2:]] == [Status.ABSTAINED, Status.INFRASTRUCTURE]
 
 
+class Slow(NoRoom):
+    """A room that takes its time, and tells when it is waited for."""
+
+    def __init__(self):
+        self.asked, self.open = asyncio.Event(), asyncio.Event()
+
+    async def before(self, instance_id):
+        self.asked.set()
+        await self.open.wait()
+
+
+async def test_what_waits_for_room_does_not_begin_once_the_queue_is_stopped():
+    played, room, steps = Played(a=[ended("a")]), Slow(), []
+    waiting = Queue(["a"], played, room, steps.append, [].append)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(waiting.work(1))
+        await room.asked.wait()
+        waiting.drain(Stop.INTERRUPTED)
+        room.open.set()
+    assert played.begun == []
+    assert [type(step) for step in steps][-1] is IssueLeft
+
+
 async def test_so_many_run_side_by_side():
     names = [f"i{n}" for n in range(9)]
     played = Played(**{name: [ended(name)] for name in names})
