@@ -80,7 +80,7 @@ class Duel:
                 told.append(refusal(str(error), last=last))
                 continue
             shown_by = await self.trials.on(file, ["", *(one.patch for one in shown)])
-            if not any(trial.trouble for trial in shown_by):
+            if not all(trial.trouble for trial in shown_by):  # one patch may not apply
                 tests.append(file)
             told.append(answer(results(shown_by, room), names, last=last))
         return Match(Comparison(JUDGE, ids, "", why), tuple(tests))

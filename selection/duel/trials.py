@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 
 from pydantic import Field
@@ -23,8 +24,8 @@ from selection.written import UnusableError, Written
 
 OUTPUT = 8_192
 """Characters of a run's output that are kept, from both ends (CodeMonkeys, 2025)."""
-SHORT = "--tb=short"
-"""Keeps whole functions out of the output, in which what a test prints would be lost."""
+SHORT = "--tb=short --disable-warnings -rP"
+"""Keeps whole functions and warnings out of the output, and what tests print that pass in it."""
 SUMMARY = " short test summary info ="
 NAMED = 12
 """Tests of a file whose outcomes are told."""
@@ -88,6 +89,7 @@ class Trials:
         self._cells = cells
         self._seconds = seconds
         self._gate = asyncio.Semaphore(parallel)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def on(self, file: TestFile, patches: Sequence[str]) -> list[Trial]:
         """Return what a file does with each patch, in their order; the empty one is the base.
@@ -113,8 +115,12 @@ class Trials:
     async def _trial(self, file: TestFile, patch: str) -> Trial:
         facts = ("trial 2", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
         key = hashlib.sha256(json.dumps([*facts, self._seconds]).encode()).hexdigest()
-        if (known := self._cells.get(key)) is not None:
-            return Trial.model_validate(known)
+        async with self._locks[key]:  # duels in both orders may try the same test at one time
+            if (known := self._cells.get(key)) is not None:
+                return Trial.model_validate(known)
+            return await self._tried(key, file, patch)
+
+    async def _tried(self, key: str, file: TestFile, patch: str) -> Trial:
         async with self._gate:
             try:
                 trial = await self._run(file, patch)

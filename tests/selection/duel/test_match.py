@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent.models.errors import ModelError
@@ -23,6 +25,7 @@ from calc import clamp
 
 
 def test_inside():
+    print("inside it is", clamp(4, 0, 9))
     assert clamp(4, 0, 9) == 4
 
 
@@ -72,6 +75,7 @@ async def test_a_test_is_written_and_seen_before_the_choice_and_both_orders_are_
     assert (file.path, file.author) == ("tests/test_new.py", "duel")
     results = model.asked[-1][0][-1].content
     assert '<result of="untouched repository">\nexit code 1\n- test_above: failed' in results
+    assert "inside it is 4" in results  # also of a test that passes
     ran = len(cells)
     assert ran == 3  # base and two candidates, for both duels together
     await fight(answer)[1]
@@ -103,6 +107,19 @@ async def test_a_file_of_the_repository_and_the_same_test_again_are_refused(ring
     assert "the repository has a file tests/test_calc.py" in heard[1]
     assert "this very test was run before" in heard[3]
     assert "must be one of A, B" in heard[4]
+
+
+async def test_a_candidate_that_does_not_apply_is_no_reason_to_refuse_a_choice(scene):
+    right = scene.candidate("right", {"calc/__init__.py": RIGHT})
+    stray = replace(right, id="stray", patch=right.patch.replace(" def clamp", " def clump"))
+    known = Evidence("t", "calc", "clamp is wrong", (right, stray))
+    model = Reader(lambda told, sampling: TEST if len(told) == 2 else "<choice>A</choice>")
+    trials = Trials(scene.task, scene.base, MemoryCells(), seconds=30)
+    duel = Duel(asker(model), Material(known), trials, scene.task.test_runner, 4)
+    there, back = await duel.fight((right, stray))
+    assert (there.comparison.picked, back.comparison.picked) == (right.id, "stray")
+    assert "the patch does not apply" in model.asked[-1][0][-1].content
+    assert [file.path for file in there.tests] == ["tests/test_new.py"]
 
 
 async def test_a_lost_call_is_a_duel_without_a_choice(ring):
