@@ -23,6 +23,7 @@ from benchmarks.selection_evidence import (
     environment_root,
     gathered,
     predictions,
+    with_faults,
 )
 from benchmarks.swebench_rows import write_rows
 from envs.prepare import prepare, prepared_base
@@ -33,7 +34,7 @@ from runs.base_tree import BaseTree
 from sandbox.base import SandboxError
 from sandbox.hosts import open_host
 from selection.cells import MemoryCells
-from selection.differences.demonstrations import demonstrated, with_demonstrations
+from selection.differences.demonstrations import demonstrated
 from selection.differences.programs import issue_programs
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence, write_evidence
@@ -67,7 +68,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     finally:
         await host.close()
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [with_demonstrations(evidence, facts)])
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence.with_facts(facts), tree)])
     changed = sum(fact["demonstration"] for fact in facts.values())
     print(
         f"{name}: {len(facts)} candidates run, {changed:.0f} change what the issue shows,"

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.selection_evidence import Prediction, add_labels, candidates_of, predictions
+from benchmarks.selection_evidence import Prediction, add_labels, candidates_of, predictions, with_faults
 from benchmarks.swebench_rows import write_rows
 from envs.git import GitError, git
 from envs.sources import open_source
@@ -105,7 +105,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
         clusters = gathered(candidates, Index(repository, task.base_commit, Path(scratch)))
     evidence = Evidence(name, task.repo, task.problem_statement, candidates, clusters)
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [evidence])
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence, tree)])
     print(f"{name}: {len(candidates)} candidates, {len(clusters.members)} clusters", end="", flush=True)
     print(f", {len(clusters.failed)} do not apply", flush=True)
 

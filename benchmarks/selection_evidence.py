@@ -43,9 +43,10 @@ from sandbox.forks import forked
 from sandbox.hosts import open_host
 from selection.candidate import Candidate, TestFile
 from selection.clusters import Clusters, cluster, touched
-from selection.differences.demonstrations import demonstrated, with_demonstrations
+from selection.differences.demonstrations import demonstrated
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
+from selection.faults import faulty
 from selection.matrix import run_matrix
 from selection.records import ended
 from selection.separate import candidate_from_diff
@@ -124,7 +125,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     finally:
         await host.close()
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [with_demonstrations(evidence, facts)])
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence.with_facts(facts), tree)])
     print(f"{name}: {len(matrix.tests)} tests x {len(matrix.rows)} rows", end="", flush=True)
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
 
@@ -150,6 +151,13 @@ async def gathered(
                 continue
         pool |= await asyncio.to_thread(candidates_of, [applied], tree)
     return pool, await cluster(base, tuple(pool.values()), parallel=1)
+
+
+def with_faults(evidence: Evidence, tree: Mapping[str, bytes]) -> Evidence:
+    """Return evidence with what is wrong with its candidates for all to see."""
+    paths = {path for one in evidence.candidates for path in touched(one.patch)}
+    texts = {path: tree[path].decode("utf-8", "replace") for path in paths if path in tree}
+    return evidence.with_facts(faulty(evidence, texts))
 
 
 def environment_root(task: Task, prepared: Prepared) -> Root:

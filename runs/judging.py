@@ -22,11 +22,11 @@ from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
-from selection.differences.demonstrations import demonstrated, with_demonstrations
+from selection.differences.demonstrations import demonstrated
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
-from selection.faults import with_faults
+from selection.faults import faulty
 from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
 from selection.verdict import Selection
@@ -156,8 +156,8 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
         excused=excused_tests(clusters, matrix),
     )
     texts = await base_texts(base, [one.patch for one in pool.candidates])
-    facts = await demonstrated(evidence, base, cells=cells, place=place)
-    return with_demonstrations(await asyncio.to_thread(with_faults, evidence, texts), facts)
+    evidence = evidence.with_facts(await asyncio.to_thread(faulty, evidence, texts))
+    return evidence.with_facts(await demonstrated(evidence, base, cells=cells, place=place))
 
 
 async def _read(

@@ -71,6 +71,11 @@ class Evidence:
                 found.setdefault(one.candidate, []).append(one.score)
         return {candidate: sum(scores) / len(scores) for candidate, scores in found.items()}
 
+    def with_facts(self, found: Mapping[str, Mapping[str, float]]) -> Evidence:
+        """Return the evidence with further facts beside those it has, by candidate id and name."""
+        facts = {id_: {**self.facts.get(id_, {}), **found.get(id_, {})} for id_ in {**self.facts, **found}}
+        return replace(self, facts=facts)
+
     def only(self, ids: Collection[str]) -> Evidence:
         """Return what would be known had only these candidates been made.
 

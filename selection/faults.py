@@ -6,7 +6,6 @@ import ast
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 
 from agent.models.repair.names import undefined_names
@@ -15,7 +14,7 @@ from selection.evidence import Evidence
 from selection.hunks import new_text
 from selection.normalise import is_python
 
-_ANY_NAME = re.compile(r"\bimport\s*\*|\b(?:globals|execfile)\s*\(", re.MULTILINE)
+_ANY_NAME = re.compile(r"\bimport\s*\*|\b(?:globals|execfile)\s*\(")
 ELSEWHERE = frozenset(
     {
         *("_", "basestring", "buffer", "cmp", "execfile", "file", "get_ipython", "long", "raw_input"),
@@ -31,19 +30,18 @@ FACT = "faulty"
 """The fact's name: 1 where `faults` tells something of a candidate, else 0."""
 
 
-def with_faults(evidence: Evidence, texts: Mapping[str, str]) -> Evidence:
-    """Return evidence with the fact `faulty` of every candidate that changes something.
+def faulty(evidence: Evidence, texts: Mapping[str, str]) -> Mapping[str, Mapping[str, float]]:
+    """Return the fact `faulty` of every candidate that changes something, by id.
 
     Args:
         evidence: whose candidates.
         texts: the base's files that they touch, by path.
     """
-    found = {
-        one.id: {**evidence.facts.get(one.id, {}), FACT: float(bool(faults(one.patch, texts)))}
+    return {
+        one.id: {FACT: float(bool(faults(one.patch, texts)))}
         for one in evidence.candidates
         if one.patch.strip()
     }
-    return replace(evidence, facts={**evidence.facts, **found})
 
 
 def faults(patch: str, texts: Mapping[str, str]) -> tuple[str, ...]:

@@ -61,12 +61,6 @@ async def demonstrated(
     return found
 
 
-def with_demonstrations(evidence: Evidence, found: Mapping[str, Mapping[str, float]]) -> Evidence:
-    """Return evidence with these facts beside those it has."""
-    facts = {id_: {**evidence.facts.get(id_, {}), **found.get(id_, {})} for id_ in {*evidence.facts, *found}}
-    return replace(evidence, facts=facts)
-
-
 async def _programs(evidence: Evidence, base: Sandbox) -> tuple[Program, ...]:
     """Return the issue's programs; names that they leave out are imported, as issues omit what all know."""
     shown = list(issue_programs(evidence.problem_statement))[:MOST]

@@ -4,7 +4,7 @@ import pytest
 
 from selection.candidate import Candidate
 from selection.evidence import Evidence
-from selection.faults import faults, with_faults
+from selection.faults import faults, faulty
 from selection.feature_verifier import verdicts
 from tests.selection.readers import PATCH
 
@@ -83,12 +83,13 @@ def test_the_fact_stands_beside_others():
     good, bad = Candidate("a", PATCH.format("x + 1")), Candidate("b", PATCH.format("y"))
     idle = Candidate("c", "")
     evidence = Evidence("t", candidates=(good, bad, idle), facts={"a": {"demonstration": 1.0}})
-    found = with_faults(evidence, {"calc.py": FIRST}).facts
+    found = evidence.with_facts(faulty(evidence, {"calc.py": FIRST})).facts
     assert found == {"a": {"demonstration": 1.0, "faulty": 0.0}, "b": {"faulty": 1.0}}
 
 
 def test_a_faulty_patch_is_less_likely_right_than_its_sound_twin():
     pool = (Candidate("a", PATCH.format("x + 1")), Candidate("b", PATCH.format("(x + 1")))
-    evidence = with_faults(Evidence("t", candidates=pool), {"calc.py": FIRST})
+    evidence = Evidence("t", candidates=pool)
+    evidence = evidence.with_facts(faulty(evidence, {"calc.py": FIRST}))
     good, bad = (verdict.score for verdict in verdicts(evidence))
     assert good - bad > 0.2

@@ -11,7 +11,7 @@ from importlib import resources
 from agent.models.repair.names import undefined_names
 from selection.cells import MemoryCells
 from selection.clusters import cluster
-from selection.differences.demonstrations import FACT, demonstrated, with_demonstrations
+from selection.differences.demonstrations import FACT, demonstrated
 from selection.differences.programs import issue_programs
 from selection.evidence import Evidence
 from selection.features import measure
@@ -49,7 +49,7 @@ async def test_who_changes_what_the_issue_shows_is_told_from_who_does_not(scene)
     assert {id_: facts[FACT] for id_, facts in found.items()} == {right: 1.0, idle: 0.0, broken: 1.0}
     assert await demonstrated(evidence, base, cells=cells) == found
     assert cells.put_in == 2 + len(evidence.clusters.members)
-    known = with_demonstrations(evidence, found)
+    known = evidence.with_facts(found)
     assert [measure(known)[id_][FACT] for id_ in (right, idle)] == [1.0, 0.0]
     assert known.only([idle]).facts == {idle: {FACT: 0.0}}
 
