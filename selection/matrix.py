@@ -143,11 +143,11 @@ async def run_matrix(
             try:
                 await first.run_files(written)
                 await first.run_existing(batches, budget)
+                worth.set_result(first.batches_worth_running())
                 await again.run_files(written)
                 await again.run_existing(tuple(first.existing))
             finally:
                 await asyncio.shield(untouched.close())
-        worth.set_result(first.batches_worth_running())
 
     async def run_row(row: Row) -> None:
         async with bench.slots:

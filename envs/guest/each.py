@@ -99,6 +99,7 @@ class EachFile:
         os.close(RESULTS)
         self.config.args[:] = [path]
         self.config.option.xmlpath = report
+        self.config.option.no_header = True  # nobody reads it, and it costs a tenth of a small file
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envs.sources import Source
 from envs.sources.images import NamesImages
 from sandbox.base import SandboxError
-from sandbox.docker.images import Registry, digest_of, look_up, make_room, pull
+from sandbox.docker.images import Registry, digest_of, look_up, pull, remove_built_on
 from sandbox.slots import Slots
 
 if TYPE_CHECKING:
@@ -96,17 +96,16 @@ class ImageRoom:
             pull(self._engine, self._registry.full_name(image), self._registry)
 
     def _remove(self, image: str, budget: int) -> None:
-        """Make room: what was built first, then the image itself."""
+        """Make room: what was built on the image first, then the image itself."""
         from docker.errors import DockerException
 
         try:
-            used = self._used()
-            if used <= budget:
+            if self._used() <= budget:
                 return
-            make_room(self._engine, max(0, budget - used), tell=self._say)
             known = look_up(self._engine, image, self._registry)
             if known is None or not digest_of(self._engine, known):
                 return
+            remove_built_on(self._engine, known, tell=self._say)
             self._engine.images.remove(known, force=True)
             self._say(f"removed the image {image}, which no issue in the queue needs")
         except (DockerException, SandboxError, OSError) as error:
@@ -122,25 +121,28 @@ class ImageRoom:
         return sum(sizes.values())
 
 
+def image_names(source: Source, waiting: Sequence[str]) -> dict[str, str]:
+    """Return the image of each issue that has one, as far as its source tells without loading its task."""
+    if not isinstance(source, NamesImages):
+        return {}
+    found = {instance_id: source.image_of(instance_id) for instance_id in waiting}
+    return {instance_id: image for instance_id, image in found.items() if image}
+
+
 @asynccontextmanager
 async def image_room(
-    source: Source,
-    waiting: Sequence[str],
+    names: dict[str, str],
     slots: Slots,
     ahead: int,
     budget: int | None,
     say: Say,
 ) -> AsyncIterator[ImageRoom | None]:
-    """Give what cares for the images of issues; None where none needs an image, or no engine answers.
+    """Give what cares for the images of issues; None where none needs one, or no engine answers.
 
-    Only sources that tell an image without loading its task are cared for.
+    What is given to it is told at `ImageRoom`; names come from `image_names`.
     """
     from sandbox.docker.vessel import connect
 
-    names: dict[str, str] = {}
-    if isinstance(source, NamesImages):
-        found = {instance_id: source.image_of(instance_id) for instance_id in waiting}
-        names = {instance_id: image for instance_id, image in found.items() if image}
     if not names:
         yield None
         return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from runs.batch.engine import Engine, EngineAwaited, look
-from runs.batch.images import image_room
+from runs.batch.images import image_names, image_room
 from runs.batch.issue import Surroundings, spent_by
 from runs.batch.local import LocalExecutor
 from runs.batch.order import FILE, Order, check_drift, write_order
@@ -143,25 +143,24 @@ async def _room(plan: Plan, given: Surroundings, listen: Listener) -> AsyncItera
     def say(line: str) -> None:
         listen(Noticed(line))
 
-    if order.recipe.sandbox != "docker":
-        async with _images(plan, given, say) as room:
-            yield room
-        return
-    engine = Engine(look, say)
-    await engine.ready()
-    async with _images(plan, given, say) as room:
-        yield EngineAwaited(room, engine)
-
-
-@asynccontextmanager
-async def _images(plan: Plan, given: Surroundings, say: Callable[[str], None]) -> AsyncIterator[Room]:
-    order, pulls = plan.order, given.commons.pulls
-    if order.recipe.image:  # one image for all is kept
-        yield NoRoom()
-        return
+    image = order.recipe.image
+    names = {} if image else await asyncio.to_thread(image_names, plan.source, plan.waiting)
+    engine = Engine(look, say) if _needs_engine(order.recipe.sandbox, [image, *names.values()]) else None
+    if engine:
+        await engine.ready()
     budget = None if order.disk_budget is None else int(order.disk_budget * 1e9)
-    async with image_room(plan.source, plan.waiting, pulls, plan.parallel, budget, say) as room:
-        yield room or NoRoom()
+    async with image_room(names, given.commons.pulls, plan.parallel, budget, say) as found:
+        room = found or NoRoom()
+        yield EngineAwaited(room, engine) if engine else room
+
+
+def _needs_engine(sandbox: str, images: Iterable[str | None]) -> bool:
+    """Whether issues run on Docker's engine: they are told to, or their images are no files here."""
+    from sandbox.daemonless.images import is_local
+
+    if sandbox == "auto":
+        return any(image and not is_local(image) for image in images)
+    return sandbox == "docker"
 
 
 async def _sweep(listen: Listener) -> None:

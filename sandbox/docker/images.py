@@ -12,7 +12,7 @@ import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.base import ImageError
 from sandbox.docker.containers import brief
@@ -217,6 +217,34 @@ def make_room(engine: DockerClient, budget: int, keep: Sequence[str] = (), tell:
         freed += int(image.attrs["Size"])
         tell(f"removed {image.short_id}, {int(image.attrs['Size']) >> 20} MiB")
     return freed
+
+
+def remove_built_on(engine: DockerClient, image: str, tell: Tell = _log.info) -> int:
+    """Remove what was built on an image, the newest first, and return how many; what is in use stays.
+
+    Raises:
+        DockerException: the engine does not say what there is.
+    """
+    from docker.errors import DockerException
+
+    layers = _layers(engine.images.get(image).attrs)
+    built = sorted(engine.images.list(name=BUILT_NAME), key=lambda one: str(one.attrs["Created"]))
+    removed = 0
+    for one in reversed(built):
+        if _layers(one.attrs)[: len(layers)] != layers:
+            continue
+        try:
+            engine.images.remove(str(one.id), force=False)
+        except (DockerException, OSError) as error:
+            tell(f"{one.short_id} stays: {brief(error)}")
+            continue
+        removed += 1
+        tell(f"removed {one.short_id}, which was built on {image}")
+    return removed
+
+
+def _layers(attrs: Mapping[str, Any]) -> list[str]:
+    return list((attrs.get("RootFS") or {}).get("Layers") or [])
 
 
 class _PullFailedError(Exception):

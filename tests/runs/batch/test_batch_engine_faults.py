@@ -48,12 +48,12 @@ class Talker:
 class Talk:
     """A batch of two issues in containers, which stands still after its first commands until it may go on."""
 
-    def __init__(self, batches, **env):
+    def __init__(self, batches, sandbox="docker", **env):
         self.batches, self.env = batches, {**env, "GO": batches.folder / "go"}
         self.out = batches.folder / "out"
         path = batches.folder / "talker.py"
         path.write_text(TALKER)
-        self.order = ("-i", "tiny-[12]", "--model", f"{path}:Talker", "-c", "sandbox=docker")
+        self.order = ("-i", "tiny-[12]", "--model", f"{path}:Talker", "-c", f"sandbox={sandbox}")
         self.order += ("-c", f"image={IMAGE}")
 
     def start(self, samples):
@@ -133,3 +133,21 @@ def test_an_engine_that_is_restarted_costs_no_reply(batches, stocked_engine):
     assert [one["status"] for one in outcomes] == ["abstained"] * 2
     talk.check(calls=6)
     assert stocked_engine.docker("ps", "-aq").stdout == ""
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("sandbox", ["docker", "auto"])
+def test_a_batch_waits_for_an_engine_that_is_away(batches, stocked_engine, sandbox):
+    talk = Talk(batches, sandbox, DOCKER_HOST=stocked_engine.address)
+    stocked_engine.stop()
+    (batches.folder / "go").touch()
+    child = batches.start(talk.out, *talk.order, samples=1, **talk.env)
+    assert any("no issue begins until the Docker engine answers" in line for line in child.stderr)
+    assert list(talk.out.glob("*/journal.jsonl")) == []
+    stocked_engine.start()
+    said = talk.go_on(child)
+    assert child.returncode == 0, said
+    assert "the Docker engine answers again" in said
+    assert "infrastructure" not in said
+    assert report(talk.out)["counts"]["abstained"] == 2
+    talk.check(calls=6)

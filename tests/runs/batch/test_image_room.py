@@ -14,7 +14,7 @@ import pytest
 from runs.batch.images import ImageRoom
 from runs.batch.outcome import Outcome, Status
 from runs.batch.queue import Queue
-from sandbox.docker.images import PREFIX
+from sandbox.docker.images import PREFIX, build_image, find_image
 from sandbox.slots import Slots
 from tests.conftest import push
 
@@ -120,3 +120,15 @@ async def test_an_image_made_here_is_never_removed(images):
     images.images.get(_image(images)).tag("tests/one:1")
     await worked(images, ahead=0, budget=1)
     assert here(images) == {"one"}
+
+
+async def test_what_was_built_on_an_image_goes_with_it_and_what_others_built_stays(images):
+    base = find_image(images, "tests/one:1")
+    mine = build_image(images, base, [], {"/mine": b"1"})
+    upon = build_image(images, mine, [], {"/upon": b"2"})
+    other = _image(images)
+    images.images.get(other).tag("tests/other:1")
+    others = build_image(images, other, [], {"/theirs": b"3"})
+    _, said = await worked(images, ahead=0, budget=SIZE // 2)
+    left = {image.id for image in images.images.list()}
+    assert left & {base, mine, upon, other, others} == {other, others}, said
