@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from docker import DockerClient
-    from docker.models.images import Image
-
-_LISTINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,38 +32,27 @@ def sweep(engine: DockerClient) -> Swept:
     from docker.errors import DockerException
 
     gone = images = 0
-    try:
-        left = engine.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
+    marked = {"label": OWNER}
+    try:  # the plain listings: the client's own look at every image one by one
+        containers = engine.api.containers(all=True, filters=marked)
+        kept = engine.api.images(filters=marked)
     except (DockerException, OSError):
         return Swept()
-    kept = _images(engine)
-    for container in left:
-        if abandoned(container.labels):
+    for container in containers:
+        if abandoned(container["Labels"] or {}):
             try:
-                container.remove(force=True, v=True)
+                engine.api.remove_container(container["Id"], force=True, v=True)
                 gone += 1
             except (DockerException, OSError):
                 continue
     for image in kept:
-        if abandoned(image.labels):
+        if abandoned(image["Labels"] or {}):
             try:
-                engine.images.remove(str(image.id), force=True)
+                engine.images.remove(image["Id"], force=True)
                 images += 1
             except (DockerException, OSError):
                 continue
     return Swept(gone, images)
-
-
-def _images(engine: DockerClient) -> list[Image]:
-    """Return the images with our label; an image that others remove meanwhile fails the whole listing."""
-    from docker.errors import DockerException
-
-    for _ in range(_LISTINGS):
-        try:
-            return engine.images.list(filters={"label": OWNER})
-        except (DockerException, OSError):
-            continue
-    return []
 
 
 def abandoned(labels: Mapping[str, str]) -> bool:
