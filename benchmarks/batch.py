@@ -31,7 +31,7 @@ from benchmarks.many import NULL, TURNS, Bench
 def load(folder: Path, issues: int, samples: int, at_once: int) -> dict[str, Any]:
     """Return the scheduler's overhead over ideal, and memory at every tenth of the run."""
     bench = Bench(folder, issues, 1.0)
-    more = ("-c", f"parallel={samples}", "--sandboxes", str(at_once), "--parallel", str(at_once // samples))
+    more = ("-c", f"parallel={samples}", "--sandboxes", str(at_once))
     warm = bench.run(folder / "warm", 1, *NULL, "-i", "issue-0000")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()

@@ -19,7 +19,7 @@ _SHARED = 0.8
 """This part of the free memory may be used by sandboxes; see `sandbox.sizing`."""
 _EACH_CORE = 4
 """Trajectories a core carries: most of the time they wait for their model."""
-_FIRST_CALLS = 8
+_FIRST_CALLS = 32
 
 
 class Paces:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -25,6 +26,11 @@ class MissingNameError(AttributeError):
 
 def offered(group: str) -> Mapping[str, EntryPoint]:
     """Return what installed packages offer in a group of entry points, by name."""
+    return _offered(group, tuple(sys.path))
+
+
+@functools.cache  # every issue of a batch asks, and the answer lies in as many files as there are packages
+def _offered(group: str, _path: tuple[str, ...]) -> Mapping[str, EntryPoint]:
     from importlib.metadata import entry_points
 
     return {point.name: point for point in entry_points(group=group)}

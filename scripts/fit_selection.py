@@ -1,7 +1,7 @@
 """Fit the feature verifier and the posterior on labelled candidates, and say how well they do elsewhere.
 
     python scripts/fit_selection.py --candidates candidates.jsonl.gz --issues issues.jsonl
-        [--evidence FOLDER --labels labels.json]
+        [--evidence FOLDER --labels labels.json] [--out FOLDER]
 
 Candidates are predictions with `resolved`; those marked `equals_gold` or `chosen_with_hindsight` are left
 out. Evidence is what `benchmarks/selection_evidence.py` makes by running: an issue that has some is taken
@@ -160,6 +160,9 @@ def main() -> int:
     parser.add_argument("--evidence", type=Path)
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--ridge", type=float, default=2.0, help="of the posterior's weights")
+    parser.add_argument(
+        "--out", type=Path, default=FOLDER, metavar="FOLDER", help="where weights are written"
+    )
     parser.add_argument("--dry", action="store_true", help="report and write nothing")
     chosen = parser.parse_args()
     issues = with_runs(read_predictions(chosen.candidates, chosen.issues), chosen.evidence, chosen.labels)
@@ -167,7 +170,7 @@ def main() -> int:
     print(f"{len(issues)} issues, {sum(issue.mixed for issue in issues)} with right and wrong candidates")
     print(f"{len(run)} with tests that were run, {sum(issue.mixed for issue in run)} of them mixed")
     if not chosen.dry:
-        write(issues, chosen.ridge)
+        write(issues, chosen.ridge, chosen.out)
     for title, group in (("all issues", issues), ("issues with tests that were run", run)):
         if any(issue.mixed for issue in group):
             print(f"\n{title}\n{HEADINGS}")
@@ -187,9 +190,9 @@ def report(issues: Sequence[Labelled], group: Sequence[Labelled], ridge: float) 
         print(line(name, pairs), flush=True)
 
 
-def write(issues: Sequence[Labelled], ridge: float) -> None:
+def write(issues: Sequence[Labelled], ridge: float, folder: Path) -> None:
     """Write the weights, fitted on all issues."""
-    FOLDER.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     number = sum(len(issue.resolved) for issue in issues)
     run = sum(bool(issue.evidence.matrix.rows) for issue in issues)
     note = f"{number} candidates of {len(issues)} issues, {run} of them with tests that were run"
@@ -202,7 +205,7 @@ def write(issues: Sequence[Labelled], ridge: float) -> None:
         "features.json": WEIGHTS.dump_json(features, indent=2),
         "posterior.json": MODELS.dump_json(models, indent=2),
     }.items():
-        (FOLDER / name).write_bytes(text + b"\n")
+        (folder / name).write_bytes(text + b"\n")
 
 
 HEADINGS = f"{'rule':22} efficiency at 2, 3, 5, 8, all        AUC    ECE   harm"
