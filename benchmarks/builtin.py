@@ -28,13 +28,12 @@ from benchmarks.machine import machine
 from benchmarks.memory import PeakMemory
 from envs.grading import grade
 from envs.pypi import PypiSuite
-from envs.regressions import existing_tests
 from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.display.plain import line_of
 from runs.job import Job
 from runs.journal import Journal
-from runs.judging import JournalCells
+from runs.judging import look
 from runs.pool import gather_pool
 from runs.progress import Progress
 from runs.recipe import Crew, Recipe
@@ -42,9 +41,6 @@ from runs.recorded import recorded
 from runs.solve import solve
 from sandbox.home import default_home
 from selection.candidate import Candidate
-from selection.clusters import cluster, touched
-from selection.matrix import run_matrix
-from selection.select import select
 
 
 @dataclass(frozen=True)
@@ -89,20 +85,9 @@ def tell(progress: Progress) -> None:
 
 async def point(job: Job, task: Task, tier: int, room: BaseRoom, journal: Journal, count: int) -> Point:
     trajectories = [one for sample, one in sorted(recorded(journal).items()) if sample < count]
-    candidates = (await gather_pool(job, task, room, trajectories, journal)).candidates
-    base = await room.base()
-    clusters = await cluster(base, candidates)
-    paths = sorted({path for one in candidates for path in touched(one.patch)})
-    matrix = await run_matrix(
-        task.public(),
-        base,
-        candidates,
-        clusters,
-        regressions=[await existing_tests(base, paths)],
-        cells=JournalCells(journal),
-        timeout=job.recipe.test_seconds,
-    )
-    winner = select(candidates, clusters, matrix).winner
+    pool = await gather_pool(job, task, room, trajectories, journal)
+    judged = await look(task.public(), room, pool, job.recipe, journal)
+    candidates, clusters, winner = pool.candidates, judged.clusters, judged.selection.winner
     right = {
         ids[0]: await resolves(task, room, next(one for one in candidates if one.id == ids[0]), journal)
         for ids in clusters.members.values()
