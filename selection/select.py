@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from selection.candidate import Candidate
-from selection.clusters import Clusters, changed_lines, content_order
+from selection.clusters import Clusters, content_order
 from selection.matrix import TestMatrix
 from selection.verdict import Ranked, Selection
 from selection.votes import Vote, count_votes, some, speaking, verdicts
 
 RULE = "vote"
+Size = tuple[int, str, str]
+"""See `content_order`."""
+Rank = tuple[int, ...]
 
 
 def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatrix) -> Selection:
@@ -26,8 +29,9 @@ def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatr
     pool = {one.id: one for one in candidates}
     votes = count_votes(clusters, matrix)
     places = {id_: clusters.key_of(id_) for id_ in pool}
-    ranks = {id_: _rank(one, pool, clusters, votes.get(places[id_])) for id_, one in pool.items()}
-    order = sorted(pool.values(), key=lambda one: (ranks[one.id], _content(one, pool, clusters)))
+    sizes = {id_: content_order(one) for id_, one in pool.items()}
+    ranks = {id_: _rank(one, sizes, clusters, votes.get(places[id_])) for id_, one in pool.items()}
+    order = sorted(pool.values(), key=lambda one: (ranks[one.id], _content(one.id, sizes, clusters)))
     barred = {one.id: _barred(one, clusters, matrix, votes.get(places[one.id])) for one in order}
     winner = next((one for one in order if not barred[one.id]), None)
     ranking = []
@@ -56,22 +60,19 @@ def select(candidates: Sequence[Candidate], clusters: Clusters, matrix: TestMatr
     )
 
 
-def _rank(
-    one: Candidate, pool: Mapping[str, Candidate], clusters: Clusters, vote: Vote | None
-) -> tuple[int, ...]:
+def _rank(one: Candidate, sizes: Mapping[str, Size], clusters: Clusters, vote: Vote | None) -> Rank:
     """Return a candidate's rank: what was never tested stands behind all that was."""
     blank = not one.patch.strip()
     if vote is None:
-        return (1, blank, 0, 0, 0, changed_lines(one.patch))
-    members = [pool[id_] for id_ in clusters.members[vote.row] if id_ in pool]
-    slimmest = min(changed_lines(member.patch) for member in members)
-    return (0, blank, len(vote.regressions), -vote.count, -len(members), slimmest)
+        return (1, blank, 0, 0, 0, sizes[one.id][0])
+    members = [sizes[id_] for id_ in clusters.members[vote.row] if id_ in sizes]
+    return (0, blank, len(vote.regressions), -vote.count, -len(members), min(members)[0])
 
 
-def _content(one: Candidate, pool: Mapping[str, Candidate], clusters: Clusters) -> tuple[object, ...]:
-    """Return what orders candidates of equal rank: hashes of the program's slimmest patch, then of theirs."""
-    members = [pool[id_] for id_ in clusters.members.get(clusters.key_of(one.id), ()) if id_ in pool]
-    return min(content_order(member) for member in (*members, one)), content_order(one)
+def _content(id_: str, sizes: Mapping[str, Size], clusters: Clusters) -> tuple[Size, Size]:
+    """Return what orders candidates of equal rank: the program's slimmest patch, then theirs."""
+    members = [sizes[other] for other in clusters.members.get(clusters.key_of(id_), ()) if other in sizes]
+    return min((*members, sizes[id_])), sizes[id_]
 
 
 def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote | None) -> str:
