@@ -5,7 +5,6 @@ import io
 import json
 import socket
 import struct
-import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 from envs.git import git
 from envs.pypi import PypiSuite
 from envs.task import Environment
+from tests.interpreter import lean_python
 
 BACKEND = """
 def prepare_metadata_for_build_wheel(directory, settings=None):
@@ -119,7 +119,7 @@ def manifest(tmp_path, monkeypatch) -> Path:
 async def task(manifest, tmp_path):
     """The suite's task and its repository; its tests run in the environment that runs this test."""
     task, repository = await PypiSuite(manifest).load("tiny__1.0-1", tmp_path / "home")
-    return replace(task, environment=Environment(python=sys.executable)), repository
+    return replace(task, environment=Environment(python=str(lean_python()))), repository
 
 
 @pytest.fixture

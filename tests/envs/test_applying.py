@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from envs.applying import apply_edits, apply_prediction
@@ -9,6 +7,7 @@ from envs.git import git
 from envs.prepare import prepare
 from envs.task import Environment, Task
 from sandbox.base import PatchError
+from tests.interpreter import lean_python
 
 LINES = [f"line {number}\n" for number in range(1, 41)]
 PICTURE = bytes(range(256)) * 4
@@ -30,7 +29,7 @@ def project(make_repository):
 @pytest.fixture
 async def room(project, host, tmp_path):
     base = git(project, "rev-parse", "HEAD").decode().strip()
-    environment = Environment(python=sys.executable)
+    environment = Environment(python=str(lean_python()))
     task = Task("x", "local/x", base, "issue", environment, "python -m pytest")
     return await host.start((await prepare(task, project, tmp_path / "home")).root)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from envs.grading import GradeStatus, grade
 from envs.outcomes import Outcome
 from envs.prepare import Prepared, prepare
 from envs.task import Environment, Grading, Sealed, Task
+from tests.interpreter import lean_python
 
 BUGGY = 'def half(n):\n    """Return n / 2."""\n    return n // 2\n'
 FIXED = BUGGY.replace("//", "/")
@@ -193,7 +193,7 @@ def trial(tmp_path_factory):
             gold_patch=made.patch({"tiny.py": FIXED}),
             log_parser=log_parser,
         )
-        environment = Environment(python=sys.executable)
+        environment = Environment(python=str(lean_python()))
         return Task(name, "local/tiny", base, "half(5) is 2", environment, RUNNER, Sealed(grading))
 
     tasks = (

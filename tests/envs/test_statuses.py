@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from envs.grading import GradeStatus, grade
 from envs.prepare import prepare
 from envs.task import Environment, Grading, Sealed, Task
 from sandbox.base import Root
+from tests.interpreter import lean_python
 
 BUGGY = "def half(n):\n    return n // 2\n"
 TESTS = "import tiny\n\n\ndef test_even():\n    assert tiny.half(4) == 2\n\n\n"
@@ -45,7 +45,7 @@ async def ready(make_repository, tmp_path):
         test_files=("tests/test_tiny.py",),
     )
     base = git(folder, "rev-parse", "HEAD").decode().strip()
-    task = Task("tiny", "x", base, "issue", Environment(python=sys.executable), RUNNER, Sealed(grading))
+    task = Task("tiny", "x", base, "issue", Environment(python=str(lean_python())), RUNNER, Sealed(grading))
     return task, await prepare(task, folder, tmp_path / "home")
 
 

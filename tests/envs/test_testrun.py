@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from envs.prepare import prepare
 from envs.task import Environment, Task
 from envs.testrun import outcome_of, quote_targets, run_tests
 from sandbox.base import Status
+from tests.interpreter import lean_python
 
 RUNNER = "python -m pytest -p no:cacheprovider -o addopts="
 FILES = {
@@ -31,7 +31,7 @@ FILES = {
 async def room(make_repository, tmp_path, host):
     folder = make_repository(FILES)
     base = git(folder, "rev-parse", "HEAD").decode().strip()
-    task = Task("x", "local/x", base, "issue", Environment(python=sys.executable), RUNNER)
+    task = Task("x", "local/x", base, "issue", Environment(python=str(lean_python())), RUNNER)
     return await host.start((await prepare(task, folder, tmp_path / "home")).root)
 
 

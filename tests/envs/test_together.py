@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
@@ -13,6 +12,7 @@ from envs.testrun import run_tests
 from envs.together import run_each, told_lines
 from sandbox.base import Status
 from sandbox.forks import forked
+from tests.interpreter import lean_python
 
 RUNNER = "python -m pytest -p no:cacheprovider -o addopts="
 REPOSITORY = {
@@ -57,7 +57,7 @@ def told(run):
 async def room(make_repository, tmp_path, host):
     folder = make_repository(REPOSITORY)
     base = git(folder, "rev-parse", "HEAD").decode().strip()
-    task = Task("x", "local/x", base, "issue", Environment(python=sys.executable), RUNNER)
+    task = Task("x", "local/x", base, "issue", Environment(python=str(lean_python())), RUNNER)
     return await host.start((await prepare(task, folder, tmp_path / "home")).root)
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.envs.conftest import write_suite
+from tests.interpreter import lean_python
 
 SOURCE = '''"""Seven instances of one bug; three of them with trouble of their own."""
 
 import asyncio
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,8 @@ class Tiny:
             Path(os.environ["STUCK_AT"]).touch()
             await asyncio.sleep(600)
         task, repository = await self.suite.load("tiny__1.0-1", home)
-        task = replace(task, instance_id=instance_id, environment=Environment(python=sys.executable))
+        environment = Environment(python=os.environ["ENVIRONMENT"])
+        task = replace(task, instance_id=instance_id, environment=environment)
         if instance_id == "no-fix":
             wrong = replace(task.grading.unseal(), gold_patch=os.environ["WRONG"])
             task = replace(task, grading=Sealed(wrong))
@@ -94,6 +95,7 @@ class Set:
             "MANGABEY_HOME": str(self.folder / "home"),
             "SUITE": str(self.folder / "suite.jsonl"),
             "WRONG": WRONG,
+            "ENVIRONMENT": str(lean_python()),
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.folder / "index"),
             "COLUMNS": "80",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from envs.git import git
@@ -12,6 +10,7 @@ from envs.swebench.gradings import grading_of
 from envs.swebench.live import live_resolved
 from envs.swebench.rows import read_row
 from envs.task import Environment, Sealed, Task
+from tests.interpreter import lean_python
 
 FIX = "--- a/tiny.py\n+++ b/tiny.py\n@@ -1 +1 @@\n-HALF = 2\n+HALF = 2.5\n"
 TESTS = (
@@ -55,6 +54,6 @@ async def test_only_swe_bench_live_is_judged_by_its_rule(
     row = {"instance_id": "t-1", "FAIL_TO_PASS": [f"{PREFIX}test_odd"], "PASS_TO_PASS": [f"{PREFIX}{kept}"]}
     row |= {"test_cmds": [COMMAND], "log_parser": "pytest", "test_files": ["tests/test_tiny.py"]}
     grading = Sealed(grading_of(read_row(row, "here"), FAMILIES[family]))
-    task = Task("t-1", "t/t", base, "issue", Environment(python=sys.executable), "pytest", grading)
+    task = Task("t-1", "t/t", base, "issue", Environment(python=str(lean_python())), "pytest", grading)
     found = await grade(task, await prepare(task, repository, tmp_path / "home"), host, FIX)
     assert (found.status, found.rule) == (status, FAMILIES[family].rule), found.log
