@@ -55,4 +55,6 @@ def _how_sure(decision: Decision) -> str:
         return f"{words}; fitted on {decision.fitted}" if decision.fitted else words
     if decision.probability is not None:
         return f"{decision.probability:.0%}"
+    if decision.fitted:
+        return "no program was there to be sure of"
     return "this rule was not fitted: it gives no probability, and its harm rate is not known"

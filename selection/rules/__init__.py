@@ -118,7 +118,8 @@ _ALL = (
         "the likeliest program by all evidence, with its probability",
         "Mangabey",
         posterior.choose,
-        fitted="69 real issues, 19 of them with tests: harm rate 6.4%, calibration error 0.05",
+        fitted="69 real issues, 40 of them with tests: harm rate 4.9% with tests, 6.7% by patches alone, "
+        "1.3% with a capable reader; calibration error 0.06, 0.08 and 0.10",
     ),
 )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from selection.lab.fitting import across_repositories
 from selection.lab.labelled import Labelled
 from selection.matrix import BASE, TestCase, TestMatrix
 from selection.posterior import shipped
-from selection.rules import posterior
+from selection.rules import RULES, posterior
 from selection.verdict import Verdict
 from tests.selection.rules.made import candidate_of, evidence, gathered, patch_of
 
@@ -118,3 +119,11 @@ def test_the_laboratory_plays_each_repository_by_what_was_fitted_on_others():
         found = entrant.choose_for(one)(one.evidence)
         assert one.resolved[found.winner]
         assert found.rule == "posterior"
+
+
+def test_what_is_said_of_the_rule_is_of_the_weights_that_it_has():
+    counted = re.compile(r"(\d+) (?:real )?issues, (\d+) of them with tests")
+    told, fitted = (
+        counted.search(text) for text in (RULES[posterior.NAME].fitted, shipped(posterior.NAME).fitted_on)
+    )
+    assert told.groups() == fitted.groups()
