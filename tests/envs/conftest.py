@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import atexit
+import functools
+import gzip
 import hashlib
 import io
 import json
+import os
+import shutil
 import socket
 import struct
+import subprocess
+import sys
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -48,6 +56,12 @@ version = "%s"
 tiny-half = "tiny:main"
 """
 
+LOAD = """
+import asyncio
+from pathlib import Path
+from envs.pypi import PypiSuite
+asyncio.run(PypiSuite(Path("suite.jsonl")).load("tiny__1.0-1", Path("home")))
+"""
 RUNNER = 'PYTHONPATH="$PWD" python -m pytest -p no:cacheprovider -o addopts='
 BUGGY = 'def half(n):\n    """Return n / 2."""\n    return n // 2\n\n\ndef main():\n    print(half(5))\n'
 OLD_TESTS = "import tiny\n\n\ndef test_even():\n    assert tiny.half(4) == 2\n"
@@ -66,11 +80,13 @@ def sdist(folder: Path, version: str, files: dict[str, str]) -> str:
         "PKG-INFO": f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n",
     }
     path = folder / f"tiny-{version}.tar.gz"
-    with tarfile.open(path, "w:gz") as tar:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, text in files.items():
             info = tarfile.TarInfo(f"tiny-{version}/{name}")
             info.size = len(text.encode())
             tar.addfile(info, io.BytesIO(text.encode()))
+    path.write_bytes(gzip.compress(packed.getvalue(), mtime=0))  # the same archive in every test
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -106,6 +122,25 @@ def write_suite(folder: Path) -> Path:
     return path
 
 
+def with_task(folder: Path) -> None:
+    """Put the suite's task into `home` beside it: made once, as pip takes seconds for its two releases."""
+    shutil.copytree(_made_home() / "tasks", folder / "home" / "tasks", symlinks=True)
+
+
+@functools.cache
+def _made_home() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mangabey-tiny-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    write_suite(folder)
+    subprocess.run(
+        [sys.executable, "-c", LOAD],
+        cwd=folder,
+        env=os.environ | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "index"},
+        check=True,
+    )
+    return folder / "home"
+
+
 @pytest.fixture
 def manifest(tmp_path, monkeypatch) -> Path:
     """A suite of one task, whose two releases pip finds in a folder; there is no index."""
@@ -117,7 +152,8 @@ def manifest(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 async def task(manifest, tmp_path):
-    """The suite's task and its repository; its tests run in the environment that runs this test."""
+    """The suite's task and its repository; its tests run in an environment that has pytest alone."""
+    with_task(tmp_path)
     task, repository = await PypiSuite(manifest).load("tiny__1.0-1", tmp_path / "home")
     return replace(task, environment=Environment(python=str(lean_python()))), repository
 

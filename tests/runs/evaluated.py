@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.envs.conftest import write_suite
+from tests.envs.conftest import with_task, write_suite
 from tests.interpreter import lean_python
 
 SOURCE = '''"""Seven instances of one bug; three of them with trouble of their own."""
@@ -123,6 +123,7 @@ class Set:
 
 def make_set(folder: Path) -> Set:
     write_suite(folder)
+    with_task(folder)
     (folder / "tiny_set.py").write_text(SOURCE)
     return Set(folder)
 
