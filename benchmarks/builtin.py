@@ -3,11 +3,11 @@
     python -m benchmarks.builtin [--suite MANIFEST] [--samples 1,4,16] [--only ID,...] [--json FILE]
 
 The largest number of samples is drawn once; the smaller ones are its prefixes, since a sample does not
-depend on how many others there are. For each number the selector runs anew on the prefix. Every distinct
-patch is then graded with the hidden tests: "coverage" counts tasks where any candidate of the prefix
-resolves, "selected" those whose winner does, "false accepts" those whose winner does not. "s / task" adds up
-the trajectories' own wall time, "wall" is the clock of the largest run. Interrupted, it goes on where it
-stopped when called again with the same --out.
+depend on how many others there are. For each number the selector runs anew on the prefix, with the existing
+tests chosen for all. Every distinct patch is then graded with the hidden tests: "coverage" counts tasks where
+any candidate of the prefix resolves, "selected" those whose winner does, "false accepts" those whose winner
+does not. "s / task" adds up the trajectories' own wall time, "wall" is the clock of the largest run.
+Interrupted, it goes on where it stopped when called again with the same --out.
 """
 
 from __future__ import annotations

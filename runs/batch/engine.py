@@ -11,6 +11,8 @@ from sandbox.base import SandboxError
 
 PATIENCE = 900.0
 """Seconds in which an engine may come back."""
+FIRST_PATIENCE = 60.0
+"""Seconds in which one may begin that was not there when the batch began."""
 FIRST, LONGEST = 1.0, 15.0
 """Seconds between two looks, at first and at most."""
 
@@ -21,15 +23,21 @@ class Engine:
     Args:
         look: raises a SandboxError or OSError where no engine answers.
         say: is told in one line what a person should know.
-        patience: seconds to wait for it.
+        patience: seconds to wait for it to come back.
+        first: seconds to wait for one that has not answered yet.
     """
 
     def __init__(
-        self, look: Callable[[], None], say: Callable[[str], None], patience: float = PATIENCE
+        self,
+        look: Callable[[], None],
+        say: Callable[[str], None],
+        patience: float = PATIENCE,
+        first: float = FIRST_PATIENCE,
     ) -> None:
         self._look = look
         self._say = say
         self._patience = patience
+        self._left = first
         self._one = asyncio.Lock()
         self._given_up = False
 
@@ -41,22 +49,21 @@ class Engine:
     async def _answer(self) -> None:
         why = await self._away()
         if not why:
-            self._given_up = False
+            self._left, self._given_up = self._patience, False
             return
         if self._given_up:
             return
-        self._say(
-            f"no issue begins until the Docker engine answers, for {self._patience:.0f} s at most: {why}"
-        )
+        self._say(f"no issue begins until the Docker engine answers, for {self._left:.0f} s at most: {why}")
         began, pause = time.monotonic(), FIRST
-        while time.monotonic() - began < self._patience:
-            await asyncio.sleep(min(pause, self._patience))
+        while time.monotonic() - began < self._left:
+            await asyncio.sleep(min(pause, self._left))
             pause = min(2 * pause, LONGEST)
             if not await self._away():
+                self._left = self._patience
                 self._say(f"the Docker engine answers again, after {time.monotonic() - began:.0f} s")
                 return
         self._given_up = True
-        self._say("the Docker engine did not come back; issues begin all the same")
+        self._say("the Docker engine does not answer; issues begin all the same")
 
     async def _away(self) -> str:
         """Return why no engine answers, empty where one does."""

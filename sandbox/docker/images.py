@@ -220,31 +220,52 @@ def make_room(engine: DockerClient, budget: int, keep: Sequence[str] = (), tell:
 
 
 def remove_built_on(engine: DockerClient, image: str, tell: Tell = _log.info) -> int:
-    """Remove what was built on an image, the newest first, and return how many; what is in use stays.
+    """Remove what `build_image` made of an image, the last made first; what is in use stays.
+
+    What was made of another image that somebody made of it belongs to that one.
+
+    Args:
+        engine: the engine.
+        image: its id.
+        tell: is told what is removed.
+
+    Returns:
+        How many images were removed.
 
     Raises:
         DockerException: the engine does not say what there is.
     """
     from docker.errors import DockerException
 
-    layers = _layers(engine.images.get(image).attrs)
-    built = sorted(engine.images.list(name=BUILT_NAME), key=lambda one: str(one.attrs["Created"]))
+    parents = {
+        one["Id"]: "" if _is_named(one) else str(one.get("ParentId") or "")
+        for one in engine.api.images(all=True)
+    }
+    depths = {one["Id"]: _steps(one["Id"], image, parents) for one in engine.api.images(name=BUILT_NAME)}
     removed = 0
-    for one in reversed(built):
-        if _layers(one.attrs)[: len(layers)] != layers:
-            continue
+    for one in sorted(filter(depths.get, depths), key=lambda one: -depths[one]):
         try:
-            engine.images.remove(str(one.id), force=False)
+            engine.images.remove(one, force=False)
         except (DockerException, OSError) as error:
-            tell(f"{one.short_id} stays: {brief(error)}")
+            tell(f"{one[:19]} stays: {brief(error)}")
             continue
         removed += 1
-        tell(f"removed {one.short_id}, which was built on {image}")
+        tell(f"removed {one[:19]}, which was built on {image[:19]}")
     return removed
 
 
-def _layers(attrs: Mapping[str, Any]) -> list[str]:
-    return list((attrs.get("RootFS") or {}).get("Layers") or [])
+def _is_named(listed: Mapping[str, Any]) -> bool:
+    """Whether an image has a name that `build_image` did not give it."""
+    tags = [tag for tag in listed.get("RepoTags") or () if tag != "<none>:<none>"]
+    return any(not tag.startswith(f"{BUILT_NAME}:") for tag in tags)
+
+
+def _steps(image: str, base: str, parents: Mapping[str, str]) -> int:
+    """Return how many steps made an image of a base, 0 where it is no descendant of it."""
+    steps, at = 0, image
+    while at and at != base:
+        steps, at = steps + 1, parents.get(at, "")
+    return steps if at else 0
 
 
 class _PullFailedError(Exception):

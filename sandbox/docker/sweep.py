@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.docker.containers import BOOT, EXPIRES, OWNER
 from sandbox.owners import boot, is_orphan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from docker import DockerClient
 
@@ -31,28 +32,32 @@ def sweep(engine: DockerClient) -> Swept:
     """
     from docker.errors import DockerException
 
-    gone = images = 0
     marked = {"label": OWNER}
-    try:  # the plain listings: the client's own look at every image one by one
-        containers = engine.api.containers(all=True, filters=marked)
-        kept = engine.api.images(filters=marked)
-    except (DockerException, OSError):
-        return Swept()
-    for container in containers:
-        if abandoned(container["Labels"] or {}):
-            try:
-                engine.api.remove_container(container["Id"], force=True, v=True)
-                gone += 1
-            except (DockerException, OSError):
-                continue
-    for image in kept:
-        if abandoned(image["Labels"] or {}):
-            try:
-                engine.images.remove(image["Id"], force=True)
-                images += 1
-            except (DockerException, OSError):
-                continue
-    return Swept(gone, images)
+
+    def removed(listed: Callable[[], Sequence[Mapping[str, Any]]], remove: Callable[[str], None]) -> int:
+        count = 0
+        try:
+            found = listed()
+        except (DockerException, OSError):
+            return 0
+        for one in found:
+            if abandoned(one.get("Labels") or {}):
+                with contextlib.suppress(DockerException, OSError):
+                    remove(one["Id"])
+                    count += 1
+        return count
+
+    # the plain listings: the client's own look at every image one by one
+    return Swept(
+        removed(
+            lambda: engine.api.containers(all=True, filters=marked),
+            lambda one: engine.api.remove_container(one, force=True, v=True),
+        ),
+        removed(
+            lambda: engine.api.images(filters=marked),
+            lambda one: engine.images.remove(one, force=True),
+        ),
+    )
 
 
 def abandoned(labels: Mapping[str, str]) -> bool:

@@ -17,7 +17,11 @@ from tests.interpreter import lean_python
 RUNNER = "python -m pytest -p no:cacheprovider -o addopts="
 REPOSITORY = {
     "calc.py": "STATE = []\n\ndef add(a, b):\n    return a + b\n",
-    "conftest.py": "import calc\nimport pytest\n\n@pytest.fixture\ndef two():\n    return 2\n",
+    "conftest.py": (
+        "import calc\nimport gc\nimport pytest\n\n@pytest.fixture\ndef two():\n    return 2\n\n"
+        "gc.disable()\n\nclass Base: pass\n\nclass Gone(Base): pass\n\n"
+        "@pytest.fixture\ndef base():\n    return Base\n\ndel Gone\n"
+    ),
     "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef three(two):\n    return two + 1\n",
     "tests/data.txt": "data\n",
 }
@@ -40,6 +44,9 @@ PLAIN = {
     ),
     "tests/test_out.py": (
         "def test_o(capfd):\n    print('x' * 9)\n    assert capfd.readouterr().out == 'x' * 9 + '\\n'\n"
+    ),
+    "tests/test_garbage.py": (
+        "import gc\n\ndef test_g(base):\n    gc.collect()\n    assert base.__subclasses__() == []\n"
     ),
     "tests/test_own.py": (
         "import os, sys\n\ndef test_n():\n    assert not any('each_' in path for path in sys.path)\n"
@@ -120,6 +127,17 @@ async def test_a_file_sees_nothing_of_those_before_it(room):
 async def test_behind_traces_that_stay_no_file_is_run(room, act):
     files = {"tests/test_a.py": f"def test_x():\n    {act}\n", "tests/test_b.py": "def test_y(): pass\n"}
     assert list(await together(room, files)) == ["tests/test_a.py"]
+
+
+@pytest.mark.parametrize("instead", ["", "os.mkdir(__file__)", "os.symlink('/etc/passwd', __file__)"])
+async def test_a_file_that_does_away_with_itself_keeps_none_behind_it_from_running(room, instead):
+    files = {
+        "tests/test_a.py": f"import os\ndef test_x():\n    os.remove(__file__)\n    {instead}\n",
+        "tests/test_b.py": "def test_y(): pass\n",
+    }
+    runs = await together(room, files)
+    assert runs["tests/test_a.py"].outcomes == {"tests/test_a.py::test_x": Outcome.PASSED}
+    assert runs["tests/test_b.py"].outcomes == {"tests/test_b.py::test_y": Outcome.PASSED}
 
 
 async def test_a_file_that_hangs_is_ended_and_the_others_run(room):

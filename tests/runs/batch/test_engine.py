@@ -58,10 +58,10 @@ async def test_an_engine_that_stays_away_is_waited_for_once():
         raise SandboxUnavailableError("no Docker engine\nanswers")
 
     room, said = Noted(), []
-    awaited = EngineAwaited(room, Engine(gone, said.append, patience=0.3))
+    awaited = EngineAwaited(room, Engine(gone, said.append, patience=60, first=0.3))
     began = time.monotonic()
     await asyncio.gather(*map(awaited.before, "abc"))
     assert time.monotonic() - began < 2
     assert sorted(room.came) == ["a", "b", "c"]
     assert said[0].endswith("for 0 s at most: no Docker engine answers")
-    assert said[1:] == ["the Docker engine did not come back; issues begin all the same"]
+    assert said[1:] == ["the Docker engine does not answer; issues begin all the same"]
