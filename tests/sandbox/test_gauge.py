@@ -44,9 +44,10 @@ async def test_many_commands_that_write_too_much_end_it(host, root):
 
 @pytest.mark.parametrize("hindrance", ["chmod 300 many", "while :; do pkill -STOP find; done &"])
 async def test_files_that_cannot_be_counted_are_taken_for_too_many(box, hindrance, monkeypatch):
-    monkeypatch.setattr("sandbox.docker.gauge._COUNTING", 2.0)
     fill = "import os\nfor n in range(15000): os.close(os.open(f'many/{n}', os.O_CREAT))"
-    done = await box.exec(f'mkdir many; {hindrance}\npython3 -c "{fill}"; sleep 60', timeout=60)
+    with monkeypatch.context() as hurried:
+        hurried.setattr("sandbox.docker.gauge._COUNTING", 2.0)
+        done = await box.exec(f'mkdir many; {hindrance}\npython3 -c "{fill}"; sleep 60', timeout=60)
     assert done.status is Status.OUT_OF_DISK
     assert (await box.exec("chmod 700 many; rm -rf many; echo next")).output == b"next\n"
 

@@ -68,7 +68,7 @@ def test_a_full_disk_ends_the_batch_and_with_room_it_goes_on(batches, disk, smal
 @pytest.mark.timeout(600)
 def test_a_full_disk_of_sandboxes_is_a_failure_of_the_machinery(batches, disk):
     folder, mount = disk
-    mount("nr_inodes=16")
+    mount("nr_inodes=8")
     out = batches.folder / "out"
     real = ("-i", "tiny-1", "-c", "sandbox=daemonless")
     full = batches.run(out, *real, TMPDIR=folder, timeout=500)
