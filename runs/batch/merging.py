@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runs.batch.issue import spent_by
 from runs.batch.order import FILE, conditions_in, differences, read_order
 from runs.batch.outcome import Outcome, read_outcomes
 from runs.batch.summary import REPORT, Files, report_of, write_report
 from runs.failures import UsageError
+from runs.purse import Spending
 
 _FOLDER = re.compile(r"^/(?:[^/]+/)*")
 _ADDRESS = re.compile(r"@https?://\S+$")
@@ -42,7 +44,8 @@ def merge(folders: Sequence[Path], target: Path) -> dict[str, Any]:
     target.mkdir(parents=True, exist_ok=True)
     files = Files(target, [one for one in outcomes if one.instance_id in set(chosen)])
     files.write()
-    report = report_of(chosen, files.outcomes, None)
+    left = [(folder, one) for folder in folders for one in _chosen(folder) if one not in files.outcomes]
+    report = report_of(chosen, files.outcomes, None, sum((spent_by(*one) for one in left), Spending()))
     write_report(target, report)
     return report
 

@@ -86,7 +86,9 @@ async def run_batch(
         await _work(queue, plan, listen)
     await _sweep(listen)
     files.write()
-    report = report_of(plan.chosen, files.outcomes, queue.stopped)
+    left = [one for one in plan.chosen if one not in files.outcomes]
+    unfinished = await asyncio.to_thread(lambda: sum((spent_by(folder, one) for one in left), Spending()))
+    report = report_of(plan.chosen, files.outcomes, queue.stopped, unfinished)
     write_report(folder, report)
     return report
 

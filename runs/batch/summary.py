@@ -54,11 +54,24 @@ def spent_of(outcomes: Sequence[Outcome]) -> Spending:
     return sum((one.spent for one in outcomes), Spending())
 
 
-def report_of(chosen: Sequence[str], outcomes: Mapping[str, Outcome], stopped: Stop | None) -> dict[str, Any]:
-    """Return the report: counts, spending, failures by kind, and the ids of each status."""
+def report_of(
+    chosen: Sequence[str],
+    outcomes: Mapping[str, Outcome],
+    stopped: Stop | None,
+    unfinished: Spending | None = None,
+) -> dict[str, Any]:
+    """Return the report: counts, spending, failures by kind, and the ids of each status.
+
+    Args:
+        chosen: ids of the issues.
+        outcomes: of those that have one.
+        stopped: why the batch ended before its issues did.
+        unfinished: what the others have spent so far.
+    """
     found = [outcomes[one] for one in chosen if one in outcomes]
     ids = {status.value: [one.instance_id for one in found if one.status is status] for status in Status}
-    spent, stages, endings = spent_of(found), Counter[str](), Counter[str]()
+    spent = spent_of(found) + (unfinished or Spending())
+    stages, endings = Counter[str](), Counter[str]()
     for one in found:
         stages.update(one.stages)
         endings.update(one.endings)

@@ -87,6 +87,9 @@ def _write(found: list[RunShown], target: Path) -> None:
         typer.echo(f"{run.name}: {len(run.outcomes)} issues. {share(run.outcomes)}")
     for a, b in combinations(found, 2):
         pair = compare(a, b)
+        if not pair.issues:
+            typer.echo(f"{b.name} against {a.name}: no issue is graded in both")
+            continue
         typer.echo(
             f"{b.name} against {a.name} on {pair.issues} issues: {pair.difference:+.1%} "
             f"(95% {pair.low:+.1%} to {pair.high:+.1%}, p = {pair.p:.3f})"

@@ -84,6 +84,8 @@ def test_the_runs_money_is_never_passed_and_a_higher_limit_goes_on(batches):
     paid = batches.calls()
     # $2.50 of $0.25 each; for a prompt longer than any before more is set aside, which the last may lack
     assert len(paid) in (9, 10)
+    spent = report(out)["spent"]  # by issues that have not ended, too
+    assert (spent["steps"], spent["dollars"]) == (len(paid), 0.25 * len(paid))
     still = batches.run(out, *TINY, "--limit-cost", "2.5")
     assert still.returncode == 1
     assert batches.calls() == paid

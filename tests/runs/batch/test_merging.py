@@ -26,6 +26,8 @@ def merged(batches, *words):
 
 
 def test_shards_become_one_run(batches, parts):
+    apart = merged(batches, *parts)
+    assert "part2 against part1: no issue is graded in both" in apart.stdout, apart.stderr
     whole = batches.folder / "whole"
     assert batches.run(whole, *TINY).returncode == 0
     out = batches.folder / "merged"
