@@ -14,8 +14,10 @@ after it are not run.
 
 import base64
 import faulthandler  # noqa: F401 (a session imports these two as it begins)
+import functools
 import gc
 import json
+import mmap
 import os
 import pdb  # noqa: F401
 import shutil
@@ -24,12 +26,15 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 import zlib
+from importlib.machinery import SourceFileLoader
 
 import pytest
 
 RESULTS = 9
 PAUSE = 0.005
+LARGEST_MODULE = 1 << 20
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -37,11 +42,60 @@ ROOTS = sorted({os.getcwd(), "/tmp", "/var/tmp", "/dev/shm", os.path.expanduser(
 """Folders that must be as they were after each file."""
 
 
+class Compiled:
+    """The code of modules that earlier files imported: without it every fork would compile them anew.
+
+    In forks it stands in the place of `source_to_code`, as a descriptor, so that an error in a module that
+    is not known has no frame of this program in its traceback. Forks name what they compile in memory that
+    is shared; it is compiled again here, where none of it is run: what a fork names costs time at most.
+    """
+
+    def __init__(self):
+        self._codes = {}
+        self._compile = SourceFileLoader.source_to_code
+        self._named = mmap.mmap(-1, 1 << 18)
+
+    def lend(self):
+        """Use what is known, in a fork."""
+        SourceFileLoader.source_to_code = self
+
+    def learn(self):
+        """Compile what the last fork named, unless it says something as it is compiled."""
+        names = set(self._named[:].split(b"\0")) - {b""}
+        self._named[:] = bytes(len(self._named))
+        self._named.seek(0)
+        for path in map(os.fsdecode, names):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                try:
+                    source = _source(path)
+                    code = compile(source, path, "exec", dont_inherit=True)
+                except Exception:
+                    continue
+            if not told:
+                self._codes[path] = source, code
+
+    def __get__(self, loader, owner=None):
+        path = getattr(loader, "path", None)
+        if path in self._codes:
+            return functools.partial(self._known, loader)
+        try:
+            self._named.write(os.fsencode(path) + b"\0")
+        except (TypeError, ValueError):
+            pass
+        return self._compile if loader is None else functools.partial(self._compile, loader)
+
+    def _known(self, loader, data, path, **how):
+        source, code = self._codes.get(path, (None, None))
+        return code if data == source and not how else self._compile(loader, data, path, **how)
+
+
 class EachFile:
     """Takes over where pytest would begin its session."""
 
     def __init__(self, config):
         self.config = config
+        self.compiled = Compiled()
 
     def run(self):
         """Run the files; return True in the parent, False in a child that is to go on with its session."""
@@ -58,6 +112,7 @@ class EachFile:
                 return False
             if _processes() - processes or not _tidied(before):
                 break
+            self.compiled.learn()
         return True
 
     def _hide(self):
@@ -98,6 +153,7 @@ class EachFile:
     def _become_session(self, path, report):
         os.setsid()
         os.close(RESULTS)
+        self.compiled.lend()
         self.config.args[:] = [path]
         self.config.option.xmlpath = report
 
@@ -134,6 +190,14 @@ def _end(pid):
             kill(pid, signal.SIGKILL)
         except OSError:
             pass
+
+
+def _source(path):
+    """Return a module as its loader reads it; one so large that no person wrote it is not worth it."""
+    if not os.path.isfile(path) or os.path.getsize(path) > LARGEST_MODULE:
+        raise OSError(path)
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _packed(report):

@@ -24,6 +24,10 @@ REPOSITORY = {
     ),
     "tests/conftest.py": "import pytest\n\n@pytest.fixture\ndef three(two):\n    return two + 1\n",
     "tests/data.txt": "data\n",
+    "inner.py": "VALUE = 1\n",
+    "broken.py": "def no(:\n",
+    "worse.py": "raise ValueError('no')\n",
+    "noisy.py": "VALUE = 1 if 0 is 1 else 2\n",
 }
 PLAIN = {
     "tests/test_a.py": (
@@ -37,6 +41,10 @@ PLAIN = {
     "tests/test_broken.py": "import nowhere_at_all\n\ndef test_x(): pass\n",
     "tests/test_syntax.py": "def test_x(:\n",
     "tests/test_none.py": "x = 1\n",
+    "tests/test_module.py": "import broken\n\ndef test_x(): pass\n",
+    "tests/test_module_again.py": "import broken\n\ndef test_x(): pass\n",
+    "tests/test_worse.py": "import worse\n\ndef test_x(): pass\n",
+    "tests/test_worse_again.py": "import worse\n\ndef test_x(): pass\n",
     "tests/test_unit.py": (
         "import unittest\n\nclass T(unittest.TestCase):\n"
         "    def test_u(self):\n        with self.subTest(1):\n"
@@ -113,6 +121,40 @@ async def test_a_file_sees_nothing_of_those_before_it(room):
     finds = FINDS_NOTHING.format(names=["conftest.py", "data.txt", "test_z.py"])
     runs = await together(room, {"tests/test_leaves.py": LEAVES, "tests/test_z.py": finds})
     assert runs["tests/test_z.py"].outcomes == {"tests/test_z.py::test_finds_nothing": Outcome.PASSED}
+
+
+LOADS = """
+from importlib.machinery import SourceFileLoader
+
+def test_loads():
+    import inner
+    once, again = (SourceFileLoader("inner", inner.__file__).get_code("inner") for _ in range(2))
+    assert (once is again) == {lent}
+"""
+CHANGES = """
+import pathlib
+
+def test_changes():
+    path = pathlib.Path("inner.py")
+    path.write_text("VALUE = 2\\n")
+    import inner
+    assert inner.VALUE == 2
+"""
+
+
+async def test_a_module_is_compiled_once_for_the_files_that_import_it_and_anew_where_it_is_changed(room):
+    first, second = LOADS.format(lent=False), LOADS.format(lent=True)
+    files = {"tests/test_a.py": first, "tests/test_b.py": second, "tests/test_c.py": CHANGES}
+    runs = await together(room, files)
+    assert list(runs) == list(files)
+    for run in runs.values():
+        assert list(run.outcomes.values()) == [Outcome.PASSED], run.messages
+
+
+async def test_a_module_that_warns_as_it_is_compiled_warns_in_every_file(room):
+    files = {f"tests/test_{name}.py": "def test_x():\n    import noisy\n" for name in "abc"}
+    runs = await together(room, files, runner="python -m pytest -W error -p no:cacheprovider -o addopts=")
+    assert [run.outcomes[f"{path}::test_x"] for path, run in runs.items()] == [Outcome.FAILED] * 3
 
 
 @pytest.mark.parametrize(
