@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--count", type=int, default=100, help="kills")
     parser.add_argument("--kill-issues", type=int, default=3, help="issues of a batch that is killed")
+    parser.add_argument("--sandbox", default="daemonless", help="of batches that are killed: or docker")
     parser.add_argument("--nodes", default="2,4", help="sizes of the clusters, for ray")
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--json", type=Path)
@@ -167,7 +168,9 @@ def main() -> None:
                 case "resume":
                     figures[part] = resume(place, options.issues)
                 case "kills":
-                    figures[part] = kills(place, options.kill_issues, options.count, options.seed)
+                    figures[part] = kills(
+                        place, options.kill_issues, options.count, options.seed, options.sandbox
+                    )
                 case "ray":
                     figures[part] = clusters(
                         place, options.issues, [int(one) for one in options.nodes.split(",")]

@@ -14,24 +14,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.many import REAL, TURNS, Bench
+from benchmarks.many import TURNS, Bench, real
 from runs.journal import read_events
 from runs.journal_reading import journals_in, verify
 
 
-def kills(folder: Path, issues: int, count: int, seed: int) -> dict[str, Any]:
+def kills(folder: Path, issues: int, count: int, seed: int, sandbox: str) -> dict[str, Any]:
     """Return what a batch that is killed so often leaves and pays; it must predict what a calm one does.
 
     It is begun anew, in another folder, whenever it has come to its end.
     """
-    bench, dice = Bench(folder, issues, 0.05), random.Random(seed)
-    calm = bench.run(folder / "calm", 2, *REAL)
+    bench, dice, more = Bench(folder, issues, 0.05), random.Random(seed), real(sandbox)
+    calm = bench.run(folder / "calm", 2, *more)
     (folder / "calls").unlink()
     killed: list[str] = []
     out, runs, slow = folder / "out-0", 0, 0
     while len(killed) < count:
         with subprocess.Popen(
-            bench.command(out, 2, *REAL), env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            bench.command(out, 2, *more), env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as child:
             try:
                 if child.wait(dice.uniform(0.02, 0.35) * calm):
@@ -45,10 +45,11 @@ def kills(folder: Path, issues: int, count: int, seed: int) -> dict[str, Any]:
                 killed.append(owner)
                 slow += not _gone(below, 10.0)
                 print(f"kill {len(killed)}, {runs} runs finished", file=sys.stderr, flush=True)
-    bench.run(out, 2, *REAL)
+    bench.run(out, 2, *more)
     _compare(folder / "calm", out)
     needed = (runs + 1) * issues * 2 * TURNS
     return {
+        "sandbox": sandbox,
         "kills": len(killed),
         "seconds_of_a_calm_run": round(calm, 1),
         "runs_finished": runs + 1,

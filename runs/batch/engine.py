@@ -60,7 +60,7 @@ class Engine:
             pause = min(2 * pause, LONGEST)
             if not await self._away():
                 self._left = self._patience
-                self._say(f"the Docker engine answers again, after {time.monotonic() - began:.0f} s")
+                self._say(f"the Docker engine answers, after {time.monotonic() - began:.0f} s")
                 return
         self._given_up = True
         self._say("the Docker engine does not answer; issues begin all the same")

@@ -147,7 +147,7 @@ def test_a_batch_waits_for_an_engine_that_is_away(batches, stocked_engine, sandb
     stocked_engine.start()
     said = talk.go_on(child)
     assert child.returncode == 0, said
-    assert "the Docker engine answers again" in said
+    assert "the Docker engine answers, after" in said
     assert "infrastructure" not in said
     assert report(talk.out)["counts"]["abstained"] == 2
     talk.check(calls=6)

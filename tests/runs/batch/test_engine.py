@@ -47,7 +47,7 @@ async def test_no_issue_begins_until_the_engine_is_back(own_engine, monkeypatch)
     assert sorted(room.came) == ["a", "b", "c"]
     assert [line.split(",")[0] for line in said] == [
         "no issue begins until the Docker engine answers",
-        "the Docker engine answers again",
+        "the Docker engine answers",
     ]
     await awaited.after("a")
     assert room.came[-1] == "a left"
