@@ -90,8 +90,9 @@ def gathered(candidates: Sequence[Candidate], index: Index) -> Clusters:
             failed[one.id] = " ".join(str(error).split())
         else:
             members.setdefault(key, []).append(one)
+    idle = tuple(one.id for one in members.pop("", []))
     ordered = {key: sorted(members[key], key=content_order) for key in sorted(members)}
-    return Clusters({key: tuple(one.id for one in group) for key, group in ordered.items()}, failed)
+    return Clusters({key: tuple(one.id for one in group) for key, group in ordered.items()}, failed, idle)
 
 
 async def make(source: Source, name: str, listed: Sequence[Prediction], options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from runs.judging import Judged
 from runs.recorded import summaries
 from selection.candidate import Candidate, TestFile
 from selection.matrix import BASE, TestMatrix
+from selection.unfit import unfit
 from selection.votes import count_votes, speaking
 
 KIND = "earlier"
@@ -75,7 +76,7 @@ def _attempt(
 
 def _against(one: Candidate, row: str, judged: Judged) -> tuple[SharedTest, ...]:
     """Return the test files of others of which a candidate fails something that shows the issue."""
-    if one.id in judged.clusters.failed:
+    if unfit(one, judged.clusters):
         return ()
     unpassed, foreign = _unpassed(row, judged), _foreign(one, judged.matrix)
     files = dict.fromkeys(foreign[test] for test in unpassed if test in foreign)
@@ -105,8 +106,8 @@ def _shared(file: TestFile, author: int, matrix: TestMatrix) -> SharedTest:
 def failures_of(one: Candidate, row: str, judged: Judged) -> str:
     """Return the tests that speak against a candidate, one a line; empty where none does."""
     matrix, clusters = judged.matrix, judged.clusters
-    if one.id in clusters.failed:
-        return f"The patch does not apply: {clusters.failed[one.id]}"
+    if one.id in {*clusters.failed, *clusters.idle}:
+        return f"The patch {unfit(one, clusters)}"
     vote = count_votes(clusters, matrix).get(row)
     if vote is None:
         return ""

@@ -27,6 +27,7 @@ from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
 from selection.faults import faulty
+from selection.feature_verifier import verdicts as features_read
 from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
 from selection.verdict import Selection
@@ -157,7 +158,8 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
     )
     texts = await base_texts(base, [one.patch for one in pool.candidates])
     evidence = evidence.with_facts(await asyncio.to_thread(faulty, evidence, texts))
-    return evidence.with_facts(await demonstrated(evidence, base, cells=cells, place=place))
+    evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells, place=place))
+    return replace(evidence, verdicts=await asyncio.to_thread(features_read, evidence))
 
 
 async def _read(

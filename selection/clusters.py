@@ -24,11 +24,13 @@ class Clusters:
 
     `members` are candidate ids by cluster key, the representative first: the one that changes the fewest
     lines, of equals the first by its patch's hash. `failed` says of each candidate without a cluster why
-    its patch does not apply; candidates with an empty patch are in neither.
+    its patch does not apply, `idle` are those that change comments, docstrings or layout only; candidates
+    with an empty patch are in none.
     """
 
     members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     def key_of(self, candidate: str) -> str:
         """Return the cluster of a candidate, empty where it has none."""
@@ -59,9 +61,11 @@ async def cluster(base: Sandbox, candidates: Sequence[Candidate], *, parallel: i
             failed[one.id] = " ".join(str(key).split())
         else:
             members.setdefault(key, []).append(one)
+    idle = members.pop("", [])
     return Clusters(
         {key: tuple(one.id for one in sorted(members[key], key=content_order)) for key in sorted(members)},
         dict(sorted(failed.items())),
+        tuple(sorted(one.id for one in idle)),
     )
 
 

@@ -88,6 +88,7 @@ class Evidence:
         clusters = Clusters(
             {key: group for key, group in members.items() if group},
             {id_: why for id_, why in self.clusters.failed.items() if id_ in ids},
+            tuple(id_ for id_ in self.clusters.idle if id_ in ids),
         )
         return replace(
             self,

@@ -43,6 +43,7 @@ class _Record(Value):
     candidates: tuple[Candidate, ...]
     members: dict[str, tuple[str, ...]]
     failed: dict[str, str]
+    idle: tuple[str, ...] = ()
     files: tuple[TestFile, ...]
     tests: tuple[_Test, ...]
     rows: tuple[str, ...]
@@ -109,6 +110,7 @@ def _record(one: Evidence) -> _Record:
         candidates=one.candidates,
         members=dict(one.clusters.members),
         failed=dict(one.clusters.failed),
+        idle=one.clusters.idle,
         files=files,
         tests=tuple(
             _Test(id=test.id, target=test.target, file=_place(test, places), authors=test.authors)
@@ -150,7 +152,7 @@ def _evidence(record: _Record) -> Evidence:
         repo=record.repo,
         problem_statement=record.problem_statement,
         candidates=record.candidates,
-        clusters=Clusters(record.members, record.failed),
+        clusters=Clusters(record.members, record.failed, record.idle),
         matrix=TestMatrix(tests, record.rows, cells, messages, record.quarantined),
         facts=record.facts,
         verdicts=record.verdicts,

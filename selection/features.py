@@ -51,9 +51,13 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
             **_of_others(one, programs),
             **evidence.facts.get(one.id, {}),
         }
-        for one in evidence.candidates
-        if one.patch.strip()
+        for one in _changing(evidence)
     }
+
+
+def _changing(evidence: Evidence) -> list[Candidate]:
+    idle = evidence.clusters.idle
+    return [one for one in evidence.candidates if one.patch.strip() and one.id not in idle]
 
 
 def _own(one: Candidate) -> Features:
@@ -103,7 +107,7 @@ def _of_others(one: Candidate, programs: Sequence[tuple[Candidate, ...]]) -> Fea
 
 def _programs(evidence: Evidence) -> tuple[tuple[Candidate, ...], ...]:
     """Return the candidates that change something, by the program they make, the slimmest first."""
-    pool = {one.id: one for one in evidence.candidates if one.patch.strip()}
+    pool = {one.id: one for one in _changing(evidence)}
     groups = [tuple(pool[id_] for id_ in ids if id_ in pool) for ids in evidence.clusters.members.values()]
     known = {one.id for group in groups for one in group}
     alone = [(one,) for one in pool.values() if one.id not in known]

@@ -28,10 +28,10 @@ Files = Mapping[str, bytes | None]
 
 
 def cluster_key(before: Files, after: Files, modes: str = "") -> str:
-    """Return the key of the program that a patch makes: equal keys are one cluster.
+    """Return the key of the program that a patch makes, empty where it makes that of the base.
 
-    Files whose normal form the patch leaves as it was do not count, so a comment touched in passing does not
-    set two patches apart.
+    Equal keys are one cluster. Files whose normal form the patch leaves as it was do not count, so a comment
+    touched in passing does not set two patches apart.
 
     Args:
         before: the files the patch touches, as they are on the base.
@@ -41,6 +41,8 @@ def cluster_key(before: Files, after: Files, modes: str = "") -> str:
     changed = {
         path: data for path, data in after.items() if _form(path, data) != _form(path, before.get(path))
     }
+    if not changed and not modes:
+        return ""
     return hashlib.sha256(f"{normal_form(changed)}\n{modes}".encode()).hexdigest()[:16]
 
 

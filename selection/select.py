@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from selection.candidate import Candidate
 from selection.clusters import Clusters, content_order
 from selection.matrix import TestMatrix
+from selection.unfit import unfit
 from selection.verdict import Ranked, Selection
 from selection.votes import Vote, count_votes, some, speaking, verdicts
 
@@ -77,12 +78,8 @@ def _content(id_: str, sizes: Mapping[str, Size], clusters: Clusters) -> tuple[S
 
 def _barred(one: Candidate, clusters: Clusters, matrix: TestMatrix, vote: Vote | None) -> str:
     """Return why a candidate cannot win whatever the others do, empty where it can."""
-    if not one.patch.strip():
-        if not one.dropped:
-            return "its diff changes nothing"
-        return f"no source change left: {_dropped(one)}"
-    if one.id in clusters.failed:
-        return f"does not apply: {clusters.failed[one.id]}"
+    if why := unfit(one, clusters):
+        return why
     if vote is None:
         return "was not tested"
     aside = f"; {_dropped(one)}" if one.dropped else ""
@@ -136,7 +133,8 @@ def _abstained(
     if not any(one.patch.strip() for one in order):
         return f"abstains: of {all_of_them}, none changes a source file"
     if not clusters.members:
-        return f"abstains: of {all_of_them}, no patch applies"
+        changes = " and changes the program" if clusters.idle else ""
+        return f"abstains: of {all_of_them}, no patch applies{changes}"
     if not matrix.generated:
         return "abstains: no evidence: no candidate brought a test that could be run"
     if not speaking(matrix):

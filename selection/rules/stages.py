@@ -10,6 +10,7 @@ from typing import Literal
 from selection.candidate import Candidate
 from selection.evidence import Evidence
 from selection.rules.tallies import Tallies
+from selection.unfit import unfit
 from selection.verdict import Ranked, Selection
 
 MISSING = float("-inf")
@@ -65,7 +66,7 @@ def decide(
         note: what a reader has to know of how the rule decided, such as evidence it did not find.
     """
     pool = {one.id: one for one in evidence.candidates}
-    barred = {id_: _barred(one, evidence) for id_, one in pool.items()}
+    barred = {id_: unfit(one, evidence.clusters) for id_, one in pool.items()}
     worth = {id_: tuple(stage.worth(one) for stage in stages) for id_, one in pool.items()}
 
     def place(one: Candidate) -> tuple[object, ...]:
@@ -113,21 +114,13 @@ def abstained(evidence: Evidence) -> str:
         return "abstains: there are no candidates"
     if not any(one.patch.strip() for one in evidence.candidates):
         return f"abstains: none of {len(evidence.candidates)} candidates changes a source file"
-    return f"abstains: none of {len(evidence.candidates)} patches applies"
+    changes = " and changes the program" if evidence.clusters.idle else ""
+    return f"abstains: none of {len(evidence.candidates)} patches applies{changes}"
 
 
 def standing(evidence: Evidence) -> Mapping[str, Candidate]:
     """Return the candidates that can win: those that change something and apply, by id."""
-    return {one.id: one for one in evidence.candidates if not _barred(one, evidence)}
-
-
-def _barred(one: Candidate, evidence: Evidence) -> str:
-    if not one.patch.strip():
-        dropped = ", ".join(f"{edit.path} ({edit.reason})" for edit in one.dropped)
-        return f"no source change left: dropped {dropped}" if dropped else "its diff changes nothing"
-    if one.id in evidence.clusters.failed:
-        return f"does not apply: {evidence.clusters.failed[one.id]}"
-    return ""
+    return {one.id: one for one in evidence.candidates if not unfit(one, evidence.clusters)}
 
 
 def _behind(one: Candidate, winner: Candidate, stages: Sequence[Stage], tallies: Tallies) -> str:

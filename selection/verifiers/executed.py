@@ -9,6 +9,7 @@ from agent.excerpts import cut_middle
 from envs.outcomes import Outcome
 from selection.evidence import Evidence
 from selection.matrix import BASE, TestCase, TestMatrix
+from selection.unfit import unfit
 from selection.votes import guarding
 
 NAMED = 12
@@ -30,8 +31,9 @@ def executed(evidence: Evidence, candidate: str) -> Executed:
     row = evidence.clusters.key_of(candidate)
     matrix = evidence.matrix
     if not row or row not in matrix.rows:
-        why = evidence.clusters.failed.get(candidate)
-        return Executed(f"The patch does not apply: {why}" if why else "")
+        one, clusters = evidence.candidate(candidate), evidence.clusters
+        known = candidate in {*clusters.failed, *clusters.idle}
+        return Executed(f"The patch {unfit(one, clusters)}" if known else "")
     generated = [test for test in matrix.generated if test.id not in matrix.quarantined]
     lines = [_line(test, row, matrix) for test in sorted(generated, key=lambda test: test.id)]
     parts = []

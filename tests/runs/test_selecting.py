@@ -224,6 +224,27 @@ async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
     assert choice.decision.reason.endswith("how sure that is, vote does not say")
 
 
+async def test_without_a_model_rules_that_read_go_by_the_features(desk):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    choice = await desk.choose(rule="swe-gym")
+    assert "the verifier is features" in choice.decision.reason
+    scores = {one.candidate: one.score for one in choice.decision.verdicts if one.judge == "features"}
+    assert scores[choice.decision.winner] == max(scores.values())
+    assert len(scores) == 2
+
+
+async def test_comments_alone_are_not_chosen_however_many_say_so(desk):
+    for number in range(3):
+        desk.put(f"comment{number}.diff", diff(f"{OLD}  # said {number}"))
+    desk.put("right.diff", diff(RIGHT))
+    for rule in ("posterior", "majority-patch"):
+        choice = await desk.choose(rule=rule)
+        lines = {line.origin: line for line in choice.decision.lines}
+        assert choice.decision.winner == lines["right.diff"].candidate
+        assert lines["comment0.diff"].rejected == "changes comments, docstrings or layout only"
+    assert max(map(len, shown(choice).splitlines())) <= 80
+
+
 async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(desk):
     run = desk.folder / "run"
     with Journal(run / "tiny-1") as journal:

@@ -13,6 +13,7 @@ from selection.evidence import Comparison, Evidence
 from selection.matrix import BASE, TestCase, TestMatrix, generated_case
 from selection.verdict import Verdict
 
+IDLE = -2
 JUDGES = ("verifier:digest", "verifier:patch", "features")
 OUTCOMES = st.sampled_from([Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.FAILED, *Outcome])
 PROBLEM = "clamp returns `low` when it should return high\n\n>>> clamp(9, 0, 5)\n0\n"
@@ -36,16 +37,22 @@ def candidate_of(patch: str, origin: str, tests: tuple[TestFile, ...] = ()) -> C
 
 
 def gathered(candidates: list[Candidate], programs: dict[str, int | None]) -> Clusters:
-    """Return the clusters of candidates whose program is known; None is a patch that does not apply."""
+    """Return the clusters of candidates whose program is known; None is a patch that does not apply.
+
+    `IDLE` is the program of patches that change nothing but comments.
+    """
     members: dict[str, list[str]] = {}
     failed = {}
     for one in sorted({one.id: one for one in candidates}.values(), key=lambda one: (len(one.patch), one.id)):
         program = programs[one.id]
         if one.patch and program is None:
             failed[one.id] = "no such line"
-        elif one.patch:
+        elif one.patch and program != IDLE:
             members.setdefault(hashlib.sha256(str(program).encode()).hexdigest()[:16], []).append(one.id)
-    return Clusters({key: tuple(ids) for key, ids in sorted(members.items())}, failed)
+    idle = sorted(one.id for one in candidates if one.patch and programs[one.id] == IDLE)
+    return Clusters(
+        {key: tuple(ids) for key, ids in sorted(members.items())}, failed, tuple(dict.fromkeys(idle))
+    )
 
 
 @st.composite
@@ -54,7 +61,7 @@ def evidence(draw: st.DrawFn, least: int = 0, most: int = 6) -> Evidence:
     candidates: list[Candidate] = []
     programs: dict[str, int | None] = {}
     for number in range(draw(st.integers(least, most))):
-        program = draw(st.sampled_from([0, 0, 1, 1, 2, 3, None, -1]))
+        program = draw(st.sampled_from([0, 0, 1, 1, 2, 3, None, -1, IDLE]))
         patch = "" if program == -1 else patch_of(9 if program is None else program, draw(st.integers(1, 2)))
         one = candidate_of(patch, f"sample {number}")
         candidates.append(one)

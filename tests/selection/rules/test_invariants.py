@@ -55,7 +55,9 @@ def shuffled(known: Evidence, seed: int) -> Evidence:
     return replace(
         known,
         candidates=mixed(known.candidates),
-        clusters=Clusters(dict(mixed(clusters.members.items())), dict(mixed(clusters.failed.items()))),
+        clusters=Clusters(
+            dict(mixed(clusters.members.items())), dict(mixed(clusters.failed.items())), mixed(clusters.idle)
+        ),
         matrix=replace(
             matrix,
             tests=mixed(matrix.tests),
@@ -81,6 +83,7 @@ def renamed(known: Evidence, names: dict[str, str]) -> Evidence:
         clusters=Clusters(
             {key: all_of(ids) for key, ids in known.clusters.members.items()},
             {names[id_]: why for id_, why in known.clusters.failed.items()},
+            all_of(known.clusters.idle),
         ),
         matrix=replace(
             matrix, tests=tuple(replace(test, authors=all_of(test.authors)) for test in matrix.tests)
@@ -100,11 +103,12 @@ def with_twin(known: Evidence, id_: str) -> Evidence:
     failed = dict(known.clusters.failed)
     if id_ in failed:
         failed[twin.id] = failed[id_]
+    idle = (*known.clusters.idle, *((twin.id,) if id_ in known.clusters.idle else ()))
     read = tuple(replace(one, candidate=twin.id) for one in known.verdicts if one.candidate == id_)
     return replace(
         known,
         candidates=(*known.candidates, twin),
-        clusters=Clusters(members, failed),
+        clusters=Clusters(members, failed, idle),
         verdicts=(*known.verdicts, *read),
     )
 
