@@ -13,6 +13,7 @@ from selection.clusters import changed_lines
 from selection.evidence import Evidence
 from selection.matrix import BASE, TestMatrix
 from selection.rules import RULES
+from selection.rules.tallies import heard
 from selection.verdict import Selection
 from selection.votes import guarding, speaking
 
@@ -57,9 +58,9 @@ class Said(Value):
 class Decision(Value):
     """Who won and on what evidence.
 
-    `guards` counts the existing tests that pass on the base. `quarantined` tests differ between two runs
-    on the base and decide nothing; `refused` test files were not run. `probabilities` are those of
-    clusters where the rule knows them, several of which can be right, `none_right` is that no candidate is,
+    `guards` counts the existing tests that pass on the base and are not excused. `quarantined` tests differ
+    between two runs on the base and decide nothing; `refused` test files were not run. `probabilities` are
+    those of clusters where the rule knows them, several of which can be right, `none_right` is that no candidate is,
     and `fitted` says how far they were found to hold. `tied`
     candidates stand behind the winner by nothing but a hash. `excused` existing tests guard nothing, for
     the reason given. `trouble` is what went wrong while models read.
@@ -122,7 +123,7 @@ def decision_of(evidence: Evidence, selection: Selection, trouble: tuple[str, ..
             )
             for place in selection.ranking
         ),
-        guards=len(guarding(matrix)),
+        guards=len(guarding(heard(evidence))),
         quarantined=matrix.quarantined,
         refused=tuple(f"{edit.path}: {edit.reason}" for edit in matrix.refused),
         verdicts=tuple(Said(**asdict(one)) for one in selection.verdicts),

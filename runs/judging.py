@@ -30,6 +30,7 @@ from selection.faults import faulty
 from selection.feature_verifier import verdicts as features_read
 from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
+from selection.rules.tallies import heard
 from selection.verdict import Selection
 from selection.verifiers.surroundings import base_texts
 
@@ -66,7 +67,7 @@ def recorded_decision(journal: Journal) -> Decision | None:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A pool with all that the tests say of it."""
+    """A pool with all that the tests say of it; `matrix` is without those that decide nothing."""
 
     pool: Pool
     clusters: Clusters
@@ -80,9 +81,12 @@ async def look(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, jou
     Raises:
         SandboxError: the base cannot be tested; every finished cell is kept.
     """
-    evidence = await _tested(task, room, pool, recipe, journal)
-    selection = chosen(evidence, recipe)
-    return Judged(pool, evidence.clusters, evidence.matrix, selection)
+    return judged(await _tested(task, room, pool, recipe, journal), pool, recipe)
+
+
+def judged(evidence: Evidence, pool: Pool, recipe: Recipe) -> Judged:
+    """Return a pool with what its evidence says, as the recipe's rule hears it."""
+    return Judged(pool, evidence.clusters, heard(evidence), chosen(evidence, recipe))
 
 
 async def judge(
