@@ -46,6 +46,7 @@ from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
+from selection.excused import excused_tests
 from selection.faults import faulty
 from selection.matrix import run_matrix
 from selection.records import ended
@@ -120,6 +121,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
                 candidates=candidates,
                 clusters=clusters,
                 matrix=matrix,
+                excused=excused_tests(clusters, matrix),
             )
             facts = await demonstrated(evidence, base, cells=JournalCells(journal))
     finally:

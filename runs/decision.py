@@ -60,10 +60,10 @@ class Decision(Value):
 
     `guards` counts the existing tests that pass on the base and are not excused. `quarantined` tests differ
     between two runs on the base and decide nothing; `refused` test files were not run. `probabilities` are
-    those of clusters where the rule knows them, several of which can be right, `none_right` is that no candidate is,
-    and `fitted` says how far they were found to hold. `tied`
-    candidates stand behind the winner by nothing but a hash. `excused` existing tests guard nothing, for
-    the reason given. `trouble` is what went wrong while models read.
+    those of clusters where the rule knows them, several of which can be right, `none_right` is that no
+    candidate is, and `fitted` says how far they were found to hold. `tied` candidates stand behind the winner
+    by nothing but a hash. `excused` existing tests guard nothing, for the reason given. `trouble` is what
+    went wrong while models read.
     """
 
     rule: str

@@ -10,8 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from selection.candidate import Candidate
 from selection.clusters import Clusters
+from selection.excused import excused_tests
 from selection.matrix import TestCase, TestMatrix
 from selection.verdict import Verdict
+
+SEPARATING = frozenset({"duel", "differences"})
+"""Authors whose tests were asked for to tell some candidates apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ class Evidence:
     def only(self, ids: Collection[str]) -> Evidence:
         """Return what would be known had only these candidates been made.
 
-        Tests that only others wrote go with them; those of authors who bring no candidate stay.
+        Tests that only others wrote go with them, and so do those that were asked for to tell them apart;
+        those of authors who bring no candidate stay. A test is excused where it still would be.
         """
         kept = tuple(one for one in self.candidates if one.id in ids)
         members = {
@@ -90,18 +95,23 @@ class Evidence:
             {id_: why for id_, why in self.clusters.failed.items() if id_ in ids},
             tuple(id_ for id_ in self.clusters.idle if id_ in ids),
         )
+        comparisons = tuple(one for one in self.comparisons if set(one.shown) <= set(ids))
+        absent = {one.id for one in self.candidates} - set(ids)
+        asked = SEPARATING - {one.judge for one in comparisons} if absent else frozenset[str]()
+        matrix = self._matrix_of(frozenset(clusters.members), absent | asked)
+        still = excused_tests(clusters, matrix) if self.excused else {}
         return replace(
             self,
             candidates=kept,
             clusters=clusters,
-            matrix=self._matrix_of(frozenset(clusters.members), frozenset(ids)),
+            matrix=matrix,
             facts={id_: facts for id_, facts in self.facts.items() if id_ in ids},
             verdicts=tuple(one for one in self.verdicts if one.candidate in ids),
-            comparisons=tuple(one for one in self.comparisons if set(one.shown) <= set(ids)),
+            comparisons=comparisons,
+            excused={test: why for test, why in self.excused.items() if test in still},
         )
 
-    def _matrix_of(self, rows: frozenset[str], ids: frozenset[str]) -> TestMatrix:
-        absent = {one.id for one in self.candidates} - ids
+    def _matrix_of(self, rows: frozenset[str], absent: Collection[str]) -> TestMatrix:
         tests = tuple(_written_by_others(test, absent) for test in self.matrix.tests)
         kept = tuple(test for test in tests if test is not None)
         return replace(

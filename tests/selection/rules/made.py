@@ -10,6 +10,7 @@ from envs.outcomes import Outcome
 from selection.candidate import Candidate, TestFile
 from selection.clusters import Clusters
 from selection.evidence import Comparison, Evidence
+from selection.excused import excused_tests
 from selection.matrix import BASE, TestCase, TestMatrix, generated_case
 from selection.verdict import Verdict
 
@@ -17,6 +18,12 @@ IDLE = -2
 JUDGES = ("verifier:digest", "verifier:patch", "features")
 OUTCOMES = st.sampled_from([Outcome.PASSED, Outcome.PASSED, Outcome.FAILED, Outcome.FAILED, *Outcome])
 PROBLEM = "clamp returns `low` when it should return high\n\n>>> clamp(9, 0, 5)\n0\n"
+
+KEPT = TestCase("tests/test_old.py::test_same", None, "tests/test_old.py::test_same")
+CHANGED = TestCase("tests/test_old.py::test_changed", None, "tests/test_old.py::test_changed")
+SHOWS = generated_case(
+    TestFile("tests/test_new.py", "def test_new(): ...\n", "x"), "tests/test_new.py::test_new", ("t",)
+)
 
 
 def patch_of(program: int, length: int = 1) -> str:
@@ -53,6 +60,28 @@ def gathered(candidates: list[Candidate], programs: dict[str, int | None]) -> Cl
     return Clusters(
         {key: tuple(ids) for key, ids in sorted(members.items())}, failed, tuple(dict.fromkeys(idle))
     )
+
+
+def crowd(agreeing: int, others: int) -> Evidence:
+    """Return candidates of which some make one program that passes the issue's test; all break an old one."""
+    numbers = [0] * agreeing + list(range(1, others + 1))
+    pool = tuple(candidate_of(patch_of(number), f"sample {place}") for place, number in enumerate(numbers))
+    clusters = gathered(list(pool), {one.id: number for one, number in zip(pool, numbers, strict=True)})
+    lead = clusters.key_of(pool[0].id)
+    rows = tuple(clusters.members)
+    outcomes = {
+        (KEPT.id, BASE): Outcome.PASSED,
+        (CHANGED.id, BASE): Outcome.PASSED,
+        (SHOWS.id, BASE): Outcome.FAILED,
+    }
+    for row in rows:
+        outcomes[KEPT.id, row] = Outcome.PASSED
+        outcomes[CHANGED.id, row] = Outcome.FAILED
+        outcomes[SHOWS.id, row] = Outcome.PASSED if row == lead else Outcome.FAILED
+    matrix = TestMatrix((KEPT, CHANGED, SHOWS), rows, outcomes)
+    excused = excused_tests(clusters, matrix)
+    assert set(excused) == {CHANGED.id}
+    return Evidence("t", candidates=pool, clusters=clusters, matrix=matrix, excused=excused)
 
 
 @st.composite

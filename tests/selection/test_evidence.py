@@ -1,0 +1,51 @@
+"""What would be known had only some candidates been made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envs.outcomes import Outcome
+from selection.candidate import TestFile
+from selection.evidence import Comparison, Evidence
+from selection.matrix import BASE, generated_case
+from selection.rules import RULES
+from tests.selection.rules.made import CHANGED, crowd
+
+
+def test_a_test_is_excused_where_enough_programs_break_it():
+    whole = crowd(agreeing=2, others=3)
+    ids = [one.id for one in whole.candidates]
+    assert set(whole.only(ids[1:4]).excused) == {CHANGED.id}
+    pair = whole.only(ids[1:3])
+    assert pair.excused == {}
+    assert RULES["vote"].choose(pair).winner is None  # as it is for two candidates alone
+    assert RULES["vote"].choose(whole).winner is not None
+
+
+def asked(whole: Evidence, author: str) -> Evidence:
+    """Return evidence with a test that was written to tell the first and the last candidate apart."""
+    file = TestFile("tests/test_apart.py", "def test_apart(): ...\n", author)
+    test = generated_case(file, "tests/test_apart.py::test_apart", (author,))
+    outcomes = {(test.id, row): Outcome.PASSED for row in whole.matrix.rows} | {
+        (test.id, BASE): Outcome.FAILED
+    }
+    matrix = replace(
+        whole.matrix, tests=(*whole.matrix.tests, test), outcomes={**whole.matrix.outcomes, **outcomes}
+    )
+    shown = (whole.candidates[0].id, whole.candidates[-1].id)
+    return replace(whole, matrix=matrix, comparisons=(Comparison("duel", shown, shown[0]),))
+
+
+@pytest.mark.parametrize(("author", "with_both"), [("duel", 1), ("differences", 0), ("sample 9", 1)])
+def test_tests_that_were_asked_for_to_tell_candidates_apart_go_with_them(author, with_both):
+    whole = asked(crowd(agreeing=1, others=2), author)
+    first, second, last = (one.id for one in whole.candidates)
+
+    def apart(evidence):
+        return sum(test.target == "tests/test_apart.py::test_apart" for test in evidence.matrix.tests)
+
+    assert apart(whole.only([first, second, last])) == 1
+    assert apart(whole.only([first, last])) == with_both
+    assert apart(whole.only([first, second])) == (author == "sample 9")
