@@ -16,7 +16,6 @@ from agent.budget import RunEndedError
 from agent.context.asking import Asker
 from agent.context.tokens import counter_of
 from agent.models.base import Probing
-from agent.trajectory import Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox, SandboxError
 from selection.candidate import Candidate, TestFile
@@ -31,6 +30,7 @@ from selection.groups import Groups
 from selection.settings import SelectionSettings
 from selection.together import together
 from selection.verdict import Verdict
+from selection.verifiers.digest import Step
 from selection.verifiers.material import Material
 from selection.verifiers.surroundings import base_texts
 from selection.verifiers.verify import Verifier
@@ -56,14 +56,14 @@ class Readers:
 class Surroundings:
     """What readers may use beside the evidence.
 
-    `base` is the untouched repository, None where nothing can be run or read. `trajectories` are by candidate
-    id. `cells` keeps what trials showed. `seconds` is the time of one run of a test file. `system` is the
-    text of a trained judge.
+    `base` is the untouched repository, None where nothing can be run or read. `steps`, what authors did, are
+    by candidate id. `cells` keeps what trials showed. `seconds` is the time of one run of a test file.
+    `system` is the text of a trained judge.
     """
 
     task: PublicTask | None = None
     base: Sandbox | None = None
-    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     cells: CellStore = field(default_factory=MemoryCells)
     seconds: float = 100.0
     parallel: int = 2
@@ -147,7 +147,7 @@ class _Stage:
 
             found = await self._safely("looking for inputs", search, found)
         return Material(
-            evidence, texts, self._given.trajectories, inputs.lines_by_cluster(found), self._settings.tokens
+            evidence, texts, self._given.steps, inputs.lines_by_cluster(found), self._settings.tokens
         )
 
     async def verdicts(self, material: Material) -> list[Verdict]:

@@ -22,7 +22,7 @@ from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger, RunSpentError
 from runs.purse import RunPurse
-from runs.reading import Shared, read_candidates_of, trajectories_of
+from runs.reading import Shared, read_candidates_of, steps_by_candidate
 from runs.recipe import Allowance, Recipe
 from runs.recipe_files import packaged, read_recipe
 from runs.recorded import record
@@ -217,6 +217,6 @@ async def test_the_digest_of_a_trajectory_that_spoke_a_dialect_has_its_actions(t
         ended = Trajectory(sample=0, model="m", exit_reason=ExitReason.STEP_LIMIT, diff="")
         await record(ended, Variation(kind="tool-agent", round=1, model="m", temperature=0.0), journal)
         one = Candidate("a", "", origin="sample 0")
-        found = trajectories_of(Evidence("t", candidates=(one, Candidate("b", ""))), journal)
+        found = steps_by_candidate(Evidence("t", candidates=(one, Candidate("b", ""))), journal)
     assert set(found) == {"a"}
-    assert digest(found["a"]) == "[1] $ ls\ntiny.py\n[end] step limit"
+    assert digest(found["a"], "step_limit") == "[1] $ ls\ntiny.py\n[end] step limit"
