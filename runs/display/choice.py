@@ -47,14 +47,15 @@ def _words(decision: Decision) -> list[tuple[str, str]]:
 
 
 def _how_sure(decision: Decision) -> str:
-    if decision.probabilities:
-        best = max(decision.probabilities.values(), default=0.0)
-        words = f"{best:.0%} that the best is right"
-        if decision.none_right is not None:
-            words += f", {decision.none_right:.0%} that none is"
-        return f"{words}; fitted on {decision.fitted}" if decision.fitted else words
-    if decision.probability is not None:
-        return f"{decision.probability:.0%}"
-    if decision.fitted:
+    sure = decision.probability
+    if sure is None and decision.probabilities:
+        sure = max(decision.probabilities.values())
+    if sure is None and decision.fitted:
         return "no program was there to be sure of"
-    return "this rule was not fitted: it gives no probability, and its harm rate is not known"
+    if sure is None:
+        return "this rule was not fitted: it gives no probability, and its harm rate is not known"
+    words = f"{sure:.0%} that "
+    words += "the chosen one is right" if decision.winner else "the best one, which is not chosen, is right"
+    if decision.none_right is not None:
+        words += f", {decision.none_right:.0%} that none is"
+    return f"{words}; fitted on {decision.fitted}" if decision.fitted else words

@@ -196,7 +196,7 @@ def sure(probability):
             "the first",
             probability,
             clusters=evidence.clusters.members,
-            probabilities={key: probability},
+            probabilities={key: probability, "untested": 0.9},  # likelier, and not the rule's choice
             none_right=0.35,  # several can be right: it is no remainder
         )
 
@@ -214,7 +214,8 @@ async def test_what_is_not_sure_enough_is_not_chosen(desk, monkeypatch, least, c
     assert choice.succeeded is chosen
     assert chosen or "abstains: 60% sure of the best, which is less than 61%" in choice.decision.reason
     text = " ".join(shown(choice).split())
-    assert "60% that the best is right, 35% that none is; fitted on 9 issues: harm rate 1%" in text
+    whose = "the chosen one is right" if chosen else "the best one, which is not chosen, is right"
+    assert f"60% that {whose}, 35% that none is; fitted on 9 issues: harm rate 1%" in text
 
 
 async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
