@@ -61,7 +61,7 @@ class Difference(Value):
         if not self.varied:
             return self.origin
         old, _, new = self.varied.partition(" -> ")
-        return f"{self.origin}, with {_parting(old, new)} in place of {_parting(new, old)}"
+        return f"{self.origin}, with {_parting(new, old)} in place of {_parting(old, new)}"
 
 
 async def differing_inputs(

@@ -8,7 +8,7 @@ from importlib import resources
 
 from selection.cells import MemoryCells
 from selection.clusters import cluster
-from selection.differences.inputs import differing_inputs, lines_by_cluster
+from selection.differences.inputs import Difference, differing_inputs, lines_by_cluster
 from selection.evidence import Evidence
 from selection.matrix import BASE
 
@@ -114,3 +114,8 @@ async def test_no_candidate_and_no_program_is_no_difference(scene):
     one = scene.candidate("data", {"data.txt": b"x\n"})
     known = replace(nothing, candidates=(one,), clusters=await cluster(scene.base, (one,)))
     assert await differing_inputs(known, scene.base, cells=MemoryCells()) == ()
+
+
+def test_where_a_program_is_from_tells_what_it_has_in_place_of_what():
+    found = Difference(source="f('new')", origin="t.py::test", varied="'old' -> 'new'", results={})
+    assert found.where == "t.py::test, with 'new' in place of 'old'"
