@@ -14,6 +14,7 @@ from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.commons import Commons
 from runs.decision import Decision, decision_of
+from runs.inputs import inputs_between
 from runs.journal import Journal
 from runs.pool import Pool
 from runs.progress import Listener
@@ -108,7 +109,9 @@ async def judge(
     """
     evidence = await _tested(task, room, pool, recipe, journal)
     evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen, commons)
-    decision = decision_of(evidence, chosen(evidence, recipe), trouble)
+    selection = chosen(evidence, recipe)
+    inputs, failed = await inputs_between(task, room, evidence, selection, recipe, JournalCells(journal))
+    decision = decision_of(evidence, selection, tuple(dict.fromkeys([*trouble, *failed])), inputs)
     await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from runs.decision import Decision
 from runs.display.decision import rejections, show_patch, show_table
+from runs.display.inputs import show_inputs
 from runs.selecting import Choice
 
 _MOST = 3
@@ -26,6 +27,7 @@ def render_choice(choice: Choice, folder: Path, console: Console | None = None) 
     show_table(decision, out)
     for line in rejections(decision):
         out.print(line)
+    show_inputs(decision, out)
     out.print()
     for name, words in _words(decision):
         out.print(Text.assemble((f"{name:<10}", "bold"), words))

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.batch.outcome import Failure, Outcome, Status, write_outcome
+from runs.decision import Decision, Line
 from runs.page.html import page, tag, text
 from runs.page.intervals import paired, wilson
-from runs.page.reading import TEXT, RunShown, short
+from runs.page.issues import issue_row
+from runs.page.reading import TEXT, IssueShown, RunShown, short
 from runs.page.report import compare
 from runs.purse import Spending
+from selection.differences.leading import Disagreement
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"&</pre>"
 
@@ -73,6 +76,18 @@ def test_the_page_of_a_batch_shows_what_a_model_said_and_runs_nothing(batches):
     assert "half(5) is 2" in found.said
     for part in ("trajectory 0", "matrix:", "Time by stage", "Failures of infrastructure", "return n / 2"):
         assert part in found.said
+
+
+def test_the_page_shows_inputs_that_part_programs_as_text():
+    pair = tuple(Line(candidate=name, origin=EVIL + name, cluster=name) for name in "ab")
+    parting = Disagreement(input=EVIL, where=EVIL, program="p", base=EVIL, values={"a": "1", "b": EVIL})
+    fixed = {"rule": "r", "reason": "", "winner": None, "patch": "", "probability": None}
+    decision = Decision(**fixed, columns=(), lines=pair, guards=0, differences=(parting,))
+    shown = IssueShown(Outcome(instance_id="i", status=Status.UNRESOLVED), decision=decision)
+    found = parsed(issue_row(shown))
+    assert not {"script", "img"} & set(found.tags)
+    assert "inputs that part programs which no test tells apart" in found.said
+    assert found.said.count(EVIL) == 2 * 2 + 4  # whose, in two tables, and what is told of the input
 
 
 def outcome(name, resolved, dollars=1.0):
