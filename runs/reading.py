@@ -28,6 +28,7 @@ from sandbox.base import Sandbox
 from selection.cells import CellStore
 from selection.evidence import Evidence
 from selection.reading import Readers, Reading, Surroundings, read
+from selection.rules import rule_named
 from selection.separate import candidate_id
 from selection.verifiers.digest import Step, steps_of, without_names
 
@@ -80,6 +81,7 @@ async def read_candidates_of(
         cells=cells,
         seconds=recipe.test_seconds,
         system=system,
+        finalists=rule_named(recipe.rule).finalists,
     )
     try:
         found = await read(evidence, Readers(askers.get("verify"), askers.get("select")), settings, given)

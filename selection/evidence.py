@@ -80,6 +80,12 @@ class Evidence:
         facts = {id_: {**self.facts.get(id_, {}), **found.get(id_, {})} for id_ in {**self.facts, **found}}
         return replace(self, facts=facts)
 
+    def without_tests_of(self, authors: Collection[str]) -> Evidence:
+        """Return what would be known had some authors written no test."""
+        tests = (_written_by_others(test, authors) for test in self.matrix.tests)
+        kept = tuple(test for test in tests if test is not None)
+        return replace(self, matrix=replace(self.matrix, tests=kept))
+
     def only(self, ids: Collection[str]) -> Evidence:
         """Return what would be known had only these candidates been made.
 

@@ -27,6 +27,7 @@ from selection.duel.match import JUDGE as DUEL
 from selection.evidence import Comparison, Evidence
 from selection.groups import JUDGE as TRAE
 from selection.groups import Groups
+from selection.rules import Finalists
 from selection.settings import SelectionSettings
 from selection.together import together
 from selection.verdict import Verdict
@@ -58,7 +59,8 @@ class Surroundings:
 
     `base` is the untouched repository, None where nothing can be run or read. `steps`, what authors did, are
     by candidate id. `cells` keeps what trials showed. `seconds` is the time of one run of a test file.
-    `system` is the text of a trained judge.
+    `system` is the text of a trained judge. `finalists` names whom the rule wants in a duel, None for the
+    best ranked.
     """
 
     task: PublicTask | None = None
@@ -68,6 +70,7 @@ class Surroundings:
     seconds: float = 100.0
     parallel: int = 2
     system: str = ""
+    finalists: Finalists | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +182,9 @@ class _Stage:
         return found
 
     async def duels(self, material: Material) -> tuple[tuple[Comparison, ...], tuple[TestFile, ...]]:
-        """Return the comparisons of the duel of the leading programs, and the tests written in it."""
+        """Return the comparisons of the duel, and the tests written in it."""
         asker, given = self._readers.select, self._given
-        leading = self._ranked()[: self._settings.duel]
+        leading = self._duellists()
         if asker is None or given.base is None or given.task is None or len(leading) < 2:
             return (), ()
         fitting = await self._for_model(material, asker)
@@ -244,6 +247,12 @@ class _Stage:
             return (*tested, -len(members[row]), content_order(self._known[members[row][0]]))
 
         return [self._known[members[row][0]] for row in sorted(members, key=place)]
+
+    def _duellists(self) -> list[Candidate]:
+        """Return whom the duel is between: the rule's finalists where it names them, else the best ranked."""
+        named = self._given.finalists
+        found = self._ranked() if named is None else [self._known[id_] for id_ in named(self._evidence)]
+        return found[: self._settings.duel]
 
     def _unbroken(self) -> list[Candidate]:
         """Return the ranked programs that break no existing test, all of them where each breaks some."""

@@ -24,7 +24,7 @@ class SelectionSettings(Value):
         system: a file with the system text of `judgement`, as the model's authors publish it.
         tokens: the most that one prompt may have; less where the model's window is smaller.
         duel: how many of the leading programs meet in a duel, in which the model must write a test before it
-            chooses; 0 for none.
+            chooses, of a rule that has finalists no more than these; 0 for none.
         turns: replies of one duel at most.
         groups: how many programs are shown side by side in a vote; 0 for none.
         votes: votes in each group at most.

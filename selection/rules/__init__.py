@@ -8,7 +8,7 @@ comparisons find them in the evidence, and say in `needs` whose.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,12 +39,17 @@ class Choose(Protocol):
         """Return the ranking of all candidates, and the winner or why there is none."""
 
 
+Finalists = Callable[[Evidence], Sequence[str]]
+"""Returns the ids of the candidates that a duel is between, one of each program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule: its name, what it does in one line, the published system it is from, and whom it asks.
 
     `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason
-    and decides by what is left. `fitted` says in one line what its probability was fitted on, with the
+    and decides by what is left. `finalists` names the candidates that its duel is between, None for a rule
+    that hears a duel of any. `fitted` says in one line what its probability was fitted on, with the
     harm rate and the calibration error found there; it is empty for a rule that was not fitted.
     """
 
@@ -53,6 +58,7 @@ class Rule:
     source: str
     choose: Choose
     needs: tuple[str, ...] = ()
+    finalists: Finalists | None = None
     fitted: str = ""
 
 
@@ -71,6 +77,7 @@ _ALL = (
         "CodeMonkeys",
         codemonkeys.choose,
         needs=(codemonkeys.JUDGE,),
+        finalists=codemonkeys.finalists,
     ),
     Rule(
         "agentless",

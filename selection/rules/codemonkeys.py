@@ -4,6 +4,9 @@ Ehrlich et al. 2025, "CodeMonkeys: Scaling Test-Time Compute for Software Engine
 code: a script votes for every patch with which it exits with 0, also where it does so on the base, and
 identical scripts vote several times; of equals the shortest patch wins. The duel is judge `duel` of the
 evidence.
+
+Unlike their code, which merges patches that are equal byte for byte, candidates of one program are one: the
+three with most votes are three different programs.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ VOTE = "codemonkeys-vote"
 NAME = "codemonkeys"
 JUDGE = "duel"
 FINALISTS = 3
+ASKED = frozenset({JUDGE, "differences"})
+"""Authors of the tests that are written for the duel and in it: no votes, as the duel comes after these."""
 
 
 def choose_by_votes(evidence: Evidence) -> Selection:
@@ -30,8 +35,11 @@ def choose_by_votes(evidence: Evidence) -> Selection:
 
 
 def choose(evidence: Evidence) -> Selection:
-    """Return the choice of the duel among the three programs with most votes; without one, that by votes."""
-    tallies = Tallies(evidence)
+    """Return the choice of the duel among the three programs with most votes; without one, that by votes.
+
+    Tests of the authors in `ASKED` have no vote.
+    """
+    tallies = Tallies(evidence.without_tests_of(ASKED))
     top = {tallies.cluster_of(id_) or id_ for id_ in finalists(evidence)}
     picks = _picks(evidence, tallies, top)
     if not picks:
@@ -54,7 +62,7 @@ def choose(evidence: Evidence) -> Selection:
 def finalists(evidence: Evidence) -> tuple[str, ...]:
     """Return whom the duel is between: a candidate of each of the three programs with most votes."""
     first: dict[str, str] = {}
-    for one in choose_by_votes(evidence).ranking:
+    for one in choose_by_votes(evidence.without_tests_of(ASKED)).ranking:
         able = one.cluster or one.candidate not in evidence.clusters.failed
         if able and evidence.candidate(one.candidate).patch.strip():
             first.setdefault(one.cluster or one.candidate, one.candidate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
@@ -82,6 +83,24 @@ def crowd(agreeing: int, others: int) -> Evidence:
     excused = excused_tests(clusters, matrix)
     assert set(excused) == {CHANGED.id}
     return Evidence("t", candidates=pool, clusters=clusters, matrix=matrix, excused=excused)
+
+
+def scripts_passed(clusters: Clusters, passed: Mapping[str, int], authors: tuple[str, ...]) -> TestMatrix:
+    """Return a matrix of test files that fail on the base; each program passes so many of them."""
+    word = "_".join(authors)
+    files = [
+        TestFile(f"tests/test_{word}_{number}.py", "def test(): ...\n", word)
+        for number in range(max(passed.values()))
+    ]
+    tests = tuple(generated_case(file, f"{file.path}::test", authors) for file in files)
+    outcomes = {(test.id, BASE): Outcome.FAILED for test in tests}
+    for row in clusters.members:
+        won = passed.get(row, 0)
+        outcomes |= {
+            (test.id, row): Outcome.PASSED if number < won else Outcome.FAILED
+            for number, test in enumerate(tests)
+        }
+    return TestMatrix(tests, tuple(clusters.members), outcomes)
 
 
 @st.composite
