@@ -183,8 +183,8 @@ async def _read(
     asking = with_needs(recipe)
     if not asking.selection.asks or not evidence.clusters.members:
         return evidence, ()
-    base, cells = await room.base(), JournalCells(journal)
-    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen, commons)
+    base, cells, place = await room.base(), JournalCells(journal), await _place(room)
+    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen, commons, place)
     found = reading.evidence
     if reading.tests:
         further = replace(pool, tests=(*pool.tests, *reading.tests))

@@ -45,8 +45,11 @@ async def read_candidates_of(
     cells: CellStore,
     listen: Listener,
     commons: Commons | None = None,
+    place: str = "",
 ) -> Reading:
     """Return what the readers of a recipe say of candidates; nothing that the journal holds is asked again.
+
+    `place` names the base's image, tree and limits, as cells of the matrix have it.
 
     A recipe whose roles `verify` and `select` have a builtin model, or that names no reader, asks nobody.
 
@@ -79,6 +82,7 @@ async def read_candidates_of(
         base=base,
         steps=steps_by_candidate(evidence, journal),
         cells=cells,
+        place=place,
         seconds=recipe.test_seconds,
         system=system,
         finalists=rule_named(recipe.rule).finalists,

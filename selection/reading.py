@@ -58,15 +58,16 @@ class Surroundings:
     """What readers may use beside the evidence.
 
     `base` is the untouched repository, None where nothing can be run or read. `steps`, what authors did, are
-    by candidate id. `cells` keeps what trials showed. `seconds` is the time of one run of a test file.
-    `system` is the text of a trained judge. `finalists` names whom the rule wants in a duel, None for the
-    best ranked.
+    by candidate id. `cells` keeps what trials showed, `place` names the base's image, tree and limits.
+    `seconds` is the time of one run of a test file. `system` is the text of a trained judge. `finalists`
+    names whom the rule wants in a duel, None for the best ranked.
     """
 
     task: PublicTask | None = None
     base: Sandbox | None = None
     steps: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     cells: CellStore = field(default_factory=MemoryCells)
+    place: str = ""
     seconds: float = 100.0
     parallel: int = 2
     system: str = ""
@@ -142,11 +143,13 @@ class _Stage:
         texts = await self._safely("reading the base", lambda: base_texts(base, patches), nothing)
         found: tuple[inputs.Difference, ...] = ()
         if differences and base is not None and len(evidence.clusters.members) > 1:
-            room, task = base, self._given.task
-            commit = task.base_commit if task else ""
+            room, given = base, self._given
+            commit = given.task.base_commit if given.task else ""
 
             async def search() -> tuple[inputs.Difference, ...]:
-                return await inputs.differing_inputs(evidence, room, cells=self._given.cells, commit=commit)
+                return await inputs.differing_inputs(
+                    evidence, room, cells=given.cells, commit=commit, place=given.place
+                )
 
             found = await self._safely("looking for inputs", search, found)
         return Material(
@@ -265,7 +268,7 @@ class _Stage:
         given = self._given
         assert given.task is not None
         assert given.base is not None
-        return Trials(given.task, given.base, given.cells, given.seconds, given.parallel)
+        return Trials(given.task, given.base, given.cells, given.seconds, given.parallel, given.place)
 
     async def _for_model(self, material: Material, asker: Asker) -> Material:
         """Return the material with the room that a model's window leaves, by its tokenizer."""

@@ -70,6 +70,7 @@ async def differing_inputs(
     *,
     cells: CellStore,
     commit: str = "",
+    place: str = "",
     most: int = PROGRAMS,
     seconds: float = TOTAL,
     seed: int = 0,
@@ -83,6 +84,7 @@ async def differing_inputs(
         base: the untouched repository.
         cells: where what was found is kept; nothing is run for it again.
         commit: the base commit.
+        place: names the image, tree and limits of the base: what was found in another is not taken for it.
         most: programs that are run in each row.
         seconds: time of all programs in one row.
         seed: of the variations.
@@ -91,7 +93,8 @@ async def differing_inputs(
         SandboxError: the base cannot be read or forked.
     """
     patches = {key: evidence.candidate(ids[0]).patch for key, ids in evidence.clusters.members.items()}
-    facts = ("inputs 2", commit, sorted(patches.items()), evidence.problem_statement, most, seconds, seed)
+    issue = evidence.problem_statement
+    facts = ("inputs 2", commit, place, sorted(patches.items()), issue, most, seconds, seed)
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     if (known := cells.get(name)) is not None:
         return tuple(Difference.model_validate(one) for one in known["differences"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -254,3 +255,6 @@ async def test_in_a_sandbox_inputs_tests_and_duels_come_together(scene):
     again = await read(known, Readers(select=asker(model, replies)), settings, given)
     assert (len(cells), len(model.asked)) == (ran, paid)
     assert again == found
+    elsewhere = replace(given, place="another image")
+    await read(known, Readers(select=asker(model, replies)), settings, elsewhere)
+    assert (len(cells), len(model.asked)) == (2 * ran, paid)

@@ -97,6 +97,9 @@ async def test_programs_differ_where_no_test_does_and_nothing_is_run_twice(scene
     assert "clamp(9.5, 0, 9): 9.5 without the patch, 9 with it [the issue]" in lines[rows[right.id]]
     again = await differing_inputs(known, None, cells=cells, commit="c")
     assert again == found
+    ran = len(cells)
+    await differing_inputs(known, scene.base, cells=cells, commit="c", place="another image")
+    assert len(cells) == ran + 1
 
 
 async def test_a_candidate_that_ends_the_run_keeps_nobody_from_being_told(scene):
