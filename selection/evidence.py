@@ -23,13 +23,15 @@ class Comparison:
     """One reading of several candidates side by side.
 
     `shown` are candidate ids in the order the judge saw them; `picked` is one of them, empty when it picked
-    none. Comparisons of equal `shown` sets are repeated readings.
+    none. Comparisons of equal `shown` sets are repeated readings. `round` counts from 1 where the winners of
+    groups meet again: who is shown in a round won, or was not shown, in the one before. It is 0 elsewhere.
     """
 
     judge: str
     shown: tuple[str, ...]
     picked: str
     evidence: str = ""
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)

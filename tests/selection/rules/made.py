@@ -161,7 +161,6 @@ def _comparisons(draw: st.DrawFn, ids: list[str]) -> tuple[Comparison, ...]:
     found = []
     for _ in range(draw(st.integers(0, 4))):
         shown = tuple(draw(st.lists(st.sampled_from(ids), min_size=2, max_size=3, unique=True)))
-        found.append(
-            Comparison(draw(st.sampled_from(["duel", "trae"])), shown, draw(st.sampled_from(["", *shown])))
-        )
+        judge, picked = draw(st.sampled_from(["duel", "trae"])), draw(st.sampled_from(["", *shown]))
+        found.append(Comparison(judge, shown, picked, round=draw(st.integers(0, 2))))
     return tuple(found)
