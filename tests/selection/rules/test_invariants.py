@@ -301,6 +301,17 @@ def test_a_verifier_that_scored_nobody_is_no_evidence(rule):
     assert (found.winner, found.tied) == (without.winner, without.tied)
 
 
+def test_equal_scores_are_equal_however_many_candidates_have_them():
+    pool = [candidate_of(patch_of(number // 4), f"sample {number}") for number in range(5)]
+    known = Evidence(
+        "t",
+        candidates=tuple(pool),
+        clusters=gathered(pool, {one.id: number // 4 for number, one in enumerate(pool)}),
+        verdicts=tuple(Verdict("verifier:patch", one.id, 0.1, "") for one in pool[1:]),
+    )
+    assert set(RULES["r2e-execution-free"].choose(known).tied) == {one.id for one in pool}
+
+
 def test_an_unknown_rule_is_named_with_its_neighbour():
     assert rule_named("r2e-hybrid").name == "r2e-hybrid"
     with pytest.raises(RuleError, match=r"no rule is called 'r2e-hybird': did you mean r2e-hybrid\?"):
