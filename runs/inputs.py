@@ -24,6 +24,7 @@ async def inputs_between(
     selection: Selection,
     recipe: Recipe,
     cells: CellStore,
+    place: str,
 ) -> tuple[tuple[Disagreement, ...], tuple[str, ...]]:
     """Return the inputs on which the leading programs disagree, and what went wrong in looking for them.
 
@@ -38,7 +39,7 @@ async def inputs_between(
     looked, seconds = (evidence, TOTAL) if read else (evidence.only(ids), ROW_SECONDS)
     try:
         found = await differing_inputs(
-            looked, await room.base(), cells=cells, commit=task.base_commit, seconds=seconds
+            looked, await room.base(), cells=cells, commit=task.base_commit, place=place, seconds=seconds
         )
     except SandboxError as error:
         return (), (f"looking for inputs: {error}",)

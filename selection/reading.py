@@ -28,6 +28,7 @@ from selection.evidence import Comparison, Evidence
 from selection.groups import JUDGE as TRAE
 from selection.groups import Groups
 from selection.rules import Finalists
+from selection.rules.tallies import heard
 from selection.settings import SelectionSettings
 from selection.together import together
 from selection.verdict import Verdict
@@ -241,7 +242,7 @@ class _Stage:
 
     def _ranked(self) -> list[Candidate]:
         """Return each program's representative: fewest regressions, most votes, most candidates, smallest."""
-        votes = count_votes(self._evidence.clusters, self._evidence.matrix)
+        votes = count_votes(self._evidence.clusters, heard(self._evidence))
         members = self._evidence.clusters.members
 
         def place(row: str) -> tuple[object, ...]:
@@ -259,7 +260,7 @@ class _Stage:
 
     def _unbroken(self) -> list[Candidate]:
         """Return the ranked programs that break no existing test, all of them where each breaks some."""
-        votes, ranked = count_votes(self._evidence.clusters, self._evidence.matrix), self._ranked()
+        votes, ranked = count_votes(self._evidence.clusters, heard(self._evidence)), self._ranked()
         rows = {one.id: self._evidence.clusters.key_of(one.id) for one in ranked}
         clean = [one for one in ranked if rows[one.id] in votes and not votes[rows[one.id]].regressions]
         return clean or ranked

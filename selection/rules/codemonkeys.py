@@ -15,8 +15,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from selection.candidate import Candidate
-from selection.evidence import Evidence
-from selection.rules.stages import Stage, decide
+from selection.evidence import SEPARATING, Evidence
+from selection.rules.stages import Stage, decide, standing
 from selection.rules.tallies import Tallies
 from selection.verdict import Selection
 
@@ -24,8 +24,6 @@ VOTE = "codemonkeys-vote"
 NAME = "codemonkeys"
 JUDGE = "duel"
 FINALISTS = 3
-ASKED = frozenset({JUDGE, "differences"})
-"""Authors of the tests that are written for the duel and in it: no votes, as the duel comes after these."""
 
 
 def choose_by_votes(evidence: Evidence) -> Selection:
@@ -37,9 +35,9 @@ def choose_by_votes(evidence: Evidence) -> Selection:
 def choose(evidence: Evidence) -> Selection:
     """Return the choice of the duel among the three programs with most votes; without one, that by votes.
 
-    Tests of the authors in `ASKED` have no vote.
+    Tests that were asked for to tell candidates apart have no vote.
     """
-    tallies = Tallies(evidence.without_tests_of(ASKED))
+    tallies = Tallies(evidence.without_tests_of(SEPARATING))
     top = {tallies.cluster_of(id_) or id_ for id_ in finalists(evidence)}
     picks = _picks(evidence, tallies, top)
     if not picks:
@@ -62,9 +60,9 @@ def choose(evidence: Evidence) -> Selection:
 def finalists(evidence: Evidence) -> tuple[str, ...]:
     """Return whom the duel is between: a candidate of each of the three programs with most votes."""
     first: dict[str, str] = {}
-    for one in choose_by_votes(evidence.without_tests_of(ASKED)).ranking:
-        able = one.cluster or one.candidate not in evidence.clusters.failed
-        if able and evidence.candidate(one.candidate).patch.strip():
+    able = standing(evidence)
+    for one in choose_by_votes(evidence.without_tests_of(SEPARATING)).ranking:
+        if one.candidate in able:
             first.setdefault(one.cluster or one.candidate, one.candidate)
     return tuple(first.values())[:FINALISTS]
 
