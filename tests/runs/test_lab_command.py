@@ -88,6 +88,24 @@ def test_damaged_evidence_is_named(tmp_path, capsys):
     assert "torn.jsonl line 1 is no evidence" in capsys.readouterr().err
 
 
+def test_evidence_of_another_schema_is_refused_by_name(evidence, capsys):
+    path = evidence / "new.jsonl"
+    path.write_text(json.dumps({"schema_version": "evidence 99", "task": "one"}) + "\n")
+    assert run(["lab", str(path), "--labels", str(evidence / "labels.json")]) == 2
+    told = capsys.readouterr().err
+    assert "line 1 is of schema 'evidence 99', and 'evidence 1' is read" in told
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_compressed_evidence_that_is_cut_off_is_refused(evidence, capsys):
+    path = evidence / "one.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run(["lab", str(path), "--labels", str(evidence / "labels.json")]) == 2
+    told = capsys.readouterr().err
+    assert "one.jsonl.gz" in told
+    assert len(told.strip().splitlines()) == 1
+
+
 def test_labels_do_not_reach_rules():
     issue = issue_of([True, False])
     (found,) = label_all([issue.evidence], {"c0": Label(resolved=True), "c1": Label(resolved=False)})
