@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from agent.messages import Reply
 from runs.failures import UsageError
 from runs.graded import Graded, graded_in
 from runs.journal import Journal
+from runs.paid import Paid, paid_in
 from runs.predictions import read_predictions
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence
@@ -23,11 +23,11 @@ EVIDENCE = "evidence.jsonl.gz"
 
 @dataclass(slots=True)
 class Gathered:
-    """What was found: evidence by task, verdicts by task and patch, dollars by candidate id, and notices."""
+    """What was found: evidence by task, verdicts by task and patch, what tasks paid for, and notices."""
 
     evidence: dict[str, Evidence] = field(default_factory=dict)
     verdicts: dict[tuple[str, str], bool] = field(default_factory=dict)
-    costs: dict[str, float] = field(default_factory=dict)
+    paid: dict[str, Paid] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def labels(self) -> Mapping[str, Label]:
@@ -48,11 +48,30 @@ class Gathered:
         return found
 
     def with_costs(self, issues: Iterable[Labelled]) -> list[Labelled]:
-        """Return issues with what their candidates cost."""
-        return [
-            replace(one, costs={id_: self.costs[id_] for id_ in one.ids if id_ in self.costs})
-            for one in issues
-        ]
+        """Return issues with what their candidates, readers, testers and context cost."""
+        return [self._priced(one) for one in issues]
+
+    def _priced(self, one: Labelled) -> Labelled:
+        task = one.evidence.task
+        return (
+            _priced(one, self.paid[task], len(self.evidence[task].candidates)) if task in self.paid else one
+        )
+
+
+def _priced(one: Labelled, paid: Paid, judged: int) -> Labelled:
+    """Return an issue with what was paid, of readers the part for its candidates among those judged.
+
+    A trajectory of which a reply has no price has none.
+    """
+    ids = {candidate.origin: candidate.id for candidate in one.evidence.candidates}
+    samples = {origin: dollars for origin, dollars in paid.samples.items() if origin not in paid.unpriced}
+    return replace(
+        one,
+        costs={ids[origin]: dollars for origin, dollars in samples.items() if origin in ids},
+        testers={origin: dollars for origin, dollars in samples.items() if origin not in ids},
+        judging={reader: dollars * len(one.resolved) / judged for reader, dollars in paid.readers.items()},
+        context=paid.context,
+    )
 
 
 def gather(paths: Sequence[Path]) -> Gathered:
@@ -114,11 +133,10 @@ def _take_journal(folder: Path, found: Gathered) -> None:
             found.verdicts[evidence.task, ended(decision["patch"])] = grade["status"] == "resolved"
         for event in journal.of("benchmark grade"):
             found.verdicts[evidence.task, ended(event.data["patch"])] = bool(event.data["resolved"])
-        spent: dict[str, float] = {}
-        for event in journal.of("reply"):
-            name = f"sample {event.data.get('sample')}"
-            spent[name] = spent.get(name, 0.0) + (Reply.model_validate(event.data["reply"]).cost or 0.0)
-        found.costs |= {one.id: spent[one.origin] for one in evidence.candidates if one.origin in spent}
+        found.paid[evidence.task] = paid = paid_in(journal.events)
+        if paid.unpriced:
+            whose = ", ".join(sorted(name or "readers" for name in paid.unpriced))
+            found.notices.append(f"{folder}: the price of replies is not known: {whose}")
 
 
 def _take_evaluation(folder: Path, found: Gathered) -> None:

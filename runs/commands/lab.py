@@ -94,7 +94,7 @@ def _measure(
     from selection.lab import figures_of, play
     from selection.lab import sources as all_sources
     from selection.lab.abstaining import abstaining
-    from selection.lab.costs import control, spent
+    from selection.lab.costs import control, priced, spent
 
     entrants, fits = playing
     with _told(len(issues)) as told:
@@ -105,10 +105,23 @@ def _measure(
         figures=found,
         sources=(*all_sources.judges(issues, fits, plan.ks), *all_sources.rules(issues, entrants)),
         abstaining=tuple(abstaining(issues, entrants)),
-        spent=tuple(spent(issues, found)),
-        control=control(singles, issues, found) if singles else None,
-        notices=tuple(notices),
+        spent=tuple(spent(issues, found, entrants)),
+        control=control(singles, issues, found, entrants) if priced(singles) and priced(issues) else None,
+        notices=(*notices, *_unpriced(issues, singles)),
     )
+
+
+def _unpriced(issues: list[Labelled], singles: list[Labelled]) -> list[str]:
+    """Return why no cost is told where some is known, or asked for."""
+    from selection.lab.costs import priced
+
+    known = sum(bool(issue.costs) for issue in issues)
+    found = []
+    if known and not priced(issues):
+        found.append(f"what candidates cost is known of {known} of {len(issues)} issues, so no cost is told")
+    if singles and not (priced(singles) and priced(issues)):
+        found.append("--control tells nothing, as it is not known what all of both runs' candidates cost")
+    return found
 
 
 def _playing(names: list[str], issues: list[Labelled], *, refit: bool) -> Playing:

@@ -16,6 +16,7 @@ from selection.evidence import Evidence
 from selection.rules import (
     agentless,
     codemonkeys,
+    hearing,
     majority_patch,
     posterior,
     r2e,
@@ -25,6 +26,7 @@ from selection.rules import (
     trae,
     vote,
 )
+from selection.rules.hearing import Hears
 from selection.verdict import Selection
 
 
@@ -50,7 +52,8 @@ class Rule:
     `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason
     and decides by what is left. `finalists` names the candidates that its duel is between, None for a rule
     that hears a duel of any. `fitted` says in one line what its probability was fitted on, with the
-    harm rate and the calibration error found there; it is empty for a rule that was not fitted.
+    harm rate and the calibration error found there; it is empty for a rule that was not fitted. `hears` says
+    whose words reach it, which is whom it pays for.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Rule:
     needs: tuple[str, ...] = ()
     finalists: Finalists | None = None
     fitted: str = ""
+    hears: Hears = hearing.nobody
 
 
 _ALL = (
@@ -70,6 +74,7 @@ _ALL = (
         "most passing generated scripts, then the shortest patch",
         "CodeMonkeys",
         codemonkeys.choose_by_votes,
+        hears=hearing.testers,
     ),
     Rule(
         "codemonkeys",
@@ -78,18 +83,21 @@ _ALL = (
         codemonkeys.choose,
         needs=(codemonkeys.JUDGE,),
         finalists=codemonkeys.finalists,
+        hears=hearing.both(hearing.testers, hearing.comparing(codemonkeys.JUDGE)),
     ),
     Rule(
         "agentless",
         "fewest broken tests, then the reproduction test, then the most frequent patch",
         "Agentless 1.5",
         agentless.choose,
+        hears=hearing.testers,
     ),
     Rule(
         "r2e-execution",
         "most existing tests kept, then most generated tests passed",
         "R2E-Gym",
         r2e.choose_by_execution,
+        hears=hearing.testers,
     ),
     Rule(
         "r2e-execution-free",
@@ -97,6 +105,7 @@ _ALL = (
         "R2E-Gym",
         r2e.choose_by_reading,
         needs=readings.NEEDS,
+        hears=hearing.verifier,
     ),
     Rule(
         "r2e-hybrid",
@@ -104,27 +113,44 @@ _ALL = (
         "R2E-Gym, DeepSWE",
         r2e.choose_hybrid,
         needs=readings.NEEDS,
+        hears=hearing.both(hearing.testers, hearing.verifier),
     ),
-    Rule("swe-gym", "the verifier's best", "SWE-Gym", swe_gym.choose, needs=readings.NEEDS),
+    Rule(
+        "swe-gym",
+        "the verifier's best",
+        "SWE-Gym",
+        swe_gym.choose,
+        needs=readings.NEEDS,
+        hears=hearing.verifier,
+    ),
     Rule(
         "trae",
         "who breaks nothing, then votes of agents that compare in groups",
         "Trae Agent",
         trae.choose,
         needs=(trae.JUDGE,),
+        hears=hearing.comparing(trae.JUDGE),
     ),
-    Rule("vote", "votes of tests that fail on the base; abstains without any", "Mangabey", vote.choose),
+    Rule(
+        "vote",
+        "votes of tests that fail on the base; abstains without any",
+        "Mangabey",
+        vote.choose,
+        hears=hearing.testers,
+    ),
     Rule(
         posterior.EXECUTION,
         "the likeliest program by what was run and read, with its probability",
         "Mangabey",
         posterior.choose_by_execution,
+        hears=hearing.everybody,
     ),
     Rule(
         posterior.NAME,
         "the likeliest program by all evidence, with its probability",
         "Mangabey",
         posterior.choose,
+        hears=hearing.everybody,
         fitted="69 real issues, 40 of them with tests: harm rate 4.9% with tests, 6.7% by patches alone, "
         "1.3% with a capable reader; calibration error 0.06, 0.08 and 0.10",
     ),
