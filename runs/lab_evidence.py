@@ -11,6 +11,7 @@ from runs.evaluation_order import FILE as ORDER
 from runs.evaluation_order import read_order
 from runs.failures import UsageError
 from runs.graded import graded_in
+from runs.grading import recorded_verdict
 from runs.journal import Journal, JournalError
 from runs.paid import Paid, paid_in
 from runs.predictions import WORDS, predictions_in
@@ -167,9 +168,9 @@ def _take_journal(folder: Path, found: Gathered) -> None:
 
 def _grades(journal: Journal) -> Iterator[tuple[str, bool]]:
     """Yield the graded patches, and whether each is right; a grade that says nothing of a patch is none."""
-    decision, grade = journal.last("decision"), journal.last("grade")
-    if decision and grade and GradeStatus(grade["status"]).is_verdict:
-        yield ended(decision["patch"]), grade["status"] == GradeStatus.RESOLVED
+    decision, grade = journal.last("decision"), recorded_verdict(journal)
+    if decision and grade:
+        yield ended(decision["patch"]), grade.resolved
     for event in journal.of("benchmark grade"):
         yield ended(event.data["patch"]), bool(event.data["resolved"])
 

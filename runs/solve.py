@@ -16,7 +16,7 @@ from runs.crews import require_kinds
 from runs.decision import Decision
 from runs.drawing import draw_rounds
 from runs.folder import write_text
-from runs.grading import grade_winner
+from runs.grading import UngradedError, grade_winner, recorded_verdict
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import Judged, judge, look, recorded_decision
@@ -59,9 +59,14 @@ async def solve(job: Job, task: Task, repository: Path | None, folder: Path, lis
         SandboxError: the base sandbox cannot be made, or nothing could be tested.
         ModelError: the model cannot be reached.
         JournalError: the record cannot be written.
+        UngradedError: the patch, which is published, could not be graded.
     """
     with Journal(folder / task.instance_id) as journal:
-        report = await solve_in(journal, job, task, repository, listen)
+        try:
+            report = await solve_in(journal, job, task, repository, listen)
+        except UngradedError:
+            _publish(read_report(journal), folder)
+            raise
     _publish(report, folder)
     return report
 
@@ -86,13 +91,19 @@ async def solve_in(
 
     Raises:
         RunSpentError: the run's purse is empty.
-        TaskError, SandboxError, ModelError, JournalError: see `solve`.
+        TaskError, SandboxError, ModelError, JournalError, UngradedError: see `solve`.
     """
     for notice in journal.notices:
         listen(Noticed(notice))
-    if journal.last("finished") is None:
+    if not is_finished(journal):
         await _solve_timed(job, task, repository, journal, listen, commons)
     return read_report(journal)
+
+
+def is_finished(journal: Journal) -> bool:
+    """Whether nothing is left to be done; a grade that is no verdict leaves the grading."""
+    graded = journal.last("grade") is None or recorded_verdict(journal) is not None
+    return graded and journal.last("finished") is not None
 
 
 async def _solve_timed(

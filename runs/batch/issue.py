@@ -32,7 +32,7 @@ from runs.ledger import Ledger, RunSpentError
 from runs.progress import Noticed, Progress
 from runs.purse import Spending
 from runs.report import Report
-from runs.solve import solve_in
+from runs.solve import is_finished, solve_in
 
 LOG = "failure.log"
 
@@ -121,7 +121,7 @@ async def _solved(given: Surroundings, instance_id: str, watch: Watch) -> Outcom
     job = given.order.job(instance_id, given.source_name, given.home)
     with await asyncio.to_thread(Journal, place_of(given.folder, instance_id)) as journal:
         watch.journal = journal
-        done = journal.last("finished") is not None
+        done = is_finished(journal)
         try:
             report = await solve_in(journal, job, task, repository, watch.listen, given.commons)
         finally:
@@ -137,6 +137,7 @@ def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: 
         instance_id=instance_id,
         status=status_of(report),
         graded=report.grade is not None,
+        grade=report.grade.status if report.grade is not None else None,
         model=f"mangabey/{report.model}",
         patch=report.patch,
         reason=report.decision.reason,

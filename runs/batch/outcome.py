@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from agent.messages import Value
 from agent.models.errors import ModelError
 from envs.git import GitError
+from envs.grade import GradeStatus
 from envs.task import TaskError
 from runs.folder import write_text
+from runs.grading import UngradedError
 from runs.journal import Journal, JournalError
+from runs.journal_reading import NAME, lines_of
 from runs.purse import Spending
 from runs.report import Report
 from sandbox.base import ImageError, SandboxError
@@ -47,6 +48,8 @@ class Failure(enum.StrEnum):
     IMAGE = "image"
     TASK = "task"
     """The task, its repository or its environment cannot be had."""
+    ENVIRONMENT = "environment"
+    """The hidden tests do not run there, with the patch or without it."""
     STORAGE = "storage"
     """The record cannot be written or read, such as a damaged file."""
     DISK = "disk"
@@ -63,8 +66,8 @@ class Outcome(Value):
     """How one issue ended, and what it took.
 
     `seconds` is wall time of all attempts, `stages` the same by stage, `endings` counts the exit reasons of
-    its trajectories. `failure` and `message` are of a failure of the machinery. `tried` counts the times
-    that it failed.
+    its trajectories. `grade` is the verdict, None where there is none. `failure` and `message` are of a
+    failure of the machinery. `tried` counts the times that it failed.
     """
 
     instance_id: str
@@ -72,6 +75,7 @@ class Outcome(Value):
     difficulty: str = ""
     status: Status
     graded: bool = False
+    grade: GradeStatus | None = None
     failure: Failure | None = None
     message: str = ""
     tried: int = 0
@@ -112,6 +116,7 @@ def failure_of(error: BaseException) -> tuple[Failure, str]:
     if _is_full(error):
         return Failure.DISK, " ".join(str(error).split())
     kinds: tuple[tuple[type[BaseException], Failure], ...] = (
+        (UngradedError, Failure.ENVIRONMENT),
         (TaskError, Failure.TASK),
         (GitError, Failure.TASK),
         (ImageError, Failure.IMAGE),
@@ -159,17 +164,37 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 
 def read_outcome(folder: Path, instance_id: str) -> Outcome | None:
     """Return an issue's outcome; None where there is none, or it is damaged."""
-    return _read(place_of(folder, instance_id) / FILE)
+    return _read(place_of(folder, instance_id))
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Return the outcomes of a batch's folder, by id."""
-    found = [_read(path) for path in sorted(folder.glob(f"*/{FILE}"))]
+    found = [_read(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))]
     return [one for one in found if one is not None]
 
 
-def _read(path: Path) -> Outcome | None:
+def _read(place: Path) -> Outcome | None:
     try:
-        return Outcome.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        return _believed(Outcome.model_validate_json((place / FILE).read_bytes()), place)
+    except (OSError, ValueError, KeyError):
         return None
+
+
+def _believed(outcome: Outcome, place: Path) -> Outcome:
+    """Return an outcome as it is taken now: older ones called a patch wrong whose grade was no verdict."""
+    if outcome.grade is not None or outcome.status is not Status.UNRESOLVED:
+        return outcome
+    if not (place / NAME).is_file():
+        return outcome
+    found = [line.event for line in lines_of(place) if line.event and line.event.kind == "grade"]
+    grade = GradeStatus(found[-1].data["status"]) if found else GradeStatus.UNRESOLVED
+    if grade.is_verdict:
+        return outcome
+    words = f"the patch could not be graded: {grade.value}"
+    return failed(outcome, Failure.ENVIRONMENT, words)
+
+
+def failed(outcome: Outcome, failure: Failure, message: str) -> Outcome:
+    """Return an outcome as a failure of the machinery, which brings neither a patch nor a grade."""
+    fields = {"status": Status.INFRASTRUCTURE, "failure": failure, "message": message}
+    return outcome.model_copy(update=fields | {"graded": False, "grade": None, "patch": "", "reason": ""})
