@@ -162,6 +162,15 @@ def spent_by(folder: Path, instance_id: str) -> Spending:
         return Spending()
 
 
+def recounted(folder: Path, outcome: Outcome) -> Outcome:
+    """Return an outcome with all that its issue has spent: one that failed may have gone on since."""
+    if outcome.is_final:
+        return outcome
+    spent = spent_by(folder, outcome.instance_id)
+    known = outcome.spent  # what a damaged or lost journal does not tell any more
+    return outcome if spent.steps < known.steps else outcome.model_copy(update={"spent": spent})
+
+
 def _run_spent(error: BaseException) -> RunSpentError | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for one in error.exceptions if (found := _run_spent(one))), None)

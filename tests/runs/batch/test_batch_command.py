@@ -97,7 +97,7 @@ def test_the_runs_money_is_never_passed_and_a_higher_limit_goes_on(batches):
 def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
     out = batches.folder / "out"
     child = batches.start(out, *TINY, "--parallel", "1", THINKING=0.3)
-    _wait_for_calls(batches, 2)
+    batches.wait_for_calls(2)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=60)
     assert child.returncode == 130
@@ -112,7 +112,7 @@ def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
 def test_two_interrupts_stop_and_nothing_is_paid_twice(batches):
     out = batches.folder / "out"
     child = batches.start(out, *TINY, THINKING=0.5)
-    _wait_for_calls(batches, 1)
+    batches.wait_for_calls(1)
     child.send_signal(signal.SIGINT)
     time.sleep(0.2)
     child.send_signal(signal.SIGINT)
@@ -212,9 +212,3 @@ def test_of_several_failures_the_known_one_is_told():
     assert failure_of(KeyError("x")) == (Failure.DEFECT, "KeyError: 'x'")
     assert failure_of(RunSpentError("x"))[0] is Failure.DEFECT
     assert not Outcome(instance_id="a", status=Status.INFRASTRUCTURE).is_final
-
-
-def _wait_for_calls(batches, count):
-    until = time.monotonic() + 60
-    while len(batches.calls()) < count and time.monotonic() < until:
-        time.sleep(0.05)
