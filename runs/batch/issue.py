@@ -6,6 +6,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from runs.batch.outcome import (
     Failure,
     Outcome,
     Status,
+    failed,
     failure_of,
     place_of,
     read_outcome,
@@ -50,11 +52,10 @@ class Surroundings:
 
 
 async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Progress], None]) -> Outcome:
-    """Solve one issue and return its outcome, which is on disk then.
+    """Solve one issue and return its outcome, which is on disk then unless it says that it cannot be written.
 
     Raises:
         RunSpentError: the run's purse is empty; the issue is unfinished and has no outcome.
-        OSError: the outcome cannot be written.
     """
     watch = Watch(listen)
     began = time.monotonic()
@@ -71,7 +72,8 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
         )
         if failure is Failure.DEFECT:
             log = redacted("".join(traceback.format_exception(error)))
-            await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
+            with suppress(OSError):
+                await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
         outcome = Outcome(
             instance_id=instance_id,
             status=Status.INFRASTRUCTURE,
@@ -83,7 +85,18 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
         )
     facts = await asyncio.to_thread(_facts, given.source, instance_id)
     outcome = outcome.model_copy(update=facts)
-    await asyncio.shield(asyncio.to_thread(write_outcome, given.folder, outcome))
+    return await asyncio.shield(asyncio.to_thread(_kept, given.folder, outcome))
+
+
+def _kept(folder: Path, outcome: Outcome) -> Outcome:
+    """Write an outcome and return it; where that fails, that is a failure of this issue and of no other."""
+    try:
+        write_outcome(folder, outcome)
+    except Exception as error:  # a defect of ours too must not stop the others
+        failure, words = failure_of(error)
+        outcome = failed(outcome, failure, f"its outcome cannot be written: {redacted(words)}")
+        with suppress(Exception):
+            write_outcome(folder, outcome)
     return outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import errno
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from agent.models.errors import ModelError
 from envs.git import GitError
 from envs.grade import GradeStatus
 from envs.task import TaskError
-from runs.folder import write_text
+from runs.folder import write_json
 from runs.grading import UngradedError
 from runs.journal import Journal, JournalError
 from runs.journal_reading import NAME, lines_of
@@ -159,7 +160,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    write_text(place_of(folder, outcome.instance_id) / FILE, outcome.model_dump_json(indent=1) + "\n")
+    write_json(place_of(folder, outcome.instance_id) / FILE, outcome.model_dump(mode="json"))
 
 
 def read_outcome(folder: Path, instance_id: str) -> Outcome | None:
@@ -175,7 +176,7 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 
 def _read(place: Path) -> Outcome | None:
     try:
-        return _believed(Outcome.model_validate_json((place / FILE).read_bytes()), place)
+        return _believed(Outcome.model_validate(json.loads((place / FILE).read_bytes())), place)
     except (OSError, ValueError, KeyError):
         return None
 
