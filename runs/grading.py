@@ -11,6 +11,7 @@ from envs.task import Task
 from runs.base_room import BaseRoom
 from runs.graded import why_broken
 from runs.journal import Journal
+from runs.taking_up import standing
 from sandbox.base import SandboxError
 
 GRADE = TypeAdapter(Grade)
@@ -46,6 +47,6 @@ async def grade_winner(task: Task, room: BaseRoom, patch: str, journal: Journal)
 
 def recorded_verdict(journal: Journal) -> Grade | None:
     """Return the verdict that a journal holds; None where it holds no grade, or one that is no verdict."""
-    recorded = journal.last("grade")
+    recorded = standing(journal, "grade")
     found = GRADE.validate_python(recorded) if recorded is not None else None
     return found if found is not None and found.status.is_verdict else None

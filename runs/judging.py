@@ -21,6 +21,7 @@ from runs.progress import Listener
 from runs.readers import with_needs
 from runs.reading import read_candidates_of
 from runs.recipe import Recipe
+from runs.taking_up import standing
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
@@ -62,7 +63,7 @@ class JournalCells:
 
 def recorded_decision(journal: Journal) -> Decision | None:
     """Return the decision a journal holds, None where there is none yet."""
-    recorded = journal.last("decision")
+    recorded = standing(journal, "decision")
     return Decision.model_validate(recorded) if recorded is not None else None
 
 

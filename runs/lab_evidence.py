@@ -15,6 +15,7 @@ from runs.grading import recorded_verdict
 from runs.journal import Journal, JournalError
 from runs.paid import Paid, paid_in
 from runs.predictions import WORDS, predictions_in
+from runs.taking_up import standing
 from selection.evidence import Evidence
 from selection.evidence_file import EvidenceError, read_evidence
 from selection.lab.labelled import Label, Labelled
@@ -168,7 +169,7 @@ def _take_journal(folder: Path, found: Gathered) -> None:
 
 def _grades(journal: Journal) -> Iterator[tuple[str, bool]]:
     """Yield the graded patches, and whether each is right; a grade that says nothing of a patch is none."""
-    decision, grade = journal.last("decision"), recorded_verdict(journal)
+    decision, grade = standing(journal, "decision"), recorded_verdict(journal)
     if decision and grade:
         yield ended(decision["patch"]), grade.resolved
     for event in journal.of("benchmark grade"):

@@ -20,11 +20,14 @@ from runs.grading import UngradedError, grade_winner, recorded_verdict
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import Judged, judge, look, recorded_decision
+from runs.ledger import Ledger
 from runs.pool import Pool, gather_pool
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
+from runs.recipe import Recipe
 from runs.recorded import recorded
 from runs.report import Report, read_report
+from runs.taking_up import REOPENED, in_vain, standing
 from runs.troop import Troop
 from sandbox.hosts import check_name
 
@@ -95,15 +98,16 @@ async def solve_in(
     """
     for notice in journal.notices:
         listen(Noticed(notice))
-    if not is_finished(journal):
+    if not is_finished(journal, job.recipe):
         await _solve_timed(job, task, repository, journal, listen, commons)
     return read_report(journal)
 
 
-def is_finished(journal: Journal) -> bool:
-    """Whether nothing is left to be done; a grade that is no verdict leaves the grading."""
-    graded = journal.last("grade") is None or recorded_verdict(journal) is not None
-    return graded and journal.last("finished") is not None
+def is_finished(journal: Journal, recipe: Recipe) -> bool:
+    """Whether nothing is left: a grade that is no verdict leaves the grading, an end in vain all of it."""
+    graded = standing(journal, "grade") is None or recorded_verdict(journal) is not None
+    ended = graded and standing(journal, "finished") is not None
+    return ended and not in_vain(journal, Ledger(journal, recipe.budget))
 
 
 async def _solve_timed(
@@ -116,6 +120,8 @@ async def _solve_timed(
 ) -> None:
     """Solve, and record how long this attempt worked even when it is cut short."""
     began = time.monotonic()
+    if standing(journal, "finished") is not None and in_vain(journal, Ledger(journal, job.recipe.budget)):
+        await journal.append(REOPENED, {})
     try:
         await _solve(job, task, repository, journal, listen, commons)
     finally:

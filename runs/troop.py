@@ -94,6 +94,11 @@ class Troop:
             base, seconds = await self.room.ground(), self.recipe.test_seconds
             self._base = ForkedBase(base, self.task.test_runner, seconds=seconds)
 
+    @property
+    def comes_again(self) -> bool:
+        """Whether the issue comes once more where it fails now."""
+        return self._commons is not None and self._commons.comes_again
+
     def place(self) -> AbstractAsyncContextManager[None]:
         """Return what a trajectory waits for before it begins: a sandbox that others do not use."""
         return self._commons.sandboxes if self._commons else nullcontext()

@@ -14,6 +14,7 @@ from agent.models.keys import redacted
 from envs.sources import Source
 from runs.batch.order import Order
 from runs.batch.outcome import (
+    LOST,
     STAGED,
     Failure,
     Outcome,
@@ -35,6 +36,7 @@ from runs.progress import Noticed, Progress
 from runs.purse import Spending
 from runs.report import Report
 from runs.solve import is_finished, solve_in
+from runs.taking_up import in_vain, lost, told
 
 LOG = "failure.log"
 
@@ -60,8 +62,11 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
     watch = Watch(listen)
     began = time.monotonic()
     before = await asyncio.to_thread(read_outcome, given.folder, instance_id)
+    failures = before.tried if before else 0
     try:
         outcome = await _bounded(given, instance_id, watch)
+        if not outcome.is_final:
+            outcome = outcome.model_copy(update={"tried": failures + 1})
     except RunSpentError:
         raise
     except Exception as error:  # one issue's failure, or a defect of ours, must not stop the others
@@ -79,7 +84,7 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
             status=Status.INFRASTRUCTURE,
             failure=failure,
             message=redacted(message),
-            tried=1 + (before.tried if before else 0),
+            tried=failures + 1,
             seconds=round(time.monotonic() - began + (before.seconds if before else 0.0), 3),
             spent=await asyncio.to_thread(spent_by, given.folder, instance_id),
         )
@@ -134,14 +139,19 @@ async def _solved(given: Surroundings, instance_id: str, watch: Watch) -> Outcom
     job = given.order.job(instance_id, given.source_name, given.home)
     with await asyncio.to_thread(Journal, place_of(given.folder, instance_id)) as journal:
         watch.journal = journal
-        done = is_finished(journal)
+        done = is_finished(journal, given.order.recipe)
         try:
             report = await solve_in(journal, job, task, repository, watch.listen, given.commons)
         finally:
             if not done:
                 await journal.append(STAGED, {"stages": watch.end()})
-        spent = Ledger(journal, given.order.recipe.budget, given.commons.purse).spent
-        return _outcome(report, instance_id, stages_of(journal), spent)
+        ledger = Ledger(journal, given.order.recipe.budget, given.commons.purse)
+        outcome = _outcome(report, instance_id, stages_of(journal), ledger.spent)
+        if not in_vain(journal, ledger):
+            return outcome
+        died = lost(journal, ledger)
+        words = f"no patch, and {told(died, len(report.samples))}"
+        return failed(outcome, LOST[died[0].exit_reason], words)
 
 
 def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: Spending) -> Outcome:
@@ -150,7 +160,6 @@ def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: 
         instance_id=instance_id,
         status=status_of(report),
         graded=report.grade is not None,
-        grade=report.grade.status if report.grade is not None else None,
         model=f"mangabey/{report.model}",
         patch=report.patch,
         reason=report.decision.reason,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agent.messages import Value
 from agent.models.errors import ModelError
+from agent.trajectory import ExitReason
 from envs.git import GitError
 from envs.grade import GradeStatus
 from envs.task import TaskError
@@ -19,10 +20,12 @@ from runs.grading import UngradedError
 from runs.journal import Journal, JournalError
 from runs.journal_reading import NAME, lines_of
 from runs.purse import Spending
+from runs.recorded import INFRASTRUCTURE
 from runs.report import Report
 from sandbox.base import ImageError, SandboxError
 
 FILE = "outcome.json"
+VERSION = 2
 STAGED = "staged"
 """Kind of the event that says how long each stage of one attempt took."""
 
@@ -63,20 +66,28 @@ class Failure(enum.StrEnum):
     """A defect of Mangabey."""
 
 
+LOST = {
+    ExitReason.MODEL_ERROR: Failure.MODEL,
+    ExitReason.SANDBOX_ERROR: Failure.SANDBOX,
+    ExitReason.ERROR: Failure.DEFECT,
+}
+"""What failed, by the ending of a trajectory that the machinery lost."""
+
+
 class Outcome(Value):
     """How one issue ended, and what it took.
 
     `seconds` is wall time of all attempts, `stages` the same by stage, `endings` counts the exit reasons of
-    its trajectories. `grade` is the verdict, None where there is none. `failure` and `message` are of a
-    failure of the machinery. `tried` counts the times that it failed.
+    its trajectories. `failure` and `message` are of a failure of the machinery. `tried` counts the times
+    that it failed.
     """
 
+    version: int = VERSION
     instance_id: str
     repo: str = ""
     difficulty: str = ""
     status: Status
     graded: bool = False
-    grade: GradeStatus | None = None
     failure: Failure | None = None
     message: str = ""
     tried: int = 0
@@ -176,16 +187,25 @@ def read_outcomes(folder: Path) -> list[Outcome]:
 
 def _read(place: Path) -> Outcome | None:
     try:
-        return _believed(Outcome.model_validate(json.loads((place / FILE).read_bytes())), place)
-    except (OSError, ValueError, KeyError):
+        data = {"version": 1} | json.loads((place / FILE).read_bytes())
+        return _believed(Outcome.model_validate(data), place)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _believed(outcome: Outcome, place: Path) -> Outcome:
-    """Return an outcome as it is taken now: older ones called a patch wrong whose grade was no verdict."""
-    if outcome.grade is not None or outcome.status is not Status.UNRESOLVED:
+    """Return an outcome as it is taken now.
+
+    Version 1 called a patch wrong whose grade was no verdict, and an issue done that had no patch and had
+    lost trajectories.
+    """
+    if outcome.version > 1:
         return outcome
-    if not (place / NAME).is_file():
+    if outcome.status is Status.ABSTAINED:
+        died = [reason for reason in INFRASTRUCTURE if reason.value in outcome.endings]
+        count = sum(outcome.endings[reason.value] for reason in died)
+        return failed(outcome, LOST[died[0]], f"{count} trajectories were lost") if died else outcome
+    if outcome.status is not Status.UNRESOLVED or not (place / NAME).is_file():
         return outcome
     found = [line.event for line in lines_of(place) if line.event and line.event.kind == "grade"]
     grade = GradeStatus(found[-1].data["status"]) if found else GradeStatus.UNRESOLVED
@@ -198,4 +218,4 @@ def _believed(outcome: Outcome, place: Path) -> Outcome:
 def failed(outcome: Outcome, failure: Failure, message: str) -> Outcome:
     """Return an outcome as a failure of the machinery, which brings neither a patch nor a grade."""
     fields = {"status": Status.INFRASTRUCTURE, "failure": failure, "message": message}
-    return outcome.model_copy(update=fields | {"graded": False, "grade": None, "patch": "", "reason": ""})
+    return outcome.model_copy(update=fields | {"graded": False, "patch": "", "reason": ""})

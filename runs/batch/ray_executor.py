@@ -224,6 +224,7 @@ async def _work_on(
             paces=RemotePaces(shared, instance_id),
             limits=commons.limits,
             purse=RemotePurse(shared, instance_id),
+            comes_again=commons.comes_again,
         ),
     )
     try:

@@ -35,6 +35,11 @@ class Player:
             raise RuntimeError("the model does not like this turn")
         if f"{sampling.session} {turn}" == os.environ.get("HUNG_TURN"):
             await asyncio.sleep(600)
+        if str(sampling.sample) in os.environ.get("LOST", "").split():
+            once = Path(os.environ["CALLS"] + ".lost")
+            if not (os.environ.get("ONCE") and once.exists()):
+                once.touch()
+                raise RuntimeError("the key has expired")
         await asyncio.sleep(float(os.environ.get("THINKING", "0")))
         with Path(os.environ["CALLS"]).open("a") as file:
             file.write(f"{sampling.session} {sampling.sample} {turn}\\n")
