@@ -8,9 +8,9 @@ import pytest
 
 from selection.differences.asked import AUTHOR
 from selection.duel.match import JUDGE
-from selection.evidence import Comparison, Evidence
+from selection.evidence import SEPARATING, Comparison, Evidence
 from selection.rules import RULES
-from selection.rules.codemonkeys import ASKED, finalists
+from selection.rules.codemonkeys import finalists
 from tests.selection.rules.made import candidate_of, gathered, patch_of, scripts_passed
 
 RULE = RULES["codemonkeys"]
@@ -63,7 +63,7 @@ def test_the_duel_of_the_finalists_decides_and_that_of_others_does_not(issue):
 
 @pytest.mark.parametrize("author", [JUDGE, AUTHOR])
 def test_tests_that_were_asked_for_change_no_finalist(issue, author):
-    assert author in ASKED
+    assert author in SEPARATING
     known = fought(issue, ids(issue, 0, 1, 2), issue.candidates[2].id)
     after = with_tests_for(known, known.candidates[3].id, (author,))
     assert finalists(after) == ids(issue, 0, 1, 2)

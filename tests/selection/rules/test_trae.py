@@ -43,7 +43,7 @@ async def test_who_won_the_final_wins_though_another_tied_in_its_group(known, tm
     votes = await group.compare(pool)
     assert sorted(one.picked for one in votes if "c" in one.shown) == ["", "a", "a", "c", "c"]
     assert {one.shown for one in votes if one.round == 2} == {("a", "b"), ("b", "a")}
-    found = replace(known, candidates=pool, comparisons=votes)
+    found = replace(evidence(*pool), comparisons=votes)
     assert RULE.choose(found).winner == "b"
     assert order(found) == ["b", "a", "c"]
     write_evidence(tmp_path / "one.jsonl", [found])
