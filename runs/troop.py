@@ -104,12 +104,12 @@ class Troop:
         return self._commons.sandboxes if self._commons else nullcontext()
 
     def _open(self, name: str) -> Model:
-        def say(line: str) -> None:
-            self.listen(Noticed(line))
-
         if self._commons is not None:
-            return self._commons.open(name, self.recipe, say)
-        return open_model(name, self.recipe.patience(), say)
+            return self._commons.open(name, self.recipe, self._say)
+        return open_model(name, self.recipe.patience(), self._say)
+
+    def _say(self, line: str) -> None:
+        self.listen(Noticed(line))
 
     def variation(self, seat: Seat) -> Variation:
         """Return what sets a trajectory apart; `ready` has been called for it."""
@@ -132,7 +132,7 @@ class Troop:
             self.task,
             sandbox,
             model,
-            JournalTape(self.journal, seat.sample),
+            JournalTape(self.journal, seat.sample, self._say),
             context=varied(self._context, seat, self.recipe.seed)[0],
             budget=Budget(
                 steps=crew.steps,
