@@ -12,7 +12,7 @@ from runs.decision import Decision, Line
 from runs.page.html import page, tag, text
 from runs.page.intervals import paired, wilson
 from runs.page.issues import issue_row
-from runs.page.reading import TEXT, IssueShown, RunShown, short
+from runs.page.reading import TEXT, IssueShown, RunShown, read_run, read_runs, short
 from runs.page.report import compare
 from runs.purse import Spending
 from selection.differences.leading import Disagreement
@@ -136,3 +136,30 @@ def test_long_texts_keep_their_ends():
     assert told.startswith("a")
     assert told.endswith("b")
     assert f"{TEXT} characters" in told
+
+
+def test_a_page_counts_what_unfinished_issues_have_spent_as_the_report_does(batches):
+    out = batches.folder / "out"
+    done = batches.run(out, "-i", "tiny-*", "--parallel", "1", "--limit-steps", "8")
+    assert done.returncode == 1, done.stderr
+    found = json.loads((out / "report.json").read_text())
+    assert (found["spent"]["steps"], len(found["unfinished_ids"])) == (8, 3)
+    done = batches.mangabey([*batches.command(out)[:3], "report", str(out)])
+    assert "out: 4 issues: 1 abstained, 3 unfinished. None was graded." in done.stdout
+    said = parsed((out / "report.html").read_text()).said
+    assert "4 issues: 1 abstained, 3 unfinished" in said
+    spent = found["spent"]
+    told = f"{spent['steps']} calls, {spent['input']:,} tokens in, {spent['output']:,} out, {spent['price']}"
+    assert told in said
+    as_json = batches.mangabey([*batches.command(out)[:3], "report", str(out), "--json"])
+    assert json.loads(as_json.stdout)["spent"]["out"] == spent
+    (out / "report.json").unlink()  # killed before it was written
+    assert read_run(out).spent.steps == 8
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    places = [tmp_path / "a" / "x" / "run", tmp_path / "b" / "x" / "run", tmp_path / "other"]
+    for place in places:
+        write_outcome(place, outcome("i", resolved=True))
+    names = [run.name for run in read_runs([*places, tmp_path / "b" / ".." / "other"])]
+    assert names == ["a/x/run", "b/x/run", "other"]
