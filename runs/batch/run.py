@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,7 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
     """
     drift = check_drift(folder, order)
     if drift and not accept_drift:
-        raise UsageError(
-            f"{folder} was begun with something else; its results would be mixed. What differs: "
-            + "; ".join(drift)
-            + f". Take another --out, go back, or go on all the same with {_KEY}"
-        )
+        raise UsageError(drifted(folder, drift))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; --out names a folder")
     if not (folder / FILE).exists() and (folder / "evaluation.json").exists():
@@ -57,6 +53,14 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
             raise UsageError(f"{folder} is in use by another batch; wait, or choose another --out") from error
         write_order(folder, order)
         yield
+
+
+def drifted(folder: Path, drift: Sequence[str]) -> str:
+    """Return why a folder is not gone on with, and what to do."""
+    return (
+        f"{folder} was begun with something else; its results would be mixed. What differs: "
+        f"{'; '.join(drift)}. Take another --out, go back, or go on all the same with {_KEY}"
+    )
 
 
 async def run_batch(
