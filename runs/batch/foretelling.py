@@ -71,9 +71,9 @@ class Foretold(Value):
             f"machine     {self.machine}",
             f"work        {self.trajectories} trajectories, {self.calls_at_most:,} model calls at most",
             f"images      {self._images()}",
-            f"disk        {self._disk()}",
             f"money       {self._money()}",
             f"tokens      {self._guess(self.tokens, '{:,.0f}')}",
+            f"disk        {self._disk()}",
             f"time        {self._guess(self.hours, '{:.1f} hours')}",
         ]
 
@@ -97,8 +97,7 @@ class Foretold(Value):
             images = f"images {self.images_gb:.1f} GB at most ({told})"
         else:
             images = "no images to fetch"
-        record = "unknown" if self.record_gb is None else f"{self.record_gb:.2f} GB"
-        return f"{images}; records {record} by the mean of the {self.done} issues done"
+        return f"{images}; records {self._guess(self.record_gb, '{:.2f} GB')}"
 
     def _money(self) -> str:
         if self.dollars is None:

@@ -85,7 +85,7 @@ def test_a_dry_run_is_refused_as_the_run_would_be_and_scales_to_other_samples(ba
     assert (
         "money       $9.00, by the mean of the 1 issues done, scaled from 1 to 4 trajectories" in told.stdout
     )
-    assert "disk        no images to fetch; records 0." in told.stdout
+    assert "disk        no images to fetch; records 0.00 GB, likewise" in told.stdout
     refused = batches.run(out, *TINY, samples=4)
     assert refused.returncode == 2
     assert told.stderr == refused.stderr
