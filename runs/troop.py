@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Self
 
-from agent.assignment import Assignment
+from agent.assignment import WINDOW, Assignment
 from agent.base_runs import ForkedBase
 from agent.budget import Budget
 from agent.messages import Sampling
@@ -22,7 +22,7 @@ from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.commons import Commons
 from runs.crews import Seat, origin_of, seats
-from runs.dialect import settled_dialect
+from runs.dialect import recorded_length, settled_dialect
 from runs.earlier import recorded_attempts
 from runs.journal import Journal
 from runs.ledger import Ledger
@@ -127,7 +127,8 @@ class Troop:
     def assignment(self, seat: Seat, sandbox: Sandbox, on_turn: Callable[[int, Turn], None]) -> Assignment:
         """Return what a trajectory is given; `ready` has been called for it."""
         crew = seat.crew
-        model, dialect = self._models[self.recipe.model_of(crew)]
+        name = self.recipe.model_of(crew)
+        model, dialect = self._models[name]
         return Assignment(
             self.task,
             sandbox,
@@ -154,6 +155,7 @@ class Troop:
             seed=self._seed_of(seat),
             first_phase=crew.first_phase,
             test_seconds=self.recipe.test_seconds,
+            window=recorded_length(name, self.journal) or WINDOW,
             earlier=recorded_attempts(self.journal, seat.sample) or (),
         )
 

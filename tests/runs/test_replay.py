@@ -13,12 +13,13 @@ from tests.runs.conftest import ISSUE
 from tests.runs.players import RIGHT, SUBMIT, WAIT, Stage, edit, writes
 
 CUT = [writes("from tiny import last\n\n\ndef test_it():\n    assert last([]) is None\n"), edit(RIGHT), WAIT]
+LAST = 2
 
 
-async def cut_off(stage, recipe):
-    """Run until the model is asked for the last turn, and stop there."""
+async def cut_off(stage, recipe, turn=LAST):
+    """Run until the model is asked for a turn, and stop there."""
     running = asyncio.create_task(stage.run(recipe, ISSUE))
-    while (0, len(CUT) - 1) not in stage.turns():
+    while (0, turn) not in stage.turns():
         assert not running.done(), running.result()
         await asyncio.sleep(0.05)
     running.cancel()
@@ -59,6 +60,29 @@ async def test_what_differs_is_recorded_and_told_once(tmp_path, checkout):
         found = [(event.data["turn"], event.data["text"]) for event in journal.of("divergence")]
     assert [turn for turn, _ in found] == [0, 1]
     assert found[1][1] == "edit returned another text"
+
+
+PROBED = """
+
+class Probed(Player):
+    async def probe(self):
+        self.capabilities = Capabilities(tools=True, context_length=16_000)
+        return self.capabilities
+"""
+
+
+@pytest.mark.timeout(300)
+async def test_a_window_that_a_server_told_once_stays_for_who_goes_on(tmp_path, checkout):
+    stage = Stage(tmp_path, checkout)
+    player = tmp_path / "player.py"
+    player.write_text(player.read_text() + PROBED)
+    cut = [*[["bash", {"command": "yes many words | head -c 15000"}]] * 5, WAIT]
+    recipe = stage.recipe({"0": cut}, samples=1)
+    recipe = recipe.model_copy(update={"model": recipe.model.replace(":Player", ":Probed")})
+    await cut_off(stage, recipe, len(cut) - 1)
+    stage.model({"0": [*cut[:-1], edit(RIGHT), SUBMIT]})
+    await stage.run(recipe, ISSUE)
+    assert stage.events("divergence") == []
 
 
 @pytest.mark.timeout(300)
