@@ -12,6 +12,7 @@ from agent.messages import Value
 from agent.trajectory import ExitReason
 from agent.waiting import off_the_clock
 from runs.recipe import Allowance
+from sandbox.work import Work, give_back, take
 
 Over = tuple[ExitReason, str]
 
@@ -105,6 +106,7 @@ class Purse:
         self._whose = whose
         self._spent = spent
         self._held: list[Held] = []
+        self._holders: list[Work] = []
         self._change = asyncio.Event()
 
     def used_up(self) -> Over | None:
@@ -119,12 +121,16 @@ class Purse:
         Raises:
             SpentError: it does not fit, with nothing else set aside.
         """
-        with off_the_clock():
+        with off_the_clock(f"money of the {self._whose}", lambda: self._holders):
             held = await self._hold(prompt)
+        work = take()
+        self._holders.append(work)
         try:
             yield
         finally:
             self.prices.settle(prompt)
+            self._holders.remove(work)
+            give_back(work)
             self._held.remove(held)
             self._change.set()
 

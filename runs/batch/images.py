@@ -85,7 +85,7 @@ class ImageRoom:
         await asyncio.gather(*self._pulls.values(), return_exceptions=True)
 
     async def _pull(self, image: str) -> None:
-        async with self._slots:
+        async with self._slots.turn():
             try:
                 await asyncio.to_thread(self._fetch, image)
             except (SandboxError, OSError) as error:

@@ -22,6 +22,7 @@ from agent.budget import SpentError
 from agent.models.errors import ModelError
 from agent.models.pace import Turn
 from agent.trajectory import ExitReason
+from agent.waiting import off_the_clock
 from runs.batch.issue import Surroundings, run_issue
 from runs.batch.order import Order
 from runs.batch.outcome import Failure, Outcome, Status, failure_of, place_of, read_outcome, write_outcome
@@ -33,6 +34,7 @@ from runs.progress import Noticed, Progress
 from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
 from sandbox.owners import new_name
+from sandbox.work import ELSEWHERE
 
 RESOURCE = "sandboxes"
 """Custom resource of nodes: the trajectories that one carries. Where no node has it, an issue takes a CPU."""
@@ -60,7 +62,8 @@ class RemotePurse(RunPurse):
         Raises:
             SpentError: it does not fit into what the run has left.
         """
-        ticket, over = await self._commons.reserve.remote(self._issue, prompt)
+        with off_the_clock("money of the run", lambda: (ELSEWHERE,)):
+            ticket, over = await self._commons.reserve.remote(self._issue, prompt)
         if over is not None:
             raise SpentError(ExitReason(over[0]), over[1])
         try:
@@ -80,9 +83,7 @@ class RemotePace:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
         """See `agent.models.pace.Pace.turn`."""
-        from agent.waiting import off_the_clock
-
-        with off_the_clock():
+        with off_the_clock(f"a turn at {self._name}", lambda: (ELSEWHERE,)):
             ticket = await self._commons.take_turn.remote(self._issue, self._name)
         turn = Turn(0.0)
         try:
