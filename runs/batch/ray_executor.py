@@ -18,7 +18,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from pathlib import Path
 from typing import Any
 
-from agent.budget import SpentError
+from agent.budget import Answered, Call, SpentError
+from agent.messages import Usage
 from agent.models.errors import ModelError
 from agent.models.pace import Turn
 from agent.trajectory import ExitReason
@@ -56,20 +57,26 @@ class RemotePurse(RunPurse):
         self._commons.put.remote(issue, spent)
 
     @asynccontextmanager
-    async def reserved(self, prompt: int) -> AsyncIterator[None]:
+    async def reserved(self, call: Call) -> AsyncIterator[Answered]:
         """See `Purse.reserved`.
 
         Raises:
             SpentError: it does not fit into what the run has left.
         """
         with off_the_clock("money of the run", lambda: (ELSEWHERE,)):
-            ticket, over = await self._commons.reserve.remote(self._issue, prompt)
+            ticket, over = await self._commons.reserve.remote(self._issue, call)
         if over is not None:
             raise SpentError(ExitReason(over[0]), over[1])
+        told: list[tuple[float | None, Usage]] = []
+
+        def answered(dollars: float | None, usage: Usage) -> None:
+            self.prices.learn(call, dollars, usage)
+            told.append((dollars, usage))
+
         try:
-            yield
+            yield answered
         finally:
-            self._commons.release.remote(ticket)
+            self._commons.release.remote(ticket, *told)
 
 
 class RemotePace:
@@ -130,12 +137,12 @@ class Shared:
         total = self._purse.total
         if (steps := total.steps - before.steps) > 0:
             tokens = (total.tokens - before.tokens) // steps
-            self._purse.prices.learn((total.dollars - before.dollars) / steps, tokens)
+            self._purse.prices.remember((total.dollars - before.dollars) / steps, tokens)
 
-    async def reserve(self, issue: str, prompt: int) -> tuple[int, tuple[str, str] | None]:
+    async def reserve(self, issue: str, call: Call) -> tuple[int, tuple[str, str] | None]:
         """Set aside what a call may cost, and return a ticket, or why it does not fit."""
         try:
-            return await self._hold(issue, self._purse.reserved(prompt)), None
+            return await self._hold(issue, self._purse.reserved(call)), None
         except SpentError as error:
             return 0, (error.reason.value, error.words)
 
@@ -143,9 +150,11 @@ class Shared:
         """Wait for a turn at an endpoint, and return its ticket."""
         return await self._hold(issue, self._paces.of(name).turn())
 
-    async def release(self, ticket: int) -> None:
-        """Give back what was set aside."""
+    async def release(self, ticket: int, *told: tuple[float | None, Usage]) -> None:
+        """Give back what was set aside, and learn what the call has cost."""
         if held := self._held.pop(ticket, None):
+            for dollars, usage in told:
+                held[2](dollars, usage)
             await held[1].__aexit__(None, None, None)
 
     async def end_turn(
