@@ -6,9 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 
 from agent.messages import Reply
-from envs.grade import GradeStatus
+from envs.grade import Grade, GradeStatus
 from runs.cli import run
 from runs.graded import Graded, write_graded
 from runs.journal import Journal
@@ -304,7 +305,8 @@ async def test_a_grade_that_says_nothing_of_a_patch_is_no_label(tmp_path, capsys
     with Journal(tmp_path / "run" / "one") as journal:
         write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
         await journal.append("decision", {"patch": issue.evidence.candidates[0].patch})
-        await journal.append("grade", {"status": status})
+        grade = Grade("one", GradeStatus(status))
+        await journal.append("grade", TypeAdapter(Grade).dump_python(grade, mode="json"))
     for folder in (tmp_path / "run", tmp_path / "run" / "one"):  # all of the run, and its one issue
         assert run(["lab", str(folder), "--rules", "random"]) == code
         told = capsys.readouterr()

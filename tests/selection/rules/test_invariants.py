@@ -23,7 +23,7 @@ BY_EXECUTION = ("codemonkeys-vote", "agentless", "r2e-execution", "trae", "vote"
 BY_READING = ("r2e-execution-free", "swe-gym")
 COUNTS_SAMPLES = ("majority-patch", "agentless", "vote", "posterior", "posterior-execution")
 """Rules for which an independent sample of the same program is evidence, by definition."""
-COUNTS_TESTS = ("codemonkeys-vote", "codemonkeys", "r2e-execution", "r2e-hybrid")
+COUNTS_TESTS = ("codemonkeys-vote", "codemonkeys", "agentless", "r2e-execution", "r2e-hybrid")
 """Rules for which each of two equal tests votes, by definition."""
 ASKS_FOR_CLEAN = ("trae", "vote")
 """Rules that ask whether anything breaks: a test that all candidates break makes them all unclean."""
