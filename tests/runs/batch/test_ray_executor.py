@@ -1,4 +1,4 @@
-"""A real cluster of several nodes on this machine, of which one is killed in the middle."""
+"""A real cluster on this machine, on which issues fail, are called off, and lose their node."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.runs.batched import predictions, report
+from tests.runs.batched import Batches, predictions, report
 
-pytestmark = pytest.mark.skipif(find_spec("ray") is None, reason='needs pip install "mangabey[ray]"')
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason='needs pip install "mangabey[ray]"'),
+    pytest.mark.timeout(600),
+]
 
 CLUSTER = """
 import sys, time
@@ -25,28 +28,75 @@ cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 for line in sys.stdin:
     cluster.remove_node(nodes.pop(), allow_graceful=False)
-    cluster.add_node(num_cpus=1, resources={"sandboxes": 2})
+    nodes.append(cluster.add_node(num_cpus=1, resources={"sandboxes": 2}))
     print("killed", flush=True)
 cluster.shutdown()
 """
 
+ONCE = '''"""The player, whose server refuses one call of the last turn, once."""
 
-@pytest.fixture
-def cluster(batches):
-    """A cluster of two nodes; a line on its standard input kills one and brings another."""
+import os
+from pathlib import Path
+
+from agent.models.errors import BadRequestError
+from player import Player as Sound
+
+
+class Player(Sound):
+    async def generate(self, messages, tools, sampling):
+        said = Path(os.environ["CALLS"] + ".refused")
+        if sum(message.role == "assistant" for message in messages) == 2 and not said.exists():
+            said.touch()
+            raise BadRequestError("no")
+        return await super().generate(messages, tools, sampling)
+'''
+
+
+class Nodes:
+    """A cluster of two nodes, and batches that are run on it."""
+
+    def __init__(self, batches: Batches, process: subprocess.Popen[str]) -> None:
+        self.batches = batches
+        self._process = process
+        self.address = next(line.strip() for line in process.stdout if ":" in line)
+
+    def lose_one(self) -> None:
+        """Kill a node, and bring another."""
+        self._process.stdin.write("kill one\n")
+        self._process.stdin.flush()
+
+    def start(self, out, *more, samples=2):
+        where = ("--executor", "ray", "--address", self.address)
+        return self.batches.start(out, *where, *more, samples=samples, PYTHONPATH=self.batches.folder)
+
+    def run(self, out, *more, samples=2):
+        child = self.start(out, *more, samples=samples)
+        _, said = child.communicate(timeout=300)
+        assert child.returncode == 0, said
+        return said
+
+    def until_called(self, times, child):
+        """Wait until the model has been called so many times."""
+        until = time.monotonic() + 200
+        while len(self.batches.calls()) < times and time.monotonic() < until and child.poll() is None:
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    batches = Batches(tmp_path_factory.mktemp("cluster"))
     batches.run(batches.folder / "before", "-i", "tiny-1")  # the caches of all nodes
-    (batches.folder / "calls").unlink()
+    (batches.folder / "once.py").write_text(ONCE)
     with subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=batches.environment(THINKING=1.0, RAY_worker_niceness=0),
+        env=batches.environment(THINKING=1.0, RAY_worker_niceness=0, PYTHONPATH=batches.folder),
         start_new_session=True,
     ) as process:
-        address = next(line.strip() for line in process.stdout if ":" in line)
-        yield process, address
+        yield Nodes(batches, process)
         process.stdin.close()
         try:
             process.wait(60)
@@ -54,24 +104,53 @@ def cluster(batches):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-@pytest.mark.timeout(600)
+@pytest.fixture
+def nodes(cluster):
+    """The cluster, with no call on its list."""
+    (cluster.batches.folder / "calls").unlink(missing_ok=True)
+    return cluster
+
+
+def replies(out, name):
+    lines = (out / name / "journal.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if event["kind"] == "reply"]
+
+
+def test_an_issue_that_failed_in_a_folder_of_a_node_goes_on_from_what_it_paid(nodes, tmp_path):
+    out, model = tmp_path / "out", nodes.batches.folder / "once.py"
+    said = nodes.run(out, "-i", "tiny-1", "--local-out", "--model", f"{model}:Player", samples=1)
+    assert "once more" in said
+    assert len(nodes.batches.calls()) == 3
+    assert report(out)["spent"]["dollars"] == 0.75
+
+
+def test_what_was_paid_in_a_folder_of_a_node_comes_back_when_the_driver_stops(nodes, tmp_path):
+    out, more = tmp_path / "out", ("-i", "tiny-1", "--local-out")
+    child = nodes.start(out, *more)
+    nodes.until_called(2, child)
+    child.send_signal(signal.SIGTERM)
+    _, said = child.communicate(timeout=100)
+    assert child.returncode == 130, said
+    paid = len(nodes.batches.calls())
+    assert len(replies(out, "tiny-1")) == report(out)["spent"]["steps"] == paid < 6
+    nodes.run(out, *more)
+    assert len(nodes.batches.calls()) == report(out)["spent"]["steps"] == 6
+
+
 @pytest.mark.parametrize("where", ["--shared-out", "--local-out"])
-def test_a_node_is_lost_in_the_middle_and_its_issues_are_done_by_another(batches, cluster, where):
-    process, address = cluster
-    out = batches.folder / "out"
-    child = batches.start(out, "-i", "tiny-*", "--executor", "ray", "--address", address, where, THINKING=1.0)
-    until = time.monotonic() + 200
-    while len(batches.calls()) < 2 and time.monotonic() < until and child.poll() is None:
-        time.sleep(0.1)
-    process.stdin.write("kill one\n")
-    process.stdin.flush()
+def test_a_node_is_lost_in_the_middle_and_its_issues_are_done_by_another(nodes, tmp_path, where):
+    out = tmp_path / "out"
+    child = nodes.start(out, "-i", "tiny-*", where)
+    nodes.until_called(2, child)
+    nodes.lose_one()
     _, said = child.communicate(timeout=300)
     assert child.returncode == 0, said
     assert "its node was lost" in said
     assert set(predictions(out)) == {"tiny-1", "tiny-2", "tiny-3", "tiny-4"}
-    found = report(out)
-    assert found["spent"]["steps"] == 24
     assert json.loads((out / "tiny-1" / "outcome.json").read_text())["status"] == "abstained"
-    calls = batches.calls()
+    calls, steps = nodes.batches.calls(), report(out)["spent"]["steps"]
     if where == "--shared-out":  # what a lost node had recorded is not paid again
+        assert steps == 24
         assert len(calls) - len(set(calls)) <= 4
+    else:  # what it had and nobody else knows is paid again, and counts
+        assert 24 <= steps <= len(calls)
