@@ -5,30 +5,53 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from itertools import count
 from typing import Any
 
 from agent.budget import SpentError
 from agent.models.errors import ModelError
 from agent.models.pace import Turn
 from agent.trajectory import ExitReason
+from agent.waiting import off_the_clock
 from runs.batch.carried import Piece
 from runs.commons import Paces
 from runs.progress import Progress
 from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
 
+Ticket = tuple[str, int]
+"""Names what is held: the attempt that holds it, and a number.
+
+Whoever asks chooses it. So it can be given back by somebody who was called off before an answer came: the
+call to an actor goes on when nobody waits for it any more.
+"""
+
+
+class Asker:
+    """One attempt at an issue, which asks the actor for what is shared."""
+
+    def __init__(self, shared: Any, attempt: str) -> None:
+        self.shared = shared
+        self._attempt = attempt
+        self._numbers = count()
+
+    def ticket(self) -> Ticket:
+        """Return a fresh one."""
+        return self._attempt, next(self._numbers)
+
 
 class RemotePurse(RunPurse):
     """The run's purse as a node sees it: what is set aside and spent is told to the actor."""
 
-    def __init__(self, commons: Any, attempt: str) -> None:
+    def __init__(self, asker: Asker) -> None:
         super().__init__(Allowance())
-        self._commons = commons
-        self._attempt = attempt
+        self._asker = asker
+        self._told: tuple[str, Spending] | None = None
 
     def put(self, issue: str, spent: Spending) -> None:
         """See `RunPurse.put`."""
-        self._commons.put.remote(issue, spent)
+        self._told = issue, spent
+        self._asker.shared.put.remote(issue, spent)
 
     @asynccontextmanager
     async def reserved(self, prompt: int) -> AsyncIterator[None]:
@@ -37,53 +60,59 @@ class RemotePurse(RunPurse):
         Raises:
             SpentError: it does not fit into what the run has left.
         """
-        ticket, over = await self._commons.reserve.remote(self._attempt, prompt)
-        if over is not None:
-            raise SpentError(ExitReason(over[0]), over[1])
+        shared, ticket = self._asker.shared, self._asker.ticket()
         try:
+            with off_the_clock():
+                over = await shared.reserve.remote(ticket, prompt)
+            if over is not None:
+                raise SpentError(ExitReason(over[0]), over[1])
             yield
         finally:
-            self._commons.release.remote(ticket)
+            # with what was paid, as calls of an actor need not come in order
+            shared.release.remote(ticket, self._told)
 
 
 class RemotePace:
     """An endpoint's pace as a node sees it: turns are given by the actor."""
 
-    def __init__(self, commons: Any, attempt: str, name: str) -> None:
-        self._commons = commons
-        self._attempt = attempt
+    def __init__(self, asker: Asker, name: str) -> None:
+        self._asker = asker
         self._name = name
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
-        """See `agent.models.pace.Pace.turn`."""
-        from agent.waiting import off_the_clock
+        """See `agent.models.pace.Pace.turn`.
 
-        with off_the_clock():
-            ticket = await self._commons.take_turn.remote(self._attempt, self._name)
-        turn = Turn(0.0)
+        Raises:
+            ModelError: the endpoint has been down for too long.
+        """
+        shared, ticket, turn = self._asker.shared, self._asker.ticket(), Turn(0.0)
         try:
-            yield turn
+            with off_the_clock():
+                refused = await shared.take_turn.remote(ticket, self._name)
+            if refused is None:
+                yield turn
+                shared.end_turn.remote(ticket, turn.latency, None, "", None)
         except ModelError as error:
-            self._commons.end_turn.remote(ticket, turn.latency, type(error), str(error), error.retry_after)
+            shared.end_turn.remote(ticket, turn.latency, type(error), str(error), error.retry_after)
             raise
         except BaseException:
-            self._commons.end_turn.remote(ticket, turn.latency, None, "", None)
+            shared.release.remote(ticket)  # it says nothing of the endpoint
             raise
-        self._commons.end_turn.remote(ticket, turn.latency, None, "", None)
+        if refused is not None:
+            raise refused[0](refused[1])
 
 
 class RemotePaces(Paces):
     """The paces of all endpoints as a node sees them."""
 
-    def __init__(self, commons: Any, attempt: str) -> None:
+    def __init__(self, asker: Asker) -> None:
         super().__init__(1)
-        self._commons = commons
-        self._attempt = attempt
+        self._asker = asker
 
     def of(self, name: str) -> RemotePace:  # type: ignore[override]
         """See `Paces.of`."""
-        return RemotePace(self._commons, self._attempt, name)
+        return RemotePace(self._asker, name)
 
 
 class Shared:
@@ -92,10 +121,11 @@ class Shared:
     def __init__(self, limit: Allowance, calls: int, known: Mapping[str, Spending]) -> None:
         self._purse = RunPurse(limit)
         self._paces = Paces(calls)
-        self._held: dict[int, tuple[str, AbstractAsyncContextManager[Any], Any]] = {}
+        self._held: dict[Ticket, tuple[AbstractAsyncContextManager[Any], Any]] = {}
+        self._waiting: dict[Ticket, asyncio.Task[None]] = {}
+        self._unasked: set[Ticket] = set()
         self._stops: dict[str, asyncio.Event] = {}
         self._ended: set[str] = set()
-        self._next = 0
         self._told: list[tuple[str, Progress]] = []
         self._brought: list[tuple[str, Sequence[Piece]]] = []
         self._spent: dict[str, Spending] = {}
@@ -118,34 +148,41 @@ class Shared:
         """Return what an issue has spent, as it was told."""
         return self._spent.get(issue, Spending())
 
-    async def reserve(self, attempt: str, prompt: int) -> tuple[int, tuple[str, str] | None]:
-        """Set aside what a call may cost, and return a ticket, or why it does not fit."""
+    async def reserve(self, ticket: Ticket, prompt: int) -> tuple[str, str] | None:
+        """Set aside what a call may cost, or return why it does not fit."""
         try:
-            return await self._hold(attempt, self._purse.reserved(prompt)), None
+            await self._hold(ticket, self._purse.reserved(prompt))
         except SpentError as error:
-            return 0, (error.reason.value, error.words)
+            return error.reason.value, error.words
+        return None
 
-    async def take_turn(self, attempt: str, name: str) -> int:
-        """Wait for a turn at an endpoint, and return its ticket."""
-        return await self._hold(attempt, self._paces.of(name).turn())
+    async def release(self, ticket: Ticket, told: tuple[str, Spending] | None = None) -> None:
+        """Give back what is held, as if it had not been used, once what an issue has spent is taken in."""
+        if told is not None:
+            await self.put(*told)
+        if held := self._given_back(ticket):
+            await held[0].__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
 
-    async def release(self, ticket: int) -> None:
-        """Give back what was set aside."""
-        if held := self._held.pop(ticket, None):
-            await held[1].__aexit__(None, None, None)
+    async def take_turn(self, ticket: Ticket, name: str) -> tuple[type[ModelError], str] | None:
+        """Wait for a turn at an endpoint, or return why there will be none."""
+        try:
+            await self._hold(ticket, self._paces.of(name).turn())
+        except ModelError as error:
+            return type(error), str(error)
+        return None
 
     async def end_turn(
         self,
-        ticket: int,
+        ticket: Ticket,
         latency: float | None,
         kind: type[ModelError] | None,
         words: str,
         after: float | None,
     ) -> None:
         """End a turn, and tell the pace how it went."""
-        if (held := self._held.pop(ticket, None)) is None:
+        if (held := self._given_back(ticket)) is None:
             return
-        _, turn, given = held
+        turn, given = held
         given.latency = latency
         error = None if kind is None else kind(words, retry_after=after)
         with suppress(ModelError):
@@ -163,11 +200,12 @@ class Shared:
         return works
 
     async def forget(self, attempt: str) -> None:
-        """Give back all that an attempt holds or waits for: who worked on it is no more."""
+        """Give back all that an attempt holds or waits for: nobody works on it any more."""
         self._ended.add(attempt)
         self._stops.pop(attempt, asyncio.Event()).set()
-        for ticket in [ticket for ticket, held in self._held.items() if held[0] == attempt]:
+        for ticket in [one for one in (*self._held, *self._waiting) if one[0] == attempt]:
             await self.release(ticket)
+        self._unasked = {ticket for ticket in self._unasked if ticket[0] != attempt}
 
     async def tell(self, instance_id: str, progress: Progress) -> None:
         """Keep what happened until the driver asks."""
@@ -188,11 +226,29 @@ class Shared:
         self._spent[issue] = spent
         self._purse.put(issue, spent)
 
-    async def _hold(self, attempt: str, entered: AbstractAsyncContextManager[Any]) -> int:
-        given = await entered.__aenter__()
-        if attempt in self._ended:  # who waited for it is no more
-            await entered.__aexit__(None, None, None)
-            return 0
-        self._next += 1
-        self._held[self._next] = attempt, entered, given
-        return self._next
+    async def _hold(self, ticket: Ticket, entered: AbstractAsyncContextManager[Any]) -> None:
+        """Enter something for a ticket, unless nobody wants it any more."""
+        if ticket[0] in self._ended or ticket in self._unasked:
+            self._unasked.discard(ticket)
+            return
+        entering = self._waiting[ticket] = asyncio.create_task(self._enter(ticket, entered))
+        try:
+            await asyncio.wait([entering])
+        finally:
+            del self._waiting[ticket]
+            entering.cancel()
+        if not entering.cancelled():
+            entering.result()
+
+    async def _enter(self, ticket: Ticket, entered: AbstractAsyncContextManager[Any]) -> None:
+        self._held[ticket] = entered, await entered.__aenter__()
+
+    def _given_back(self, ticket: Ticket) -> tuple[AbstractAsyncContextManager[Any], Any] | None:
+        """Return what a ticket holds, which it does no more; where it waits, or is still to come, nothing."""
+        if ticket in self._held:
+            return self._held.pop(ticket)
+        if ticket in self._waiting:
+            self._waiting[ticket].cancel()
+        elif ticket[0] not in self._ended:
+            self._unasked.add(ticket)
+        return None

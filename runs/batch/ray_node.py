@@ -16,7 +16,7 @@ from runs.batch.issue import Surroundings, run_issue
 from runs.batch.order import Order
 from runs.batch.outcome import Outcome, place_of
 from runs.batch.plan import plan
-from runs.batch.ray_commons import RemotePaces, RemotePurse
+from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse
 from runs.ledger import RunSpentError
 from sandbox.owners import new_name
 
@@ -120,8 +120,8 @@ async def _awaited(reference: Any) -> Any:
 
 
 async def _worked(order: Order, attempt: Attempt, folder: Path, home: Path, shared: Any) -> Outcome:
-    instance_id, key = attempt.instance_id, attempt.key
+    instance_id, asker = attempt.instance_id, Asker(shared, attempt.key)
     found = plan(order.model_copy(update={"instances": (instance_id,), "slice": "", "shard": ""}), folder)
-    commons = replace(found.commons(), paces=RemotePaces(shared, key), purse=RemotePurse(shared, key))
+    commons = replace(found.commons(), paces=RemotePaces(asker), purse=RemotePurse(asker))
     given = Surroundings(order, found.source, found.source_name, folder, home, commons)
     return await run_issue(given, instance_id, lambda progress: shared.tell.remote(instance_id, progress))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,8 @@ pytestmark = [
     pytest.mark.skipif(find_spec("ray") is None, reason='needs pip install "mangabey[ray]"'),
     pytest.mark.timeout(600),
 ]
+
+HOME = Path(__file__).parents[3]
 
 CLUSTER = """
 import sys, time
@@ -51,6 +54,32 @@ class Player(Sound):
         return await super().generate(messages, tools, sampling)
 '''
 
+CALLED_OFF = """
+import asyncio, sys
+import ray
+from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, Shared
+from runs.recipe import Allowance
+
+async def main(shared):
+    asker = Asker(shared, "a")
+    async def hold(held):
+        async with held:
+            await asyncio.sleep(0)
+    for what in (lambda: RemotePaces(asker).of("m").turn(), lambda: RemotePurse(asker).reserved(1000)):
+        async with what():
+            waiting = [asyncio.create_task(hold(what())) for _ in range(2)]
+            await asyncio.sleep(1)
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+        async with asyncio.timeout(10):
+            await hold(what())
+        print("goes on")
+
+ray.init(sys.argv[1], log_to_driver=False)
+asyncio.run(main(ray.remote(num_cpus=0, max_concurrency=99)(Shared).remote(Allowance(dollars=5.0), 1, {})))
+"""
+
 
 class Nodes:
     """A cluster of two nodes, and batches that are run on it."""
@@ -74,6 +103,18 @@ class Nodes:
         _, said = child.communicate(timeout=300)
         assert child.returncode == 0, said
         return said
+
+    def script(self, text):
+        """Run a script that gets the cluster's address, and return the lines it prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", text, self.address],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=self.batches.environment(PYTHONPATH=HOME),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     def until_called(self, times, child):
         """Wait until the model has been called so many times."""
@@ -135,6 +176,10 @@ def test_what_was_paid_in_a_folder_of_a_node_comes_back_when_the_driver_stops(no
     assert len(replies(out, "tiny-1")) == report(out)["spent"]["steps"] == paid < 6
     nodes.run(out, *more)
     assert len(nodes.batches.calls()) == report(out)["spent"]["steps"] == 6
+
+
+def test_who_is_called_off_while_an_actor_lets_it_wait_holds_nothing(nodes):
+    assert nodes.script(CALLED_OFF) == ["goes on", "goes on"]
 
 
 @pytest.mark.parametrize("where", ["--shared-out", "--local-out"])
