@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from runs.batch.carried import Changes, charge_lost, write_pieces
 from runs.batch.issue import Surroundings
-from runs.batch.order import Order
 from runs.batch.outcome import Failure, Outcome, Status, failure_of, place_of, read_outcome, write_outcome
+from runs.batch.ray_cluster import Node, issues_on, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
 from runs.failures import UsageError
@@ -27,8 +27,6 @@ from runs.ledger import RunSpentError
 from runs.progress import Noticed, Progress
 from runs.purse import Spending
 
-RESOURCE = "sandboxes"
-"""Custom resource of nodes: the trajectories that one carries. Where no node has it, an issue takes a CPU."""
 LOST = 3
 """Times an issue is begun again because its node was lost."""
 GRACE = 10.0
@@ -37,9 +35,10 @@ _POLL = 0.5
 
 
 class RayExecutor:
-    """Works on issues on the nodes of a cluster."""
+    """Works on issues on the nodes of a cluster, so many at one time."""
 
-    def __init__(self, given: Surroundings, shared: Any, *, local: bool) -> None:
+    def __init__(self, given: Surroundings, shared: Any, parallel: int, *, local: bool) -> None:
+        self.parallel = parallel
         self._given = given
         self._shared = shared
         self._local = local
@@ -74,8 +73,7 @@ class RayExecutor:
         place = place_of(given.folder, instance_id)
         files = await asyncio.to_thread(Changes(place).take) if self._local else None
         attempt = Attempt(instance_id, secrets.token_hex(8), files)
-        places = str(given.folder.absolute()), str(given.home)
-        task = _remote_task(given.order).remote(given.order, attempt, *places, self._shared)
+        task = self._begin(attempt, await asyncio.to_thread(_nodes))
         try:
             outcome, left = await task
         except asyncio.CancelledError:
@@ -89,6 +87,21 @@ class RayExecutor:
         if outcome is None:
             raise RunSpentError(left)
         return outcome  # type: ignore[no-any-return]
+
+    def _begin(self, attempt: Attempt, nodes: Sequence[Node]) -> Any:
+        """Give an attempt to whichever node has room for it."""
+        import ray
+
+        given = self._given
+        share = share_of(nodes, given.order.recipe)
+        recipe = given.order.recipe.model_copy(update={"parallel": share.trajectories})
+        order = given.order.model_copy(update={"recipe": recipe})
+        taken = {"num_cpus": 0, "resources": {share.resource: share.amount}}
+        if share.resource == "CPU":
+            taken = {"num_cpus": share.amount}
+        places = str(given.folder.absolute()), str(given.home)
+        task = ray.remote(**taken, max_retries=0)(work_on)
+        return task.remote(order, attempt, *places, self._shared)
 
     async def _call_off(self, attempt: str, task: Any) -> None:
         """Let a node bring what it has recorded and close its sandboxes; end it where that takes long."""
@@ -150,8 +163,15 @@ class RayExecutor:
 
 
 @asynccontextmanager
-async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> AsyncIterator[RayExecutor]:
+async def ray_executor(
+    given: Surroundings, known: Mapping[str, Spending], say: Callable[[str], None]
+) -> AsyncIterator[RayExecutor]:
     """Connect to a cluster, or start one on this machine, for the length of a block.
+
+    Args:
+        given: what issues are given.
+        known: what each has spent before, by the name of its folder.
+        say: is told how the recipe fits the cluster, a line each.
 
     Raises:
         UsageError: Ray is not installed, or no cluster answers.
@@ -177,7 +197,11 @@ async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> As
         )
         actor = ray.remote(num_cpus=0, max_concurrency=10_000, scheduling_strategy=here)(Shared)
         shared = actor.remote(order.limit, order.calls, dict(known))
-        executor = RayExecutor(given, shared, local=not order.shared)
+        nodes = await asyncio.to_thread(_nodes)
+        for line in remarks(nodes, order.recipe):
+            say(line)
+        parallel = order.parallel or max(1, issues_on(nodes, share_of(nodes, order.recipe)))
+        executor = RayExecutor(given, shared, parallel, local=not order.shared)
         passing = asyncio.create_task(executor.pass_on())
         try:
             yield executor
@@ -190,11 +214,8 @@ async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> As
             await asyncio.to_thread(ray.shutdown)
 
 
-def _remote_task(order: Order) -> Any:
-    """Return the Ray task of an issue, with what it takes of a node."""
+def _nodes() -> list[Node]:
+    """Return what the nodes have that are there now."""
     import ray
 
-    each = min(order.recipe.parallel, sum(crew.samples for crew in order.recipe.crews))
-    if RESOURCE in ray.cluster_resources():
-        return ray.remote(num_cpus=0, resources={RESOURCE: each}, max_retries=0)(work_on)
-    return ray.remote(num_cpus=1, max_retries=0)(work_on)
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -94,9 +94,21 @@ class Nodes:
         self._process.stdin.write("kill one\n")
         self._process.stdin.flush()
 
-    def start(self, out, *more, samples=2):
+    def start(self, out, *more, samples=2, parallel=2):
         where = ("--executor", "ray", "--address", self.address)
-        return self.batches.start(out, *where, *more, samples=samples, PYTHONPATH=self.batches.folder)
+        command = self.batches.command(out, *where, *more, samples=samples)
+        if parallel is None:
+            at = command.index("--parallel")
+            del command[at : at + 2]
+        return subprocess.Popen(
+            command,
+            cwd=self.batches.folder / "work",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.batches.environment(PYTHONPATH=self.batches.folder),
+        )
 
     def run(self, out, *more, samples=2):
         child = self.start(out, *more, samples=samples)
@@ -176,6 +188,16 @@ def test_what_was_paid_in_a_folder_of_a_node_comes_back_when_the_driver_stops(no
     assert len(replies(out, "tiny-1")) == report(out)["spent"]["steps"] == paid < 6
     nodes.run(out, *more)
     assert len(nodes.batches.calls()) == report(out)["spent"]["steps"] == 6
+
+
+def test_what_runs_side_by_side_is_what_the_nodes_carry(nodes, tmp_path):
+    child = nodes.start(tmp_path / "out", "-i", "tiny-*", samples=4, parallel=None)
+    _, said = child.communicate(timeout=200)
+    assert child.returncode == 0, said
+    assert "would run 4 trajectories at one time; the largest node has 2 sandboxes, so 2 run" in said
+    first = next(line for line in said.splitlines() if "abstained" in line)
+    assert said[: said.index(first)].count("begins") == 2
+    assert len(nodes.batches.calls()) == 48
 
 
 def test_who_is_called_off_while_an_actor_lets_it_wait_holds_nothing(nodes):
