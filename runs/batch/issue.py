@@ -58,7 +58,6 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
     """
     watch = Watch(listen)
     began = time.monotonic()
-    before = await asyncio.to_thread(read_outcome, given.folder, instance_id)
     try:
         outcome = await _bounded(given, instance_id, watch)
     except RunSpentError:
@@ -72,19 +71,35 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
         if failure is Failure.DEFECT:
             log = redacted("".join(traceback.format_exception(error)))
             await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
-        outcome = Outcome(
-            instance_id=instance_id,
-            status=Status.INFRASTRUCTURE,
-            failure=failure,
-            message=redacted(message),
-            tried=1 + (before.tried if before else 0),
-            seconds=round(time.monotonic() - began + (before.seconds if before else 0.0), 3),
-            spent=await asyncio.to_thread(spent_by, given.folder, instance_id),
-        )
-    facts = await asyncio.to_thread(_facts, given.source, instance_id)
-    outcome = outcome.model_copy(update=facts)
+        seconds = time.monotonic() - began
+        outcome = await asyncio.to_thread(failed, given, instance_id, failure, message, seconds)
+    outcome = await asyncio.to_thread(with_facts, outcome, given.source)
     await asyncio.shield(asyncio.to_thread(write_outcome, given.folder, outcome))
     return outcome
+
+
+def failed(
+    given: Surroundings, instance_id: str, failure: Failure, message: str, seconds: float = 0.0
+) -> Outcome:
+    """Return the outcome of an issue that the machinery failed on, with what its journal says it has spent.
+
+    Args:
+        given: the batch's.
+        instance_id: the issue's.
+        failure: what failed.
+        message: how, in one line.
+        seconds: wall time of this attempt.
+    """
+    before = read_outcome(given.folder, instance_id)
+    return Outcome(
+        instance_id=instance_id,
+        status=Status.INFRASTRUCTURE,
+        failure=failure,
+        message=redacted(message),
+        tried=1 + (before.tried if before else 0),
+        seconds=round(seconds + (before.seconds if before else 0.0), 3),
+        spent=spent_by(given.folder, instance_id),
+    )
 
 
 class _EndedError(Exception):
@@ -167,10 +182,11 @@ def _run_spent(error: BaseException) -> RunSpentError | None:
     return error if isinstance(error, RunSpentError) else None
 
 
-def _facts(source: Source, instance_id: str) -> dict[str, str]:
-    """Return what reports group by."""
+def with_facts(outcome: Outcome, source: Source) -> Outcome:
+    """Return an outcome with what reports group by, where its source knows it."""
     try:
-        facts = source.describe(instance_id)
+        facts = source.describe(outcome.instance_id)
     except Exception:  # a source of the user's own; a report can do without
-        return {}
-    return {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+        return outcome
+    known = {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+    return outcome.model_copy(update=known)

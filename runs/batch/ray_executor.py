@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from runs.batch.carried import Changes, charge_lost, write_pieces
-from runs.batch.issue import Surroundings
-from runs.batch.outcome import Failure, Outcome, Status, failure_of, place_of, read_outcome, write_outcome
+from runs.batch.issue import Surroundings, failed, with_facts
+from runs.batch.outcome import Failure, Outcome, failure_of, place_of, write_outcome
 from runs.batch.ray_cluster import Node, issues_on, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
@@ -150,15 +150,9 @@ class RayExecutor:
 
     def _failed(self, instance_id: str, failure: Failure, message: str) -> Outcome:
         """Return, and write, the outcome of an issue that no node could bring to an end."""
-        before = read_outcome(self._given.folder, instance_id)
-        outcome = Outcome(
-            instance_id=instance_id,
-            status=Status.INFRASTRUCTURE,
-            failure=failure,
-            message=message,
-            tried=1 + (before.tried if before else 0),
-        )
-        write_outcome(self._given.folder, outcome)
+        given = self._given
+        outcome = with_facts(failed(given, instance_id, failure, message), given.source)
+        write_outcome(given.folder, outcome)
         return outcome
 
 
