@@ -17,6 +17,7 @@ from runs.batch.order import Order
 from runs.batch.outcome import Outcome, place_of
 from runs.batch.plan import plan
 from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse
+from runs.commands.options import use_registry
 from runs.ledger import RunSpentError
 from sandbox.owners import new_name
 
@@ -55,6 +56,7 @@ def work_on(
     Returns:
         Its outcome, or why it was left without one.
     """
+    use_registry(order.registry, order.platform)
     if attempt.files is None:
         return asyncio.run(_work_on(order, attempt, Path(folder), Path(home), shared))
     own = Path(tempfile.gettempdir()) / new_name()  # swept where it is killed

@@ -54,6 +54,22 @@ class Player(Sound):
         return await super().generate(messages, tools, sampling)
 '''
 
+TELLS = '''"""The player, who writes down where images are pulled from."""
+
+import os
+from pathlib import Path
+
+from player import Player as Sound
+from sandbox.docker.images import Registry
+
+
+class Player(Sound):
+    async def generate(self, messages, tools, sampling):
+        registry = Registry.from_environment()
+        Path(os.environ["CALLS"] + ".registry").write_text(f"{registry.prefix} {registry.platform}")
+        return await super().generate(messages, tools, sampling)
+'''
+
 CALLED_OFF = """
 import asyncio, sys
 import ray
@@ -140,6 +156,7 @@ def cluster(tmp_path_factory):
     batches = Batches(tmp_path_factory.mktemp("cluster"))
     batches.run(batches.folder / "before", "-i", "tiny-1")  # the caches of all nodes
     (batches.folder / "once.py").write_text(ONCE)
+    (batches.folder / "tells.py").write_text(TELLS)
     with subprocess.Popen(
         [sys.executable, "-c", CLUSTER],
         stdin=subprocess.PIPE,
@@ -198,6 +215,14 @@ def test_what_runs_side_by_side_is_what_the_nodes_carry(nodes, tmp_path):
     first = next(line for line in said.splitlines() if "abstained" in line)
     assert said[: said.index(first)].count("begins") == 2
     assert len(nodes.batches.calls()) == 48
+
+
+def test_nodes_pull_from_the_registry_of_the_order(nodes, tmp_path):
+    asked = ("--registry", "mirror.example.org/hub", "--platform", "linux/amd64")
+    model = f"{nodes.batches.folder}/tells.py:Player"
+    nodes.run(tmp_path / "out", "-i", "tiny-1", "--model", model, *asked, samples=1)
+    told = (nodes.batches.folder / "calls.registry").read_text()
+    assert told == "mirror.example.org/hub linux/amd64"
 
 
 def test_who_is_called_off_while_an_actor_lets_it_wait_holds_nothing(nodes):
