@@ -30,6 +30,21 @@ class Share:
     trajectories: int
 
 
+def nodes_of_cluster() -> list[Node]:
+    """Return what the nodes have that are there now."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def this_node() -> tuple[str, Node]:
+    """Return the id of the node that this process runs on, and what it has."""
+    import ray
+
+    name = ray.get_runtime_context().get_node_id()
+    return name, next((node["Resources"] for node in ray.nodes() if node["NodeID"] == name), {})
+
+
 def share_of(nodes: Sequence[Node], recipe: Recipe) -> Share:
     """Return what an issue takes: a sandbox for each trajectory, no more than the largest node has."""
     wanted = trajectories_at_one_time(recipe)

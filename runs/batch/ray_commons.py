@@ -1,4 +1,7 @@
-"""What the issues of all nodes share, the purse and the pace of each endpoint: one actor, and its callers."""
+"""What issues share on a cluster: one actor holds it, and each issue asks it.
+
+The purse and the pace of each endpoint are the cluster's; slots for trajectories and tests are a node's.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import count
+from types import TracebackType
 from typing import Any
 
 from agent.budget import SpentError
@@ -18,6 +22,7 @@ from runs.commons import Paces
 from runs.progress import Progress
 from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
+from sandbox.slots import Slots
 
 Ticket = tuple[str, int]
 """Names what is held: the attempt that holds it, and a number.
@@ -115,12 +120,37 @@ class RemotePaces(Paces):
         return RemotePace(self._asker, name)
 
 
+class RemoteSlots(Slots):
+    """Slots that all issues on one node share, as one of them sees them: they are given by the actor."""
+
+    def __init__(self, asker: Asker, node: str, name: str, total: int) -> None:
+        super().__init__(name, total)
+        self._asker = asker
+        self._node = node
+        self._tickets: list[Ticket] = []
+
+    async def __aenter__(self) -> None:
+        shared, ticket = self._asker.shared, self._asker.ticket()
+        try:
+            await shared.take_slot.remote(ticket, self._node, self.name, self.total)
+        except BaseException:
+            shared.release.remote(ticket)
+            raise
+        self._tickets.append(ticket)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._asker.shared.release.remote(self._tickets.pop())
+
+
 class Shared:
     """What the issues of all nodes share; one Ray actor, whose methods run side by side in one loop."""
 
     def __init__(self, limit: Allowance, calls: int, known: Mapping[str, Spending]) -> None:
         self._purse = RunPurse(limit)
         self._paces = Paces(calls)
+        self._slots: dict[tuple[str, str], Slots] = {}
         self._held: dict[Ticket, tuple[AbstractAsyncContextManager[Any], Any]] = {}
         self._waiting: dict[Ticket, asyncio.Task[None]] = {}
         self._unasked: set[Ticket] = set()
@@ -187,6 +217,10 @@ class Shared:
         error = None if kind is None else kind(words, retry_after=after)
         with suppress(ModelError):
             await turn.__aexit__(kind, error, None)
+
+    async def take_slot(self, ticket: Ticket, node: str, name: str, total: int) -> None:
+        """Wait for a slot on a node, which has as many as whoever asked first has found there."""
+        await self._hold(ticket, self._slots.setdefault((node, name), Slots(name, total)))
 
     async def called_off(self, attempt: str) -> None:
         """Wait until an attempt is called off; whoever works on it waits here."""

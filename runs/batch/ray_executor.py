@@ -1,7 +1,7 @@
 """The executor `ray`: each issue a Ray task on some node of a cluster, the same coroutine as in one process.
 
-What all issues share (the purse, the pace of each endpoint) lives in one actor; every node has slots of its
-own for its sandboxes and tests. Progress flows back through the actor. An issue whose node is lost is begun
+What all issues share (the purse, the pace of each endpoint, the slots of each node for its sandboxes and
+tests) lives in one actor. Progress flows back through the actor. An issue whose node is lost is begun
 again on another, and what it held of the shared things is given back. Each issue works in the batch's folder
 where the nodes share it, else in a local one, which begins as the batch's folder has it and comes back
 through the actor while the issue goes on.
@@ -18,7 +18,7 @@ from typing import Any
 from runs.batch.carried import Changes, charge_lost, write_pieces
 from runs.batch.issue import Surroundings, failed, with_facts
 from runs.batch.outcome import Failure, Outcome, failure_of, place_of, write_outcome
-from runs.batch.ray_cluster import Node, issues_on, remarks, share_of
+from runs.batch.ray_cluster import Node, issues_on, nodes_of_cluster, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
 from runs.failures import UsageError
@@ -73,7 +73,7 @@ class RayExecutor:
         place = place_of(given.folder, instance_id)
         files = await asyncio.to_thread(Changes(place).take) if self._local else None
         attempt = Attempt(instance_id, secrets.token_hex(8), files)
-        task = self._begin(attempt, await asyncio.to_thread(_nodes))
+        task = self._begin(attempt, await asyncio.to_thread(nodes_of_cluster))
         try:
             outcome, left = await task
         except asyncio.CancelledError:
@@ -191,7 +191,7 @@ async def ray_executor(
         )
         actor = ray.remote(num_cpus=0, max_concurrency=10_000, scheduling_strategy=here)(Shared)
         shared = actor.remote(order.limit, order.calls, dict(known))
-        nodes = await asyncio.to_thread(_nodes)
+        nodes = await asyncio.to_thread(nodes_of_cluster)
         for line in remarks(nodes, order.recipe):
             say(line)
         parallel = order.parallel or max(1, issues_on(nodes, share_of(nodes, order.recipe)))
@@ -206,10 +206,3 @@ async def ray_executor(
     finally:
         if began:
             await asyncio.to_thread(ray.shutdown)
-
-
-def _nodes() -> list[Node]:
-    """Return what the nodes have that are there now."""
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]

@@ -16,7 +16,8 @@ from runs.batch.issue import Surroundings, run_issue
 from runs.batch.order import Order
 from runs.batch.outcome import Outcome, place_of
 from runs.batch.plan import plan
-from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse
+from runs.batch.ray_cluster import RESOURCE, this_node
+from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, RemoteSlots
 from runs.commands.options import use_registry
 from runs.ledger import RunSpentError
 from sandbox.owners import new_name
@@ -123,7 +124,16 @@ async def _awaited(reference: Any) -> Any:
 
 async def _worked(order: Order, attempt: Attempt, folder: Path, home: Path, shared: Any) -> Outcome:
     instance_id, asker = attempt.instance_id, Asker(shared, attempt.key)
-    found = plan(order.model_copy(update={"instances": (instance_id,), "slice": "", "shard": ""}), folder)
-    commons = replace(found.commons(), paces=RemotePaces(asker), purse=RemotePurse(asker))
+    node, has = await asyncio.to_thread(this_node)
+    carried = order.sandboxes or int(has.get(RESOURCE, 0)) or None
+    chosen = {"instances": (instance_id,), "slice": "", "shard": "", "sandboxes": carried}
+    found = plan(order.model_copy(update=chosen), folder)
+    commons = replace(
+        found.commons(),
+        sandboxes=RemoteSlots(asker, node, "sandboxes", found.sandboxes),
+        tests=RemoteSlots(asker, node, "tests", found.tests),
+        paces=RemotePaces(asker),
+        purse=RemotePurse(asker),
+    )
     given = Surroundings(order, found.source, found.source_name, folder, home, commons)
     return await run_issue(given, instance_id, lambda progress: shared.tell.remote(instance_id, progress))

@@ -8,7 +8,7 @@ import pytest
 
 from agent.budget import SpentError
 from agent.models.errors import ModelUnavailableError, RateLimitedError
-from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, Shared
+from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, RemoteSlots, Shared
 from runs.purse import Spending
 from runs.recipe import Allowance
 
@@ -42,6 +42,10 @@ def money(asker):
     return RemotePurse(asker).reserved(1000)
 
 
+def slot(asker, node="n"):
+    return RemoteSlots(asker, node, "tests", 1)
+
+
 async def hold(held, seconds=0.0):
     async with held:
         await asyncio.sleep(seconds)
@@ -54,7 +58,7 @@ async def call_off(tasks):
     await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("what", [turn, money])
+@pytest.mark.parametrize("what", [turn, money, slot])
 async def test_who_is_called_off_while_waiting_holds_nothing(what):
     shared = Shared(Allowance(dollars=5.0), 1, {})
     asker = Asker(Actor(shared), "a")
@@ -66,7 +70,7 @@ async def test_who_is_called_off_while_waiting_holds_nothing(what):
         await hold(what(asker))
 
 
-@pytest.mark.parametrize("what", [turn, money])
+@pytest.mark.parametrize("what", [turn, money, slot])
 async def test_who_is_called_off_before_an_answer_comes_holds_nothing(what):
     shared = Shared(Allowance(dollars=5.0), 1, {})
     late = Asker(Actor(shared, [0.1]), "a")  # what gives it back overtakes what asks for it
@@ -78,7 +82,7 @@ async def test_who_is_called_off_before_an_answer_comes_holds_nothing(what):
         await hold(what(Asker(Actor(shared), "b")))
 
 
-@pytest.mark.parametrize("what", [turn, money])
+@pytest.mark.parametrize("what", [turn, money, slot])
 async def test_an_attempt_that_has_ended_holds_nothing_and_is_given_nothing(what):
     shared = Shared(Allowance(dollars=5.0), 1, {})
     gone = Asker(Actor(shared), "gone")
@@ -87,7 +91,8 @@ async def test_an_attempt_that_has_ended_holds_nothing_and_is_given_nothing(what
     await shared.forget("gone")
     async with asyncio.timeout(5):
         await hold(what(Asker(Actor(shared), "b")))
-        await shared.take_turn(("gone", 99), "m")
+        await shared.take_turn(("gone", 98), "m")
+        await shared.take_slot(("gone", 99), "n", "tests", 1)
         await hold(what(Asker(Actor(shared), "b")))
     await call_off(tasks)
 
@@ -133,3 +138,16 @@ async def test_those_who_wait_for_an_endpoint_that_is_gone_are_told():
         shared._paces.of("m")._queue[0].set_exception(ModelUnavailableError("see to its server"))
         with pytest.raises(ModelUnavailableError, match=r"^see to its server$"):
             await waiting
+
+
+async def test_issues_on_a_node_share_its_slots_and_other_nodes_have_their_own():
+    shared = Shared(Allowance(), 8, {})
+    one, other = Asker(Actor(shared), "a"), Asker(Actor(shared), "b")
+    async with slot(one):
+        async with asyncio.timeout(5):
+            await hold(slot(other, node="m"))
+        waiting = asyncio.create_task(hold(slot(other)))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+    async with asyncio.timeout(5):
+        await waiting

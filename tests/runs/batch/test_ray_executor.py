@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,20 +55,27 @@ class Player(Sound):
         return await super().generate(messages, tools, sampling)
 '''
 
-TELLS = '''"""The player, who writes down where images are pulled from."""
+TELLS = '''"""The player, who writes down on which node it is asked, from when to when, and its registry."""
 
+import json
 import os
+import time
 from pathlib import Path
 
+import ray
 from player import Player as Sound
 from sandbox.docker.images import Registry
 
 
 class Player(Sound):
     async def generate(self, messages, tools, sampling):
-        registry = Registry.from_environment()
-        Path(os.environ["CALLS"] + ".registry").write_text(f"{registry.prefix} {registry.platform}")
-        return await super().generate(messages, tools, sampling)
+        registry, began = Registry.from_environment(), time.time()
+        reply = await super().generate(messages, tools, sampling)
+        told = {"node": ray.get_runtime_context().get_node_id(), "began": began, "ended": time.time()}
+        told |= {"registry": registry.prefix, "platform": registry.platform}
+        with Path(os.environ["CALLS"] + ".told").open("a") as file:
+            file.write(json.dumps(told) + "\\n")
+        return reply
 '''
 
 CALLED_OFF = """
@@ -126,8 +134,8 @@ class Nodes:
             env=self.batches.environment(PYTHONPATH=self.batches.folder),
         )
 
-    def run(self, out, *more, samples=2):
-        child = self.start(out, *more, samples=samples)
+    def run(self, out, *more, **options):
+        child = self.start(out, *more, **options)
         _, said = child.communicate(timeout=300)
         assert child.returncode == 0, said
         return said
@@ -208,21 +216,22 @@ def test_what_was_paid_in_a_folder_of_a_node_comes_back_when_the_driver_stops(no
 
 
 def test_what_runs_side_by_side_is_what_the_nodes_carry(nodes, tmp_path):
-    child = nodes.start(tmp_path / "out", "-i", "tiny-*", samples=4, parallel=None)
-    _, said = child.communicate(timeout=200)
-    assert child.returncode == 0, said
+    said = nodes.run(tmp_path / "out", "-i", "tiny-*", samples=4, parallel=None)
     assert "would run 4 trajectories at one time; the largest node has 2 sandboxes, so 2 run" in said
     first = next(line for line in said.splitlines() if "abstained" in line)
     assert said[: said.index(first)].count("begins") == 2
     assert len(nodes.batches.calls()) == 48
 
 
-def test_nodes_pull_from_the_registry_of_the_order(nodes, tmp_path):
-    asked = ("--registry", "mirror.example.org/hub", "--platform", "linux/amd64")
+def test_what_an_order_says_of_machines_holds_on_each_node(nodes, tmp_path):
+    asked = ("--registry", "mirror.example.org/hub", "--platform", "linux/amd64", "--sandboxes", "1")
     model = f"{nodes.batches.folder}/tells.py:Player"
-    nodes.run(tmp_path / "out", "-i", "tiny-1", "--model", model, *asked, samples=1)
-    told = (nodes.batches.folder / "calls.registry").read_text()
-    assert told == "mirror.example.org/hub linux/amd64"
+    nodes.run(tmp_path / "out", "-i", "tiny-*", "--model", model, *asked, samples=1, parallel=None)
+    lines = (nodes.batches.folder / "calls.told").read_text().splitlines()
+    told = sorted(map(json.loads, lines), key=lambda call: (call["node"], call["began"]))
+    assert {(call["registry"], call["platform"]) for call in told} == {asked[1::2][:2]}
+    for call, following in pairwise(told):  # one trajectory at a time on a node, whichever issue's
+        assert call["node"] != following["node"] or call["ended"] <= following["began"]
 
 
 def test_who_is_called_off_while_an_actor_lets_it_wait_holds_nothing(nodes):
