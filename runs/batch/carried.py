@@ -6,14 +6,15 @@ that changed.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from runs.batch.outcome import FILE as OUTCOME
-from runs.journal import Journal
+from runs.journal import Journal, JournalError
 from runs.ledger import LOST, Ledger
 from runs.purse import Spending
 from runs.recipe import Allowance
@@ -74,6 +75,22 @@ class Changes:
                 if self._seen.get(name) != (stat.st_size, stat.st_mtime_ns):
                     yield Piece(name, 0, path.read_bytes())
                     self._seen[name] = stat.st_size, stat.st_mtime_ns
+
+
+@contextmanager
+def held(place: Path) -> Iterator[None]:
+    """Keep other processes from writing an issue's journal for a block, in which it grows by pieces.
+
+    Raises:
+        JournalError: one does.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / _JOURNAL).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JournalError(f"{place} is in use by another run; wait for it") from error
+        yield
 
 
 def write_pieces(place: Path, pieces: Iterable[Piece]) -> None:

@@ -24,6 +24,8 @@ from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
 from sandbox.slots import Slots
 
+Brought = tuple[str, str, Sequence[Piece]]
+"""An attempt, its issue, and what it has recorded."""
 Ticket = tuple[str, int]
 """Names what is held: the attempt that holds it, and a number.
 
@@ -157,7 +159,7 @@ class Shared:
         self._stops: dict[str, asyncio.Event] = {}
         self._ended: set[str] = set()
         self._told: list[tuple[str, Progress]] = []
-        self._brought: list[tuple[str, Sequence[Piece]]] = []
+        self._brought: list[Brought] = []
         self._spent: dict[str, Spending] = {}
         for issue, spent in known.items():
             self._take_in(issue, spent)
@@ -248,9 +250,9 @@ class Shared:
     async def bring(self, attempt: str, instance_id: str, pieces: Sequence[Piece]) -> None:
         """Keep what an attempt has recorded until the driver asks, unless another has taken its place."""
         if attempt not in self._ended:
-            self._brought.append((instance_id, pieces))
+            self._brought.append((attempt, instance_id, pieces))
 
-    async def told(self) -> tuple[list[tuple[str, Progress]], list[tuple[str, Sequence[Piece]]], Spending]:
+    async def told(self) -> tuple[list[tuple[str, Progress]], list[Brought], Spending]:
         """Return what happened and what was recorded since the last time, and what is spent."""
         told, self._told = self._told, []
         brought, self._brought = self._brought, []

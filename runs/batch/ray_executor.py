@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from runs.batch.carried import Changes, charge_lost, write_pieces
+from runs.batch.carried import Changes, charge_lost, held, write_pieces
 from runs.batch.issue import Surroundings, failed, with_facts
 from runs.batch.outcome import Failure, Outcome, failure_of, place_of, write_outcome
 from runs.batch.ray_cluster import Node, issues_on, nodes_of_cluster, remarks, share_of
@@ -57,10 +57,13 @@ class RayExecutor:
                     return await self._once(instance_id)
                 except ray.exceptions.RayTaskError as error:  # it says what failed in the task itself
                     return await asyncio.to_thread(self._failed, instance_id, *failure_of(error.cause))
+                except ray.exceptions.RayActorError as error:  # no other node would do better
+                    message = f"the actor that all nodes share is gone ({type(error).__name__})"
+                    return await asyncio.to_thread(self._failed, instance_id, Failure.NODE, message)
                 except ray.exceptions.RayError as error:
                     listen(Noticed(f"its node was lost ({type(error).__name__}), {lost + 1} times so far"))
                     await self._charge_lost(instance_id)
-        except JournalError as error:
+        except (JournalError, OSError) as error:
             return await asyncio.to_thread(self._failed, instance_id, *failure_of(error))
         finally:
             self._listeners.pop(instance_id, None)
@@ -69,10 +72,15 @@ class RayExecutor:
 
     async def _once(self, instance_id: str) -> Outcome:
         """Begin an issue on some node, on from what is recorded of it, and wait for it."""
-        given = self._given
-        place = place_of(given.folder, instance_id)
-        files = await asyncio.to_thread(Changes(place).take) if self._local else None
-        attempt = Attempt(instance_id, secrets.token_hex(8), files)
+        if not self._local:
+            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), None))
+        place = place_of(self._given.folder, instance_id)
+        with held(place):
+            files = await asyncio.to_thread(Changes(place).take)
+            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), files))
+
+    async def _attempted(self, attempt: Attempt) -> Outcome:
+        """Wait for an attempt, and write what it has brought, however it ends."""
         task = self._begin(attempt, await asyncio.to_thread(nodes_of_cluster))
         try:
             outcome, left = await task
@@ -82,7 +90,7 @@ class RayExecutor:
         finally:
             await self._shared.forget.remote(attempt.key)
             await self.hear()
-        if error := self._unwritten.pop(instance_id, None):
+        if error := self._unwritten.get(attempt.key):
             raise error
         if outcome is None:
             raise RunSpentError(left)
@@ -142,11 +150,14 @@ class RayExecutor:
             for instance_id, progress in told:
                 if listen := self._listeners.get(instance_id):
                     listen(progress)
-            for instance_id, pieces in brought:
+            for attempt, instance_id, pieces in brought:
+                if attempt in self._unwritten:  # without what came before, it would make no journal
+                    continue
                 try:
                     await asyncio.to_thread(write_pieces, place_of(self._given.folder, instance_id), pieces)
                 except OSError as error:
-                    self._unwritten[instance_id] = error
+                    self._unwritten[attempt] = error
+                    await self._shared.call_off.remote(attempt)
 
     def _failed(self, instance_id: str, failure: Failure, message: str) -> Outcome:
         """Return, and write, the outcome of an issue that no node could bring to an end."""
@@ -201,7 +212,8 @@ async def ray_executor(
             yield executor
         finally:
             passing.cancel()
-            await executor.hear()
+            with suppress(ray.exceptions.RayError):
+                await executor.hear()
             ray.kill(shared)
     finally:
         if began:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from runs.journal import Journal, JournalError
 from tests.runs.batched import Batches, predictions, report
 
 pytestmark = [
@@ -206,6 +207,8 @@ def test_what_was_paid_in_a_folder_of_a_node_comes_back_when_the_driver_stops(no
     out, more = tmp_path / "out", ("-i", "tiny-1", "--local-out")
     child = nodes.start(out, *more)
     nodes.until_called(2, child)
+    with pytest.raises(JournalError):  # nobody else writes what comes back
+        Journal(out / "tiny-1")
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=100)
     assert child.returncode == 130, said
