@@ -29,6 +29,10 @@ class Share:
     amount: int
     trajectories: int
 
+    def words(self) -> str:
+        """Return it in words."""
+        return f"{self.amount} {self.resource}"
+
 
 def nodes_of_cluster() -> list[Node]:
     """Return what the nodes have that are there now."""

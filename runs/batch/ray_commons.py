@@ -231,9 +231,13 @@ class Shared:
 
     async def call_off(self, attempt: str) -> bool:
         """Ask whoever works on an attempt to stop, and return whether anybody does."""
-        works = attempt in self._stops
+        works = await self.is_begun(attempt)
         self._stops.setdefault(attempt, asyncio.Event()).set()
         return works
+
+    async def is_begun(self, attempt: str) -> bool:
+        """Whether anybody works on an attempt, or did."""
+        return attempt in self._stops or attempt in self._ended
 
     async def forget(self, attempt: str) -> None:
         """Give back all that an attempt holds or waits for: nobody works on it any more."""

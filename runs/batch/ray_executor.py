@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from runs.batch.carried import Changes, charge_lost, held, write_pieces
 from runs.batch.issue import Surroundings, failed, with_facts
 from runs.batch.outcome import Failure, Outcome, failure_of, place_of, write_outcome
-from runs.batch.ray_cluster import Node, issues_on, nodes_of_cluster, remarks, share_of
+from runs.batch.ray_cluster import Share, issues_on, nodes_of_cluster, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
 from runs.failures import UsageError
@@ -81,13 +81,16 @@ class RayExecutor:
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         """Wait for an attempt, and write what it has brought, however it ends."""
-        task = self._begin(attempt, await asyncio.to_thread(nodes_of_cluster))
+        share = share_of(await asyncio.to_thread(nodes_of_cluster), self._given.order.recipe)
+        task = self._begin(attempt, share)
+        waiting = asyncio.create_task(self._say_when_waiting(attempt, share))
         try:
             outcome, left = await task
         except asyncio.CancelledError:
             await self._call_off(attempt.key, task)
             raise
         finally:
+            waiting.cancel()
             await self._shared.forget.remote(attempt.key)
             await self.hear()
         if error := self._unwritten.get(attempt.key):
@@ -96,12 +99,11 @@ class RayExecutor:
             raise RunSpentError(left)
         return outcome  # type: ignore[no-any-return]
 
-    def _begin(self, attempt: Attempt, nodes: Sequence[Node]) -> Any:
+    def _begin(self, attempt: Attempt, share: Share) -> Any:
         """Give an attempt to whichever node has room for it."""
         import ray
 
         given = self._given
-        share = share_of(nodes, given.order.recipe)
         recipe = given.order.recipe.model_copy(update={"parallel": share.trajectories})
         order = given.order.model_copy(update={"recipe": recipe})
         taken = {"num_cpus": 0, "resources": {share.resource: share.amount}}
@@ -110,6 +112,14 @@ class RayExecutor:
         places = str(given.folder.absolute()), str(given.home)
         task = ray.remote(**taken, max_retries=0)(work_on)
         return task.remote(order, attempt, *places, self._shared)
+
+    async def _say_when_waiting(self, attempt: Attempt, share: Share) -> None:
+        """Say what an attempt waits for that no node begins, since its own time has not begun either."""
+        seconds = self._given.order.quiet_seconds / 2
+        await asyncio.sleep(seconds)
+        if not await self._shared.is_begun.remote(attempt.key):
+            line = f"still waiting: no node has had {share.words()} free for {seconds:.0f} s"
+            self._listeners[attempt.instance_id](Noticed(line))
 
     async def _call_off(self, attempt: str, task: Any) -> None:
         """Let a node bring what it has recorded and close its sandboxes; end it where that takes long."""

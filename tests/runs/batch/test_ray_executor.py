@@ -237,6 +237,11 @@ def test_what_an_order_says_of_machines_holds_on_each_node(nodes, tmp_path):
         assert call["node"] != following["node"] or call["ended"] <= following["began"]
 
 
+def test_an_issue_that_no_node_has_room_for_says_so(nodes, tmp_path):
+    said = nodes.run(tmp_path / "out", "-i", "tiny-*", "--parallel", 4, "--quiet-seconds", 4)
+    assert "still waiting: no node has had 2 sandboxes free for 2 s" in said
+
+
 def test_who_is_called_off_while_an_actor_lets_it_wait_holds_nothing(nodes):
     assert nodes.script(CALLED_OFF) == ["goes on", "goes on"]
 
