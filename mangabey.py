@@ -32,14 +32,25 @@ def shadowed(home: Path) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; exit 2 with one line when another package hides one of ours."""
+    """Run the command line; exit 2 with one line when another package hides one of ours.
+
+    Ctrl-C while the rooms are still being imported ends it with 130 and one line, as it does later.
+    """
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        print("mangabey: interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def _run() -> int:
     hidden = shadowed(Path(__file__).parent)
     if hidden:
         print(f"mangabey: {hidden[0]}; install Mangabey in an environment of its own", file=sys.stderr)  # noqa: T201
-        sys.exit(2)
+        return 2
     from runs.cli import run
 
-    sys.exit(run())
+    return run()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,9 @@ from envs.task import PublicTask
 from sandbox.base import Sandbox
 from sandbox.forks import forked
 
+WINDOW = 128_000
+"""Tokens of prompt and reply together, for a model that does not tell its context's length."""
+
 
 @dataclass(frozen=True, slots=True)
 class EarlierAttempt:
@@ -77,7 +80,7 @@ class Assignment:
     first_phase: Literal["test", "edit"] = "test"
     earlier: tuple[EarlierAttempt, ...] = ()
     test_seconds: float = 120.0
-    window: int = 128_000
+    window: int = WINDOW
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
+from agent.agreement import Divergence, compare, compare_beginning
 from agent.assignment import Assignment
 from agent.base_runs import BaseRuns
 from agent.base_verdict import ending, verdict
@@ -66,14 +67,22 @@ class EvidenceBench:
             changes = {"text": objection, "status": "error"}
         return seen.model_copy(update={**changes, "seconds": loop.time() - began})
 
-    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+    async def perform_again(
+        self, call: ToolCall, recorded: Observation, *, seconds: float
+    ) -> Divergence | None:
         """See `agent.phase.Bench.perform_again`."""
-        await self._toolbox.perform(call, seconds=seconds)
+        seen = await self._toolbox.perform(call, seconds=seconds)
         if call.name == "submit" and recorded.status != "format_error":
             self._submitted = True
         if FOLDER in recorded.text:
             with contextlib.suppress(SandboxFileError):
                 await lay_out(self._given.sandbox, self._given.shelf.tests())
+        if call.name == "submit" or any(FOLDER in str(one) for one in (recorded.text, call.arguments)):
+            # what others' tests say is not asked again, and there may be more of them by now
+            return None if seen.status == "ok" else compare(call, recorded, seen)
+        if seen.status == "ok" and self._writes_test(call):
+            return compare_beginning(call, recorded, seen)
+        return compare(call, recorded, seen)
 
     def _writes_test(self, call: ToolCall) -> bool:
         """Whether a call that succeeded wrote a test file, or mended one that was written before."""

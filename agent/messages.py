@@ -109,8 +109,10 @@ class Reply(Value):
     `cost` is in dollars and None when the price is not known. `model` is the identity the backend
     reported. `seconds` is wall time of the call, `first_token` of its part before the first token came.
     `others` are further samples of the same request (`Sampling.n`); `usage` counts for all of them.
-    `labels` holds the log-probability of each of `Sampling.labels`, None where the server did not tell; where
-    labels were asked for, `logprobs` holds what was told of the text, the first position being theirs.
+    `labels` holds the log-probability of each of `Sampling.labels`, None where the server did not tell. No
+    token counts for two of them, so they add up; one that begins several spellings of a word counts for the
+    first. Where labels were asked for, `logprobs` holds what was told of the text, the first position being
+    theirs.
     `attempts` are the failed sendings before this one. `raw` is what the server sent, as far as it matters.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent.agreement import Divergence
 from agent.arguments import Arguments
 from agent.messages import ToolCall
 from agent.trajectory import Observation
@@ -27,8 +28,10 @@ class Bench(Protocol):
             SandboxGoneError: the sandbox is gone; every other failure is an observation.
         """
 
-    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
-        """Do to the room what a recorded call did to it; what it returned is on record.
+    async def perform_again(
+        self, call: ToolCall, recorded: Observation, *, seconds: float
+    ) -> Divergence | None:
+        """Do to the room what a recorded call did to it, and return how that differs from its record.
 
         Raises:
             SandboxGoneError: the sandbox is gone.

@@ -19,6 +19,7 @@ from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.phase import Phase
 from agent.precaution import Precaution
+from agent.replay import Replay
 from agent.speech import Heard, Speech, fitting_dialect, speech_in
 from agent.tape import request_key
 from agent.trajectory import ExitReason, Observation, Turn
@@ -71,6 +72,7 @@ class Talk:
         self.diff = ""
         self.clock = Clock(given.budget.seconds)
         self._precaution = Precaution()
+        self._replay = Replay(given.tape)
         self._spent = spent(())
         self._phases: list[Phase] = []
 
@@ -78,12 +80,13 @@ class Talk:
         """Take turns until the model ends the phase, and return the call that ended it.
 
         Turns on the tape come first: their replies are taken, their actions performed again, and the
-        conversation goes on with the recorded observations.
+        conversation goes on with the recorded observations. What differs is left on the tape.
 
         Raises:
             TurnsOverError: the phase has taken all its turns.
             OverError: a budget, the model's failure or its format ended the whole trajectory.
             SandboxGoneError: the sandbox is gone.
+            DivergedError: the sandbox is not what the model knows.
         """
         self._phases.append(phase)
         stretch = self._begin(phase)
@@ -94,7 +97,7 @@ class Talk:
                 )
             for _ in filter(_is_overflow, self.given.tape.failed(len(self.turns))):
                 stretch.window.shrink(stretch.messages)
-            reply = self.given.tape.reply(len(self.turns)) or await self._next(stretch)
+            reply = await self._recorded(stretch) or await self._next(stretch)
             if call := await self._turn(stretch, reply):
                 return call
 
@@ -131,6 +134,15 @@ class Talk:
             return None
         left = phase.turns - sum(not is_unreadable(turn) for turn in taken)
         return left if phase.steps is None else min(left, phase.steps - len(taken))
+
+    async def _recorded(self, stretch: _Stretch) -> Reply | None:
+        """Return the reply on the tape, its request compared with the one that would be sent now."""
+        number = len(self.turns)
+        reply = self.given.tape.reply(number)
+        if reply is not None:
+            sent = stretch.window.fit(stretch.messages)
+            await self._replay.ask(number, sent, stretch.speech.offered, self.given.sampling)
+        return reply
 
     async def _next(self, stretch: _Stretch) -> Reply:
         """Return a new reply, within the budget.
@@ -252,15 +264,26 @@ class Talk:
             else:
                 seen = recorded
                 if refusal is None:
-                    await phase.bench.perform_again(call, recorded, seconds=self.clock.left())
+                    found = await phase.bench.perform_again(call, recorded, seconds=self.clock.left())
+                    await self._replay.take(number, found)
             observations.append(seen)
             if _ends(phase, call, observations[-1]):
                 break
-            may_change = call.name in phase.may_change and self._precaution.is_due()
-            if refusal is None and (call.name in phase.changes or may_change):
-                # a dead sandbox shows itself in the next action
-                with contextlib.suppress(SandboxError), self._precaution.measured():
-                    self.diff = await self.given.sandbox.diff()
+            if refusal is None and self._is_diff_due(phase, number, index, call) and await self._keep_diff():
+                files = self._replay.keep_files if recorded is None else self._replay.compare_files
+                await files(number, index, call, self.diff)
+
+    def _is_diff_due(self, phase: Phase, number: int, index: int, call: ToolCall) -> bool:
+        if call.name in phase.changes or self._replay.left_files(number, index):
+            return True
+        return call.name in phase.may_change and self._precaution.is_due()
+
+    async def _keep_diff(self) -> bool:
+        """Take the diff, and return whether that worked; a dead sandbox shows itself in the next action."""
+        with contextlib.suppress(SandboxError), self._precaution.measured():
+            self.diff = await self.given.sandbox.diff()
+            return True
+        return False
 
     def _note(self, stretch: _Stretch) -> str:
         """Return the last line of the next message: what is left, behind a word on repeated calls."""

@@ -7,7 +7,7 @@ import json
 import re
 import weakref
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from agent.messages import Attempt, Message, Reply, Sampling, ToolSpec
@@ -88,21 +88,34 @@ class Tape(Protocol):
     """The record of one trajectory, in order of turns.
 
     A reply is on the tape, durably, before it is acted on. When a run is resumed, the loop takes recorded
-    replies instead of asking the model, and performs their actions again only to bring the sandbox to
-    the same state: the conversation goes on with the recorded observations.
+    replies instead of asking the model, and performs their actions again to bring the sandbox to the same
+    state: the conversation goes on with the recorded observations. Where the requests, what the actions
+    return or the files they leave differ from the record, that is recorded too.
     """
 
     def reply(self, turn: int) -> Reply | None:
         """Return the recorded reply of a turn, None where the recording ends."""
 
+    def request(self, turn: int) -> str:
+        """Return the key of what a recorded reply answers, empty where it is not known."""
+
     def observation(self, turn: int, index: int) -> Observation | None:
         """Return the recorded observation of a turn's action, None where the recording ends."""
+
+    def files(self, turn: int, index: int) -> Mapping[str, str] | None:
+        """Return the changed files behind an action, see `keep_files`; None where none are recorded."""
 
     async def keep_reply(self, turn: int, reply: Reply, request: str) -> None:
         """Record a reply; `request` is the key of what was asked (`agent.tape.request_key`)."""
 
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """Record what an action returned."""
+
+    async def keep_files(self, turn: int, index: int, files: Mapping[str, str]) -> None:
+        """Record which files are changed behind an action, with a digest of each change."""
+
+    async def keep_divergence(self, turn: int, text: str) -> None:
+        """Record, and tell, how a turn that was replayed differs from its record."""
 
     def failed(self, turn: int) -> tuple[Attempt, ...]:
         """Return the failed sendings of a turn's calls that gave no reply, or were cut off."""
@@ -143,29 +156,48 @@ class FailedSendings:
 
 
 class MemoryTape:
-    """A tape that forgets with the process."""
+    """A tape that forgets with the process; `divergences` are turns and words."""
 
     def __init__(self) -> None:
         self._replies: dict[int, Reply] = {}
+        self._requests: dict[int, str] = {}
         self._observations: dict[tuple[int, int], Observation] = {}
+        self._files: dict[tuple[int, int], Mapping[str, str]] = {}
         self._sendings = FailedSendings()
+        self.divergences: list[tuple[int, str]] = []
 
     def reply(self, turn: int) -> Reply | None:
         """See `Tape.reply`."""
         return self._replies.get(turn)
 
+    def request(self, turn: int) -> str:
+        """See `Tape.request`."""
+        return self._requests.get(turn, "")
+
     def observation(self, turn: int, index: int) -> Observation | None:
         """See `Tape.observation`."""
         return self._observations.get((turn, index))
 
+    def files(self, turn: int, index: int) -> Mapping[str, str] | None:
+        """See `Tape.files`."""
+        return self._files.get((turn, index))
+
     async def keep_reply(self, turn: int, reply: Reply, request: str) -> None:
         """See `Tape.keep_reply`."""
-        self._replies[turn] = reply
+        self._replies[turn], self._requests[turn] = reply, request
         self._sendings.answer(turn, reply.attempts)
 
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         """See `Tape.keep_observation`."""
         self._observations[turn, index] = observation
+
+    async def keep_files(self, turn: int, index: int, files: Mapping[str, str]) -> None:
+        """See `Tape.keep_files`."""
+        self._files[turn, index] = files
+
+    async def keep_divergence(self, turn: int, text: str) -> None:
+        """See `Tape.keep_divergence`."""
+        self.divergences.append((turn, text))
 
     def failed(self, turn: int) -> tuple[Attempt, ...]:
         """See `Tape.failed`."""

@@ -9,8 +9,9 @@ from agent.trajectory import ExitReason, Trajectory
 from runs.crews import origin_of
 from runs.journal import Event, read_events
 from runs.recipe import PURPOSES
-from runs.recorded import KIND
+from runs.recorded import KIND, whole
 from selection.pool import PoolError, RawCandidate, read_candidates
+from selection.verifiers.digest import steps_of
 
 JOURNAL = "journal.jsonl"
 
@@ -19,7 +20,8 @@ def read_from_anywhere(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     """Return the patches of several files and folders, in their order.
 
     Of a folder with journals below it these alone are read: every trajectory that ended, and of testers the
-    tests they wrote. The origin of such a one names the run, and no two runs have the same.
+    tests they wrote. The origin of such a one names the run, and no two runs have the same. What their
+    authors did comes with patches.
 
     Raises:
         PoolError: a file or folder holds no candidates, or cannot be read.
@@ -39,12 +41,12 @@ def _of_journal(folder: Path) -> list[RawCandidate]:
     events = read_events(folder)
     instance = next((str(one.data["instance_id"]) for one in events if one.kind == "task"), "")
     ended = {event.data["sample"]: event for event in events if event.kind == KIND}
-    raw = [_of_event(event, folder, instance) for _, event in sorted(ended.items())]
+    raw = [_of_event(event, events, folder, instance) for _, event in sorted(ended.items())]
     return [one for one in raw if one.exit_reason != ExitReason.CANCELLED.value]
 
 
-def _of_event(event: Event, folder: Path, instance: str) -> RawCandidate:
-    trajectory = Trajectory.model_validate(event.data["trajectory"])
+def _of_event(event: Event, events: Sequence[Event], folder: Path, instance: str) -> RawCandidate:
+    trajectory = whole(Trajectory.model_validate(event.data["trajectory"]), events)
     kind = event.data.get("drawn", {}).get("kind", "")
     return RawCandidate(
         origin=f"{folder.parent.name} {origin_of(trajectory.sample)}",
@@ -53,4 +55,5 @@ def _of_event(event: Event, folder: Path, instance: str) -> RawCandidate:
         test_paths=tuple(trajectory.test_paths),
         exit_reason=trajectory.exit_reason.value,
         only_tests=PURPOSES.get(kind) == "tests",
+        steps=steps_of(trajectory),
     )

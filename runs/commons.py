@@ -48,6 +48,7 @@ class Commons:
         paces: bound model calls, by endpoint.
         limits: what each sandbox may use.
         purse: what the whole run may spend.
+        comes_again: whether an issue that fails comes once more, with its journal, when others are done.
     """
 
     sandboxes: Slots
@@ -56,6 +57,7 @@ class Commons:
     paces: Paces
     limits: Limits
     purse: RunPurse = field(default_factory=lambda: RunPurse(Allowance()))
+    comes_again: bool = False
 
     def open(self, name: str, recipe: Recipe, say: Callable[[str], None]) -> Model:
         """Return a model whose calls keep the endpoint's pace; see `open_model`."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from agent.messages import Value
 from envs.outcomes import Outcome
 from selection.clusters import changed_lines
+from selection.differences.leading import Disagreement
 from selection.evidence import Evidence
 from selection.matrix import BASE, TestMatrix
 from selection.rules import RULES
@@ -63,7 +64,8 @@ class Decision(Value):
     those of clusters where the rule knows them, several of which can be right, `none_right` is that no
     candidate is, and `fitted` says how far they were found to hold. `tied` candidates stand behind the winner
     by nothing but a hash. `excused` existing tests guard nothing, for the reason given. `trouble` is what
-    went wrong while models read.
+    went wrong while models read or inputs were looked for. `differences` are inputs on which the leading
+    programs disagree that no test tells apart.
     """
 
     rule: str
@@ -82,10 +84,16 @@ class Decision(Value):
     tied: tuple[str, ...] = ()
     excused: dict[str, str] = Field(default_factory=dict)
     trouble: tuple[str, ...] = ()
+    differences: tuple[Disagreement, ...] = ()
     fitted: str = ""
 
 
-def decision_of(evidence: Evidence, selection: Selection, trouble: tuple[str, ...] = ()) -> Decision:
+def decision_of(
+    evidence: Evidence,
+    selection: Selection,
+    trouble: tuple[str, ...] = (),
+    differences: tuple[Disagreement, ...] = (),
+) -> Decision:
     """Return the decision with the evidence that a reader of the journal needs."""
     matrix = evidence.matrix
     pool = {one.id: one for one in evidence.candidates}
@@ -132,6 +140,7 @@ def decision_of(evidence: Evidence, selection: Selection, trouble: tuple[str, ..
         tied=selection.tied,
         excused=dict(evidence.excused),
         trouble=trouble,
+        differences=differences,
         fitted=RULES[selection.rule].fitted if selection.rule in RULES else "",
     )
 

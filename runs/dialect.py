@@ -31,3 +31,13 @@ async def settled_dialect(model: Model, named: str, journal: Journal) -> Dialect
         data = facts | {"capabilities": capabilities.model_dump()}
         await journal.append(KIND, data)
     return chosen
+
+
+def recorded_length(named: str, journal: Journal) -> int | None:
+    """Return the length of context that a model told at the first start, None where it told none.
+
+    A resumed run does not ask again, and what it sends of a long conversation depends on it.
+    """
+    recorded = journal.last(KIND, named=named) or {}
+    length = recorded.get("capabilities", {}).get("context_length")
+    return int(length) if length else None

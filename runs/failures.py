@@ -33,6 +33,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     from agent.serving.errors import OrderError
     from envs.git import GitError
     from envs.task import TaskError
+    from runs.grading import UngradedError
     from runs.journal import JournalError
     from runs.sampling import MistakeError
     from sandbox.base import SandboxError, UnknownSandboxError
@@ -53,7 +54,7 @@ def describe(error: BaseException) -> tuple[str, int] | None:
     )
     if isinstance(error, wrong_use):
         return _line(error), WRONG_USE
-    if isinstance(error, GitError | JournalError | MistakeError | ModelError | SandboxError):
+    if isinstance(error, GitError | JournalError | MistakeError | ModelError | SandboxError | UngradedError):
         return _line(error), FAILED
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return (

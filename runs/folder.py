@@ -67,17 +67,20 @@ def read_order(folder: Path, home: Path) -> tuple[Job, tuple[Task, Path | None] 
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half of one."""
-    write_text(path, json.dumps(data_without_keys(data), indent=1, ensure_ascii=False) + "\n")
+    """Write JSON so that a reader sees the old file or the new one, never half of one.
+
+    It is ASCII: halves of characters, which servers and files can send, have no other form.
+    """
+    write_text(path, json.dumps(data_without_keys(data), indent=1) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, with the folders above it."""
+    """Write a text file atomically, with the folders above it; any text has a form in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(_bytes(text))
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -85,3 +88,11 @@ def write_text(path: Path, text: str) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _bytes(text: str) -> bytes:
+    """Return UTF-8: bytes that were no text as they were, else every half of a character as three bytes."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")

@@ -82,7 +82,7 @@ def graded(grade: Grade, model: str, key: str, seconds: float, made_with: Surrou
         model=model,
         key=key,
         status=grade.status,
-        message=grade.message or _why_broken(grade),
+        message=grade.message or why_broken(grade),
         fail_to_pass=dict(grade.fail_to_pass),
         pass_to_pass=dict(grade.pass_to_pass),
         rule=grade.rule,
@@ -98,8 +98,8 @@ def graded(grade: Grade, model: str, key: str, seconds: float, made_with: Surrou
     )
 
 
-def _why_broken(grade: Grade) -> str:
-    """Return why nothing ran in a broken environment, as far as its log tells."""
+def why_broken(grade: Grade) -> str:
+    """Return why nothing ran in a broken environment, as far as its log tells; empty in any other."""
     if grade.status is not GradeStatus.ENVIRONMENT_BROKEN:
         return ""
     lines = [line.strip() for line in grade.output.splitlines() if not line.startswith(_MARKER)]

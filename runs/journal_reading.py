@@ -113,7 +113,8 @@ def verify(folder: Path) -> Checked:
         if event.seq != events:
             problems.append(f"line {line.number} is event {event.seq}, and {events} was to come")
         events = event.seq + 1
-        finished = finished or event.kind == "finished"
+        if event.kind in ("finished", "reopened"):
+            finished = event.kind == "finished"
         if event.kind == "reply":
             replies[event.data.get("sample"), event.data.get("turn")] += 1
         else:

@@ -14,12 +14,14 @@ from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.commons import Commons
 from runs.decision import Decision, decision_of
+from runs.inputs import inputs_between
 from runs.journal import Journal
 from runs.pool import Pool
 from runs.progress import Listener
 from runs.readers import with_needs
 from runs.reading import read_candidates_of
 from runs.recipe import Recipe
+from runs.taking_up import standing
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
@@ -61,7 +63,7 @@ class JournalCells:
 
 def recorded_decision(journal: Journal) -> Decision | None:
     """Return the decision a journal holds, None where there is none yet."""
-    recorded = journal.last("decision")
+    recorded = standing(journal, "decision")
     return Decision.model_validate(recorded) if recorded is not None else None
 
 
@@ -108,7 +110,10 @@ async def judge(
     """
     evidence = await _tested(task, room, pool, recipe, journal)
     evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen, commons)
-    decision = decision_of(evidence, chosen(evidence, recipe), trouble)
+    selection = chosen(evidence, recipe)
+    cells, place = JournalCells(journal), await _place(room)
+    inputs, failed = await inputs_between(task, room, evidence, selection, recipe, cells, place)
+    decision = decision_of(evidence, selection, tuple(dict.fromkeys([*trouble, *failed])), inputs)
     await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
     await journal.append("decision", decision.model_dump(mode="json"))
     return decision
@@ -180,8 +185,8 @@ async def _read(
     asking = with_needs(recipe)
     if not asking.selection.asks or not evidence.clusters.members:
         return evidence, ()
-    base, cells = await room.base(), JournalCells(journal)
-    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen, commons)
+    base, cells, place = await room.base(), JournalCells(journal), await _place(room)
+    reading = await read_candidates_of(task, base, evidence, asking, journal, cells, listen, commons, place)
     found = reading.evidence
     if reading.tests:
         further = replace(pool, tests=(*pool.tests, *reading.tests))

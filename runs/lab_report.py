@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
+
 from selection.lab.abstaining import Cautious
 from selection.lab.costs import Control, Spent
 from selection.lab.figures import EVERYTHING, Figures, Lines, Plan
@@ -80,7 +82,9 @@ def _best(found: Figures, lines: Lines, *, mixed: bool) -> Table:
     table.add_row("largest cluster", *map(_percent, lines.default), "", style="dim")
     for rule in found.rules:
         values = [at.best_mixed if mixed else at.best for at in rule.at]
-        table.add_row(rule.name, *(_percent(one.value) for one in values), _range(values[last], 100, 0))
+        table.add_row(
+            escape(rule.name), *(_percent(one.value) for one in values), _range(values[last], 100, 0)
+        )
     return table
 
 
@@ -89,7 +93,7 @@ def _efficiency(found: Figures) -> Table:
     table = _table("rule", *(_k(found.lines.ks[at]) for at in places), "95%")
     for rule in found.rules:
         values = [rule.at[at].efficiency_mixed for at in places]
-        table.add_row(rule.name, *(_number(one.value) for one in values), _range(values[-1], 1, 2))
+        table.add_row(escape(rule.name), *(_number(one.value) for one in values), _range(values[-1], 1, 2))
     return table
 
 
@@ -98,7 +102,7 @@ def _ends(found: Figures) -> Table:
     for rule in found.rules:
         at = rule.at[-1]
         table.add_row(
-            rule.name,
+            escape(rule.name),
             _percent(at.best.value),
             _percent(at.wrong),
             _percent(at.abstained),
@@ -114,7 +118,7 @@ def _sources(report: Report) -> Table:
     for source in report.sources:
         worth = source.reliability
         table.add_row(
-            source.name,
+            escape(source.name),
             str(worth.count),
             _number(worth.auc),
             _number(worth.within),
@@ -129,7 +133,7 @@ def _abstaining(report: Report) -> Table:
     table = _table("rule", "below", "picks", "right", "harm", "right of picks")
     for one in report.abstaining:
         table.add_row(
-            one.rule,
+            escape(one.rule),
             f"{one.min_probability:.1f}",
             _percent(one.answered),
             _percent(one.right),
@@ -142,7 +146,9 @@ def _abstaining(report: Report) -> Table:
 def _spent(report: Report) -> Table:
     table = _table("rule", "k", "an issue", "a resolved", "a point")
     for one in report.spent:
-        table.add_row(one.rule, _k(one.k), f"{one.dollars:.4f}", _money(one.a_resolved), _money(one.a_point))
+        table.add_row(
+            escape(one.rule), _k(one.k), f"{one.dollars:.4f}", _money(one.a_resolved), _money(one.a_point)
+        )
     return table
 
 

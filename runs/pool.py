@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import Task
@@ -15,6 +15,7 @@ from runs.cheater import plant
 from runs.crews import origin_of, seats
 from runs.job import Job
 from runs.journal import Journal
+from runs.outside import record_outside, recorded_outside
 from selection.candidate import Candidate, TestFile
 from selection.pool import RawCandidate
 from selection.separate import candidate_from_diff
@@ -74,14 +75,13 @@ def _signed(tester: Candidate) -> list[TestFile]:
 
 async def _outside(job: Job, task: Task, room: BaseRoom, journal: Journal) -> list[RawCandidate]:
     """Return patches that no trajectory of ours made, from the journal when it has them."""
-    recorded = journal.last("outside")
-    if recorded is None:
+    found = recorded_outside(journal)
+    if found is None:
         found = [one for one in read_from_anywhere(job.candidates) if is_for(one, task, job)]
         if job.plant_cheater:
             found.append(RawCandidate("planted cheater", await plant(await room.base())))
-        recorded = {"patches": [asdict(one) for one in found]}
-        await journal.append("outside", recorded)
-    return [RawCandidate(**one) for one in recorded["patches"]]
+        await record_outside(found, journal)
+    return found
 
 
 def is_for(one: RawCandidate, task: Task, job: Job) -> bool:

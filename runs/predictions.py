@@ -47,7 +47,18 @@ def read_predictions(source: str, known: Sequence[str], chosen: Iterable[str]) -
     """
     if source in WORDS:
         return [Prediction(one, "", source, reference=source == GOLD) for one in chosen]
-    path = _file(Path(source))
+    found = predictions_in(Path(source))
+    check_known([one.instance_id for one in found], known, str(_file(Path(source))))
+    return found
+
+
+def predictions_in(source: Path) -> list[Prediction]:
+    """Return the predictions of a file or folder, whatever instances they are for.
+
+    Raises:
+        UsageError: there is no such file, it is damaged, or an id occurs twice.
+    """
+    path = _file(source)
     try:
         found = [_prediction(record, where, path) for where, record in read_records(path)]
     except PoolError as error:
@@ -57,7 +68,6 @@ def read_predictions(source: str, known: Sequence[str], chosen: Iterable[str]) -
     counts = Counter(one.instance_id for one in found)
     if twice := [one for one, count in counts.items() if count > 1]:
         raise UsageError(f"{path} holds more than one prediction for {_few(twice)}; keep one for each")
-    check_known(counts, known, str(path))
     return found
 
 

@@ -7,29 +7,30 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from agent import dialect
 from agent.context.asking import Asker
 from agent.models.base import Model
 from agent.models.calling import open_model
 from agent.models.closing import close
-from agent.tape import Tape
-from agent.trajectory import ExitReason, Observation, Trajectory, Turn
+from agent.trajectory import ExitReason
 from envs.task import PublicTask
 from runs.commons import Commons
 from runs.crews import origin_of
 from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger
+from runs.outside import recorded_outside
 from runs.progress import Listener, Noticed
 from runs.recipe import Recipe
-from runs.recorded import recorded
+from runs.recorded import recorded, whole
 from runs.replies import JournalReplies
 from runs.roles import MODELLESS, Role
-from runs.tape import JournalTape
 from sandbox.base import Sandbox
 from selection.cells import CellStore
 from selection.evidence import Evidence
 from selection.reading import Readers, Reading, Surroundings, read
+from selection.rules import rule_named
+from selection.separate import candidate_id
+from selection.verifiers.digest import Step, steps_of, without_names
 
 AT_ONCE = 16
 """Requests of readers at one time."""
@@ -44,8 +45,11 @@ async def read_candidates_of(
     cells: CellStore,
     listen: Listener,
     commons: Commons | None = None,
+    place: str = "",
 ) -> Reading:
     """Return what the readers of a recipe say of candidates; nothing that the journal holds is asked again.
+
+    `place` names the base's image, tree and limits, as cells of the matrix have it.
 
     A recipe whose roles `verify` and `select` have a builtin model, or that names no reader, asks nobody.
 
@@ -76,10 +80,12 @@ async def read_candidates_of(
     given = Surroundings(
         task=task,
         base=base,
-        trajectories=trajectories_of(evidence, journal),
+        steps=steps_by_candidate(evidence, journal),
         cells=cells,
+        place=place,
         seconds=recipe.test_seconds,
         system=system,
+        finalists=rule_named(recipe.rule).finalists,
     )
     try:
         found = await read(evidence, Readers(askers.get("verify"), askers.get("select")), settings, given)
@@ -91,10 +97,20 @@ async def read_candidates_of(
     return found
 
 
-def trajectories_of(evidence: Evidence, journal: Journal) -> Mapping[str, Trajectory]:
-    """Return the recorded trajectory of each candidate that one of ours made, its turns with it."""
+def steps_by_candidate(evidence: Evidence, journal: Journal) -> Mapping[str, tuple[Step, ...]]:
+    """Return what the author of each candidate did, names of agents left out, by candidate id.
+
+    It is known of the run's own trajectories and of those that candidates from elsewhere came with.
+    """
     ours = {origin_of(sample): one for sample, one in recorded(journal).items()}
-    return {one.id: _whole(ours[one.origin], journal) for one in evidence.candidates if one.origin in ours}
+    brought = {candidate_id(one.origin, one.diff): one.steps for one in recorded_outside(journal) or ()}
+    made = {
+        one.id: steps_of(whole(ours[one.origin], journal.events))
+        for one in evidence.candidates
+        if one.origin in ours
+    }
+    known = made | brought
+    return {one.id: without_names(known[one.id]) for one in evidence.candidates if known.get(one.id)}
 
 
 class Shared:
@@ -126,20 +142,6 @@ def _roles(recipe: Recipe) -> tuple[Role, ...]:
     compares = settings.duel or settings.groups or settings.differences
     needed: dict[Role, bool] = {"verify": bool(settings.views), "select": bool(compares)}
     return tuple(role for role, wanted in needed.items() if wanted)
-
-
-def _whole(trajectory: Trajectory, journal: Journal) -> Trajectory:
-    """Return a recorded trajectory with the turns that its journal holds."""
-    tape: Tape = JournalTape(journal, trajectory.sample)
-    turns: list[Turn] = []
-    while (reply := tape.reply(len(turns))) is not None:
-        if not reply.tool_calls:  # the tape keeps what was said, not what was understood
-            reply = reply.model_copy(update={"tool_calls": dialect.parse(reply.text, prefix="c").calls})
-        seen: list[Observation] = []
-        while (found := tape.observation(len(turns), len(seen))) is not None:
-            seen.append(found)
-        turns.append(Turn(reply=reply, observations=tuple(seen)))
-    return trajectory.model_copy(update={"turns": tuple(turns)})
 
 
 def _system(path: str | None) -> str:

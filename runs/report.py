@@ -10,7 +10,7 @@ from agent.trajectory import Turn
 from envs.grading import Grade
 from runs.crews import is_sample
 from runs.decision import Decision
-from runs.grading import GRADE
+from runs.grading import recorded_verdict
 from runs.journal import Journal
 from runs.recorded import recorded, variations
 from runs.replies import FAILURES, REPLIES
@@ -44,10 +44,10 @@ class Diversity(Value):
 class Report(Value):
     """What became of one issue.
 
-    `grade` is None where the task cannot be graded or grading was not asked for. `cost` is in dollars, None
-    where a price is not known; it and `usage` are those of trajectories and readers together. `seconds` is
-    wall time of all attempts at the run together. `rounds` are the samples that were drawn together, an empty
-    one where the drawing ended before all were.
+    `grade` is None where the task cannot be graded, or grading was not asked for or gave no verdict. `cost`
+    is in dollars, None where a price is not known; it and `usage` are those of trajectories and readers
+    together. `seconds` is wall time of all attempts at the run together. `rounds` are the samples that were
+    drawn together, an empty one where the drawing ended before all were.
     """
 
     instance_id: str
@@ -90,7 +90,6 @@ def read_report(journal: Journal) -> Report:
     decision = journal.last("decision")
     assert task is not None, "a finished run has a task"
     assert decision is not None, "a finished run has a decision"
-    grade = journal.last("grade")
     found, drawn = Decision.model_validate(decision), variations(journal)
     turns = {sample: sum(1 for _ in journal.of("reply", sample=sample)) for sample in recorded(journal)}
     trajectories = [one for _, one in sorted(recorded(journal).items())]
@@ -102,7 +101,7 @@ def read_report(journal: Journal) -> Report:
         problem_statement=task["problem_statement"],
         model=next((one.model for one in trajectories), ""),
         decision=found,
-        grade=GRADE.validate_python(grade) if grade is not None else None,
+        grade=recorded_verdict(journal),
         samples=tuple(
             SampleLine(
                 sample=one.sample,

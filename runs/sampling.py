@@ -15,6 +15,7 @@ from agent.trajectory import ExitReason, Trajectory, Turn
 from runs.crews import Seat
 from runs.progress import SampleBegan, SampleEnded, SampleTurned
 from runs.recorded import INFRASTRUCTURE, record, recorded
+from runs.taking_up import PUT_OFF, lost, told
 from runs.troop import Troop
 from runs.variation import Variation
 from sandbox.base import SandboxError
@@ -42,11 +43,13 @@ async def draw(troop: Troop, places: Sequence[Seat], enough: Enough | None = Non
     issue's budget is used up. Whenever one has ended, `enough` may call off the rest: they end where they
     are, and a resumed run does not go on with them.
 
+    An issue that comes once more ends here the first time that trajectories are lost to the machinery.
+
     Raises:
         UnknownModelError: a crew's model has no backend.
-        ModelError: every trajectory so far ended because the model failed.
-        SandboxError: every trajectory so far ended because its sandbox failed.
-        MistakeError: every trajectory so far ended by a mistake in the code of its kind.
+        ModelError: every trajectory so far, or one of an issue that is put off, ended as the model failed.
+        SandboxError: the same of its sandbox.
+        MistakeError: the same of a mistake in the code of its kind.
         JournalError: a reply could not be recorded; no trajectory goes on without its record.
     """
     ended = {n: one for n, one in recorded(troop.journal).items() if one.exit_reason not in INFRASTRUCTURE}
@@ -61,7 +64,7 @@ async def draw(troop: Troop, places: Sequence[Seat], enough: Enough | None = Non
     if missing:
         await troop.ready(missing)
         await _run(troop, missing, enough)
-    _require_one_that_worked(tuple(recorded(troop.journal).values()))
+    await _require_those_that_work(troop)
 
 
 async def _run(troop: Troop, places: Sequence[Seat], enough: Enough | None) -> None:
@@ -130,13 +133,18 @@ async def _played(troop: Troop, seat: Seat) -> tuple[Trajectory, Variation]:
     ), drawn
 
 
-def _require_one_that_worked(trajectories: tuple[Trajectory, ...]) -> None:
-    """Stop a run whose trajectories all died of the machinery: what is left would look like a result."""
-    if trajectories and all(one.exit_reason in INFRASTRUCTURE for one in trajectories):
-        first = trajectories[0]
-        raise _ERRORS[first.exit_reason](
-            f"all {len(trajectories)} trajectories ended with {first.exit_reason.value}: {first.message}"
-        )
+async def _require_those_that_work(troop: Troop) -> None:
+    """Stop a run whose trajectories all died of the machinery: what is left would look like a result.
+
+    Where the issue comes once more, some that died are enough, once: what it lost is drawn again first.
+    """
+    journal, trajectories = troop.journal, recorded(troop.journal).values()
+    died = [one for one in trajectories if one.exit_reason in INFRASTRUCTURE]
+    put_off = troop.comes_again and journal.last(PUT_OFF) is None and bool(lost(journal, troop.ledger))
+    if put_off:
+        await journal.append(PUT_OFF, {"samples": [one.sample for one in died]})
+    if died and (put_off or len(died) == len(trajectories)):
+        raise _ERRORS[died[0].exit_reason](told(died, len(trajectories)))
 
 
 def _headline(turn: Turn) -> str:

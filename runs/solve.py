@@ -16,15 +16,18 @@ from runs.crews import require_kinds
 from runs.decision import Decision
 from runs.drawing import draw_rounds
 from runs.folder import write_text
-from runs.grading import grade_winner
+from runs.grading import UngradedError, grade_winner, recorded_verdict
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import Judged, judge, look, recorded_decision
+from runs.ledger import Ledger
 from runs.pool import Pool, gather_pool
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
+from runs.recipe import Recipe
 from runs.recorded import recorded
 from runs.report import Report, read_report
+from runs.taking_up import REOPENED, in_vain, standing
 from runs.troop import Troop
 from sandbox.hosts import check_name
 
@@ -59,9 +62,14 @@ async def solve(job: Job, task: Task, repository: Path | None, folder: Path, lis
         SandboxError: the base sandbox cannot be made, or nothing could be tested.
         ModelError: the model cannot be reached.
         JournalError: the record cannot be written.
+        UngradedError: the patch, which is published, could not be graded.
     """
     with Journal(folder / task.instance_id) as journal:
-        report = await solve_in(journal, job, task, repository, listen)
+        try:
+            report = await solve_in(journal, job, task, repository, listen)
+        except UngradedError:
+            _publish(read_report(journal), folder)
+            raise
     _publish(report, folder)
     return report
 
@@ -86,13 +94,20 @@ async def solve_in(
 
     Raises:
         RunSpentError: the run's purse is empty.
-        TaskError, SandboxError, ModelError, JournalError: see `solve`.
+        TaskError, SandboxError, ModelError, JournalError, UngradedError: see `solve`.
     """
     for notice in journal.notices:
         listen(Noticed(notice))
-    if journal.last("finished") is None:
+    if not is_finished(journal, job.recipe):
         await _solve_timed(job, task, repository, journal, listen, commons)
     return read_report(journal)
+
+
+def is_finished(journal: Journal, recipe: Recipe) -> bool:
+    """Whether nothing is left: a grade that is no verdict leaves the grading, an end in vain all of it."""
+    graded = standing(journal, "grade") is None or recorded_verdict(journal) is not None
+    ended = graded and standing(journal, "finished") is not None
+    return ended and not in_vain(journal, Ledger(journal, recipe.budget))
 
 
 async def _solve_timed(
@@ -105,6 +120,8 @@ async def _solve_timed(
 ) -> None:
     """Solve, and record how long this attempt worked even when it is cut short."""
     began = time.monotonic()
+    if standing(journal, "finished") is not None and in_vain(journal, Ledger(journal, job.recipe.budget)):
+        await journal.append(REOPENED, {})
     try:
         await _solve(job, task, repository, journal, listen, commons)
     finally:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
 from typing import Self
 
-from agent.assignment import Assignment
+from agent.assignment import WINDOW, Assignment
 from agent.base_runs import ForkedBase
 from agent.budget import Budget
 from agent.messages import Sampling
@@ -22,7 +22,7 @@ from envs.task import PublicTask
 from runs.base_room import BaseRoom
 from runs.commons import Commons
 from runs.crews import Seat, origin_of, seats
-from runs.dialect import settled_dialect
+from runs.dialect import recorded_length, settled_dialect
 from runs.earlier import recorded_attempts
 from runs.journal import Journal
 from runs.ledger import Ledger
@@ -94,17 +94,22 @@ class Troop:
             base, seconds = await self.room.ground(), self.recipe.test_seconds
             self._base = ForkedBase(base, self.task.test_runner, seconds=seconds)
 
+    @property
+    def comes_again(self) -> bool:
+        """Whether the issue comes once more where it fails now."""
+        return self._commons is not None and self._commons.comes_again
+
     def place(self) -> AbstractAsyncContextManager[None]:
         """Return what a trajectory waits for before it begins: a sandbox that others do not use."""
         return self._commons.sandboxes if self._commons else nullcontext()
 
     def _open(self, name: str) -> Model:
-        def say(line: str) -> None:
-            self.listen(Noticed(line))
-
         if self._commons is not None:
-            return self._commons.open(name, self.recipe, say)
-        return open_model(name, self.recipe.patience(), say)
+            return self._commons.open(name, self.recipe, self._say)
+        return open_model(name, self.recipe.patience(), self._say)
+
+    def _say(self, line: str) -> None:
+        self.listen(Noticed(line))
 
     def variation(self, seat: Seat) -> Variation:
         """Return what sets a trajectory apart; `ready` has been called for it."""
@@ -122,12 +127,13 @@ class Troop:
     def assignment(self, seat: Seat, sandbox: Sandbox, on_turn: Callable[[int, Turn], None]) -> Assignment:
         """Return what a trajectory is given; `ready` has been called for it."""
         crew = seat.crew
-        model, dialect = self._models[self.recipe.model_of(crew)]
+        name = self.recipe.model_of(crew)
+        model, dialect = self._models[name]
         return Assignment(
             self.task,
             sandbox,
             model,
-            JournalTape(self.journal, seat.sample),
+            JournalTape(self.journal, seat.sample, self._say),
             context=varied(self._context, seat, self.recipe.seed)[0],
             budget=Budget(
                 steps=crew.steps,
@@ -149,6 +155,7 @@ class Troop:
             seed=self._seed_of(seat),
             first_phase=crew.first_phase,
             test_seconds=self.recipe.test_seconds,
+            window=recorded_length(name, self.journal) or WINDOW,
             earlier=recorded_attempts(self.journal, seat.sample) or (),
         )
 

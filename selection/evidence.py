@@ -23,13 +23,15 @@ class Comparison:
     """One reading of several candidates side by side.
 
     `shown` are candidate ids in the order the judge saw them; `picked` is one of them, empty when it picked
-    none. Comparisons of equal `shown` sets are repeated readings.
+    none. Comparisons of equal `shown` sets are repeated readings. `round` counts from 1 where the winners of
+    groups meet again: who is shown in a round won, or was not shown, in the one before. It is 0 elsewhere.
     """
 
     judge: str
     shown: tuple[str, ...]
     picked: str
     evidence: str = ""
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,12 @@ class Evidence:
         """Return the evidence with further facts beside those it has, by candidate id and name."""
         facts = {id_: {**self.facts.get(id_, {}), **found.get(id_, {})} for id_ in {**self.facts, **found}}
         return replace(self, facts=facts)
+
+    def without_tests_of(self, authors: Collection[str]) -> Evidence:
+        """Return what would be known had some authors written no test."""
+        tests = (_written_by_others(test, authors) for test in self.matrix.tests)
+        kept = tuple(test for test in tests if test is not None)
+        return replace(self, matrix=replace(self.matrix, tests=kept))
 
     def only(self, ids: Collection[str]) -> Evidence:
         """Return what would be known had only these candidates been made.

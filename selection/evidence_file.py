@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import math
 import os
+import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,12 @@ from selection.matrix import BASE, TestCase, TestMatrix
 from selection.verdict import Verdict
 
 SCHEMA = "evidence 1"
+_LONGEST = 60
+"""Characters of a name that an error repeats."""
 
 
 class EvidenceError(ValueError):
-    """A file of evidence cannot be read; the message says where and why."""
+    """A file of evidence cannot be read; the message says where, why and what to do."""
 
 
 class _Test(Value):
@@ -36,7 +42,7 @@ class _Test(Value):
 class _Record(Value):
     """One issue as a line; `outcomes` are by row, in the order of `tests`; each file is written once."""
 
-    schema_version: str = SCHEMA
+    schema_version: str
     task: str
     repo: str
     problem_statement: str
@@ -76,26 +82,95 @@ def read_evidence(path: Path) -> Iterator[Evidence]:
     """Yield the evidence of each issue of a file.
 
     Raises:
-        EvidenceError: the file cannot be read or holds something else.
+        EvidenceError: the file cannot be read, is of another schema, or a line is damaged or contradicts
+            itself.
     """
+    number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        with _opened(path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield _evidence(_parsed(line, f"{path} line {number}"))
-    except (OSError, EOFError) as error:
-        raise EvidenceError(f"cannot read {path}: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        place = f"{path} after line {number}" if number else str(path)
+        raise EvidenceError(f"cannot read {place}: {why}; make the file anew, or leave it out") from error
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
 def _parsed(line: bytes, where: str) -> _Record:
+    """Return a line's record, which fits together.
+
+    Raises:
+        EvidenceError: it is none, or of another schema.
+    """
+    data = _json(line, where)
+    if isinstance(data, dict) and (named := data.get("schema_version", SCHEMA)) != SCHEMA:
+        told = f"{where} is of schema {_short(named)}, and {SCHEMA!r} is read"
+        raise EvidenceError(f"{told}; read it with the Mangabey that wrote it, or make it anew")
     try:
-        return RECORD.validate_python(json.loads(line))
+        record = RECORD.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise EvidenceError(f"{where} is no evidence: {field}: {first['msg']}") from error
+        field = ".".join(_short(part).strip("'") for part in first["loc"])
+        raise EvidenceError(_refused(where, f"{field}: {first['msg']}" if field else first["msg"])) from error
+    if flaw := next(_flaws(record), ""):
+        raise EvidenceError(_refused(where, flaw))
+    return record
+
+
+def _json(line: bytes, where: str) -> Any:
+    try:
+        return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise EvidenceError(f"{where} is no JSON: {error}") from error
+        raise EvidenceError(f"{where} is no JSON: {error}; make it anew, or take the line out") from error
+
+
+def _refused(where: str, why: str) -> str:
+    return f"{where} is no evidence: {why}; make it anew, or take the line out"
+
+
+def _flaws(record: _Record) -> Iterator[str]:
+    """Yield what in a record contradicts itself: it would be read as something that was never seen."""
+    known = {one.id: one for one in record.candidates}
+    yield from (
+        f"two candidates are called {_short(one.id)}" for one in record.candidates if one != known[one.id]
+    )
+    placed = Counter([*record.failed, *(id_ for ids in record.members.values() for id_ in ids)])
+    yield from (f"{_short(id_)} is in two clusters" for id_, times in placed.items() if times > 1)
+    named = {*placed, *record.facts, *(one.candidate for one in record.verdicts)}
+    named |= {id_ for one in record.comparisons for id_ in one.shown}
+    yield from (f"no candidate is called {_short(id_)}" for id_ in sorted(named - set(known)))
+    for one in record.comparisons:
+        if one.picked and one.picked not in one.shown:
+            yield f"{_short(one.judge)} picked {_short(one.picked)}, which it was not shown"
+    numbers = [one.score for one in record.verdicts if one.score is not None]
+    yield from (f"{number} is no score from 0 to 1" for number in numbers if not 0 <= number <= 1)
+    numbers = [number for facts in record.facts.values() for number in facts.values()]
+    yield from (f"{number} is no fact" for number in numbers if not math.isfinite(number))
+    yield from _flaws_of_matrix(record)
+
+
+def _flaws_of_matrix(record: _Record) -> Iterator[str]:
+    yield from (f"the row {_short(row)} is no cluster" for row in record.rows if row not in record.members)
+    if set(record.outcomes) != {BASE, *record.rows}:
+        yield "the rows of `outcomes` are not the base and `rows`"
+    for row, outcomes in record.outcomes.items():
+        if len(outcomes) != len(record.tests):
+            yield f"{len(outcomes)} outcomes in the row {_short(row)} of {len(record.tests)} tests"
+    times = Counter(test.id for test in record.tests)
+    yield from (f"two tests are called {_short(id_)}" for id_, number in times.items() if number > 1)
+    for test in record.tests:
+        if test.file is not None and not 0 <= test.file < len(record.files):
+            yield f"the test {_short(test.id)} lies in file {test.file} of {len(record.files)}"
+
+
+def _short(name: object) -> str:
+    said = repr(name)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
 
 
 def _record(one: Evidence) -> _Record:
@@ -104,6 +179,7 @@ def _record(one: Evidence) -> _Record:
     places = {file: number for number, file in enumerate(files)}
     everyone = (BASE, *matrix.rows)
     return _Record(
+        schema_version=SCHEMA,
         task=one.task,
         repo=one.repo,
         problem_statement=one.problem_statement,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.context.asking import Asker
 from agent.excerpts import first_line
@@ -75,12 +75,13 @@ class Groups:
         Args:
             candidates: of different programs, the most promising first; between equals the earlier one wins.
         """
-        left, found = list(candidates), list[Comparison]()
+        left, found, number = list(candidates), list[Comparison](), 0
         while len(left) > 1:
             groups = list(_dealt(left, max(2, self.size)))
-            rounds = await together(self._vote(group) for group in groups)
-            found += [comparison for one in rounds for comparison in one.comparisons]
-            winners = {one.winner.id for one in rounds}
+            number += 1
+            ended = await together(self._vote(group) for group in groups)
+            found += [replace(vote, round=number) for one in ended for vote in one.comparisons]
+            winners = {one.winner.id for one in ended}
             left = [one for one in left if one.id in winners]
         return tuple(found)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.foreign import TrajectoryFileError, read_trajectory
 from selection.records import SUFFIXES, PoolError, ended, read_records, read_text
+from selection.verifiers.digest import Step, steps_of
 
 __all__ = ["PoolError", "RawCandidate", "read_candidates"]
 
@@ -28,6 +29,7 @@ class RawCandidate:
     """A patch as it was found: `instance_id` is empty where the file does not say which task it is for.
 
     `test_paths` are what its author calls its tests; with `only_tests` it brings these and is no candidate.
+    `steps` are what its author did, empty where that is not known.
     """
 
     origin: str
@@ -36,6 +38,7 @@ class RawCandidate:
     test_paths: tuple[str, ...] = ()
     exit_reason: str = ""
     only_tests: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
@@ -44,8 +47,8 @@ def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     A `.diff` or `.patch` file holds one patch. A `.json` or `.jsonl` file holds predictions as SWE-bench
     takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred`
     file holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose
-    submission is the patch. A folder holds any of these, at any depth, by their usual names; a patch that
-    lies there as a trajectory and as a prediction is one.
+    submission is the patch and whose steps are kept. A folder holds any of these, at any depth, by their
+    usual names; a patch that lies there as a trajectory and as a prediction is one.
 
     Raises:
         PoolError: a file cannot be read or holds none of this, or a folder has no such file.
@@ -99,6 +102,7 @@ def _trajectory(path: Path) -> RawCandidate:
         diff=ended(found.diff),
         instance_id=name if _INSTANCE.fullmatch(name) else "",
         exit_reason=found.exit_reason.value,
+        steps=steps_of(found),
     )
 
 

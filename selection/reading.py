@@ -16,7 +16,6 @@ from agent.budget import RunEndedError
 from agent.context.asking import Asker
 from agent.context.tokens import counter_of
 from agent.models.base import Probing
-from agent.trajectory import Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox, SandboxError
 from selection.candidate import Candidate, TestFile
@@ -28,9 +27,12 @@ from selection.duel.match import JUDGE as DUEL
 from selection.evidence import Comparison, Evidence
 from selection.groups import JUDGE as TRAE
 from selection.groups import Groups
+from selection.rules import Finalists
+from selection.rules.tallies import heard
 from selection.settings import SelectionSettings
 from selection.together import together
 from selection.verdict import Verdict
+from selection.verifiers.digest import Step
 from selection.verifiers.material import Material
 from selection.verifiers.surroundings import base_texts
 from selection.verifiers.verify import Verifier
@@ -56,18 +58,21 @@ class Readers:
 class Surroundings:
     """What readers may use beside the evidence.
 
-    `base` is the untouched repository, None where nothing can be run or read. `trajectories` are by candidate
-    id. `cells` keeps what trials showed. `seconds` is the time of one run of a test file. `system` is the
-    text of a trained judge.
+    `base` is the untouched repository, None where nothing can be run or read. `steps`, what authors did, are
+    by candidate id. `cells` keeps what trials showed, `place` names the base's image, tree and limits.
+    `seconds` is the time of one run of a test file. `system` is the text of a trained judge. `finalists`
+    names whom the rule wants in a duel, None for the best ranked.
     """
 
     task: PublicTask | None = None
     base: Sandbox | None = None
-    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     cells: CellStore = field(default_factory=MemoryCells)
+    place: str = ""
     seconds: float = 100.0
     parallel: int = 2
     system: str = ""
+    finalists: Finalists | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +144,17 @@ class _Stage:
         texts = await self._safely("reading the base", lambda: base_texts(base, patches), nothing)
         found: tuple[inputs.Difference, ...] = ()
         if differences and base is not None and len(evidence.clusters.members) > 1:
-            room, task = base, self._given.task
-            commit = task.base_commit if task else ""
+            room, given = base, self._given
+            commit = given.task.base_commit if given.task else ""
 
             async def search() -> tuple[inputs.Difference, ...]:
-                return await inputs.differing_inputs(evidence, room, cells=self._given.cells, commit=commit)
+                return await inputs.differing_inputs(
+                    evidence, room, cells=given.cells, commit=commit, place=given.place
+                )
 
             found = await self._safely("looking for inputs", search, found)
         return Material(
-            evidence, texts, self._given.trajectories, inputs.lines_by_cluster(found), self._settings.tokens
+            evidence, texts, self._given.steps, inputs.lines_by_cluster(found), self._settings.tokens
         )
 
     async def verdicts(self, material: Material) -> list[Verdict]:
@@ -179,9 +186,9 @@ class _Stage:
         return found
 
     async def duels(self, material: Material) -> tuple[tuple[Comparison, ...], tuple[TestFile, ...]]:
-        """Return the comparisons of the duel of the leading programs, and the tests written in it."""
+        """Return the comparisons of the duel, and the tests written in it."""
         asker, given = self._readers.select, self._given
-        leading = self._ranked()[: self._settings.duel]
+        leading = self._duellists()
         if asker is None or given.base is None or given.task is None or len(leading) < 2:
             return (), ()
         fitting = await self._for_model(material, asker)
@@ -235,7 +242,7 @@ class _Stage:
 
     def _ranked(self) -> list[Candidate]:
         """Return each program's representative: fewest regressions, most votes, most candidates, smallest."""
-        votes = count_votes(self._evidence.clusters, self._evidence.matrix)
+        votes = count_votes(self._evidence.clusters, heard(self._evidence))
         members = self._evidence.clusters.members
 
         def place(row: str) -> tuple[object, ...]:
@@ -245,9 +252,15 @@ class _Stage:
 
         return [self._known[members[row][0]] for row in sorted(members, key=place)]
 
+    def _duellists(self) -> list[Candidate]:
+        """Return whom the duel is between: the rule's finalists where it names them, else the best ranked."""
+        named = self._given.finalists
+        found = self._ranked() if named is None else [self._known[id_] for id_ in named(self._evidence)]
+        return found[: self._settings.duel]
+
     def _unbroken(self) -> list[Candidate]:
         """Return the ranked programs that break no existing test, all of them where each breaks some."""
-        votes, ranked = count_votes(self._evidence.clusters, self._evidence.matrix), self._ranked()
+        votes, ranked = count_votes(self._evidence.clusters, heard(self._evidence)), self._ranked()
         rows = {one.id: self._evidence.clusters.key_of(one.id) for one in ranked}
         clean = [one for one in ranked if rows[one.id] in votes and not votes[rows[one.id]].regressions]
         return clean or ranked
@@ -256,7 +269,7 @@ class _Stage:
         given = self._given
         assert given.task is not None
         assert given.base is not None
-        return Trials(given.task, given.base, given.cells, given.seconds, given.parallel)
+        return Trials(given.task, given.base, given.cells, given.seconds, given.parallel, given.place)
 
     async def _for_model(self, material: Material, asker: Asker) -> Material:
         """Return the material with the room that a model's window leaves, by its tokenizer."""

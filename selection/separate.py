@@ -38,7 +38,7 @@ def candidate_from_diff(
         test_paths: files that the author says are its tests; they must look like tests all the same.
         exit_reason: why its author stopped.
     """
-    id_ = hashlib.sha256(f"{origin}\0{diff}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    id_ = candidate_id(origin, diff)
     known = tuple(base)
     view = _View(
         base=base,
@@ -67,6 +67,11 @@ def candidate_from_diff(
         else:
             dropped.append(DroppedEdit(part.path, "scratch file outside of every package"))
     return Candidate(id_, join(kept) if kept else "", tuple(tests), tuple(dropped), origin, exit_reason)
+
+
+def candidate_id(origin: str, diff: str) -> str:
+    """Return the id that the candidate of a diff has."""
+    return hashlib.sha256(f"{origin}\0{diff}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,14 @@ class SelectionSettings(Value):
         system: a file with the system text of `judgement`, as the model's authors publish it.
         tokens: the most that one prompt may have; less where the model's window is smaller.
         duel: how many of the leading programs meet in a duel, in which the model must write a test before it
-            chooses; 0 for none.
+            chooses, of a rule that has finalists no more than these; 0 for none.
         turns: replies of one duel at most.
         groups: how many programs are shown side by side in a vote; 0 for none.
         votes: votes in each group at most.
-        differences: whether programs that no test tells apart are told apart by inputs, and by a test that
-            the model is asked for.
+        differences: whether readers are shown inputs that tell programs apart, and the model is asked for a
+            test of those that no test tells apart.
+        inputs: how many of the leading programs that no test tells apart are run on inputs, to show where
+            they disagree; no model is asked. 0 for none.
     """
 
     views: tuple[View, ...] = ()
@@ -42,6 +44,7 @@ class SelectionSettings(Value):
     groups: int = Field(default=0, ge=0, le=5)
     votes: int = Field(default=5, ge=1, le=99)
     differences: bool = False
+    inputs: int = Field(default=3, ge=0, le=10)
 
     @property
     def asks(self) -> bool:

@@ -12,6 +12,7 @@ import posixpath
 from dataclasses import replace
 
 from agent import prompts
+from agent.agreement import Divergence, compare, compare_beginning
 from agent.arguments import ARGUMENTS, ArgumentsError, EditArguments, SubmitArguments, read_arguments
 from agent.assignment import Assignment, base_of
 from agent.base_runs import BaseRuns
@@ -120,15 +121,21 @@ class TestBench:
             seen = seen.model_copy(update={"text": f"{seen.text} {NO_TIME}", "status": "error"})
         return seen.model_copy(update={"seconds": loop.time() - began})
 
-    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+    async def perform_again(
+        self, call: ToolCall, recorded: Observation, *, seconds: float
+    ) -> Divergence | None:
         """See `agent.phase.Bench.perform_again`."""
-        if self._refusal(call):
-            return
+        if refusal := self._refusal(call):
+            return compare(call, recorded, Observation(call_id=call.id, text=refusal, status="error"))
         seen = await self._toolbox.perform(call, seconds=seconds)
         if seen.status == "ok" and call.name in TRIED:
             await self._moved()
             if recorded.status == "ok" or tells_that_it_decides(recorded.text):
                 self.valid = await self._as_it_lies()
+        if call.name == "submit" and seen.status == "ok":
+            return None  # whether it stands is not tried again
+        compared = compare_beginning if seen.status == "ok" and call.name in TRIED else compare
+        return compared(call, recorded, seen)
 
     def _refusal(self, call: ToolCall) -> str:
         """Return why a tester may not do what a call asks for, empty where it may or cannot be read."""

@@ -6,6 +6,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from agent.models.keys import redacted
 from envs.sources import Source
 from runs.batch.order import Order
 from runs.batch.outcome import (
+    LOST,
     STAGED,
     Failure,
     Outcome,
     Status,
+    failed,
     failure_of,
     place_of,
     read_outcome,
@@ -32,7 +35,8 @@ from runs.ledger import Ledger, RunSpentError
 from runs.progress import Noticed, Progress
 from runs.purse import Spending
 from runs.report import Report
-from runs.solve import solve_in
+from runs.solve import is_finished, solve_in
+from runs.taking_up import in_vain, lost, told
 
 LOG = "failure.log"
 
@@ -50,16 +54,18 @@ class Surroundings:
 
 
 async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Progress], None]) -> Outcome:
-    """Solve one issue and return its outcome, which is on disk then.
+    """Solve one issue and return its outcome, which is on disk then unless it says that it cannot be written.
 
     Raises:
         RunSpentError: the run's purse is empty; the issue is unfinished and has no outcome.
-        OSError: the outcome cannot be written.
     """
     watch = Watch(listen)
     began = time.monotonic()
+    before = await asyncio.to_thread(read_outcome, given.folder, instance_id)
     try:
         outcome = await _bounded(given, instance_id, watch)
+        if not outcome.is_final:
+            outcome = outcome.model_copy(update={"tried": 1 + (before.tried if before else 0)})
     except RunSpentError:
         raise
     except Exception as error:  # one issue's failure, or a defect of ours, must not stop the others
@@ -70,15 +76,27 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
         )
         if failure is Failure.DEFECT:
             log = redacted("".join(traceback.format_exception(error)))
-            await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
+            with suppress(OSError):
+                await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
         seconds = time.monotonic() - began
-        outcome = await asyncio.to_thread(failed, given, instance_id, failure, message, seconds)
+        outcome = await asyncio.to_thread(failed_outcome, given, instance_id, failure, message, seconds)
     outcome = await asyncio.to_thread(with_facts, outcome, given.source)
-    await asyncio.shield(asyncio.to_thread(write_outcome, given.folder, outcome))
+    return await asyncio.shield(asyncio.to_thread(kept, given.folder, outcome))
+
+
+def kept(folder: Path, outcome: Outcome) -> Outcome:
+    """Write an outcome and return it; where that fails, that is a failure of this issue and of no other."""
+    try:
+        write_outcome(folder, outcome)
+    except Exception as error:  # a defect of ours too must not stop the others
+        failure, words = failure_of(error)
+        outcome = failed(outcome, failure, f"its outcome cannot be written: {redacted(words)}")
+        with suppress(Exception):
+            write_outcome(folder, outcome)
     return outcome
 
 
-def failed(
+def failed_outcome(
     given: Surroundings, instance_id: str, failure: Failure, message: str, seconds: float = 0.0
 ) -> Outcome:
     """Return the outcome of an issue that the machinery failed on, with what its journal says it has spent.
@@ -136,14 +154,19 @@ async def _solved(given: Surroundings, instance_id: str, watch: Watch) -> Outcom
     job = given.order.job(instance_id, given.source_name, given.home)
     with await asyncio.to_thread(Journal, place_of(given.folder, instance_id)) as journal:
         watch.journal = journal
-        done = journal.last("finished") is not None
+        done = is_finished(journal, given.order.recipe)
         try:
             report = await solve_in(journal, job, task, repository, watch.listen, given.commons)
         finally:
             if not done:
                 await journal.append(STAGED, {"stages": watch.end()})
-        spent = Ledger(journal, given.order.recipe.budget, given.commons.purse).spent
-        return _outcome(report, instance_id, stages_of(journal), spent)
+        ledger = Ledger(journal, given.order.recipe.budget, given.commons.purse)
+        outcome = _outcome(report, instance_id, stages_of(journal), ledger.spent)
+        if not in_vain(journal, ledger):
+            return outcome
+        died = lost(journal, ledger)
+        words = f"no patch, and {told(died, len(report.samples))}"
+        return failed(outcome, LOST[died[0].exit_reason], words)
 
 
 def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: Spending) -> Outcome:
@@ -174,6 +197,15 @@ def spent_by(folder: Path, instance_id: str) -> Spending:
             return Ledger(journal, Allowance()).spent
     except JournalError:
         return Spending()
+
+
+def recounted(folder: Path, outcome: Outcome) -> Outcome:
+    """Return an outcome with all that its issue has spent: one that failed may have gone on since."""
+    if outcome.is_final:
+        return outcome
+    spent = spent_by(folder, outcome.instance_id)
+    known = outcome.spent  # what a damaged or lost journal does not tell any more
+    return outcome if spent.steps < known.steps else outcome.model_copy(update={"spent": spent})
 
 
 def _run_spent(error: BaseException) -> RunSpentError | None:

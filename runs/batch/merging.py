@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runs.batch.issue import spent_by
+from runs.batch.issue import recounted, spent_by
 from runs.batch.order import FILE, conditions_in, differences, read_order
-from runs.batch.outcome import Outcome, read_outcomes
+from runs.batch.outcome import read_outcomes
 from runs.batch.summary import REPORT, Files, report_of, write_report
 from runs.failures import UsageError
 from runs.purse import Spending
@@ -40,7 +40,7 @@ def merge(folders: Sequence[Path], target: Path) -> dict[str, Any]:
             f"{len(twice)} instances are in more than one part ({', '.join(twice[:3])}); "
             "parts of one batch are made with --shard i/n"
         )
-    outcomes: list[Outcome] = [one for folder in folders for one in read_outcomes(folder)]
+    outcomes = [recounted(folder, one) for folder in folders for one in read_outcomes(folder)]
     target.mkdir(parents=True, exist_ok=True)
     files = Files(target, [one for one in outcomes if one.instance_id in set(chosen)])
     files.write()

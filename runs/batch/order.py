@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,16 +13,14 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from agent.messages import Value
 from envs.sources import Choice
+from envs.sources.registry import source_name
+from runs.batch.digests import digest_of, digest_of_code, files_of, files_of_model
 from runs.failures import UsageError
 from runs.folder import write_json, write_text
 from runs.job import Job
 from runs.recipe import Allowance, Recipe
-from sandbox.plugins import parted
 
 FILE = "run.json"
-_ROOMS = ("agent", "envs", "runs", "sandbox", "selection")
-_SHOWN = ("runs/batch", "runs/commands", "runs/display", "runs/page")
-"""Code that shows and schedules, and changes no result."""
 _MOST_LINES = 20
 
 
@@ -78,23 +74,25 @@ class Order(Value):
         return Job(recipe=self.recipe, home=home, task=f"{source}/{instance_id}", suite=self.suite)
 
     def conditions(self) -> dict[str, str]:
-        """Return what results depend on, by dotted key: tasks, recipe, models, and the code."""
+        """Return what results depend on, by dotted key: tasks, recipe, models, code, and named files."""
         from mangabey import __version__
 
         recipe = self.recipe.model_dump(mode="json", exclude={"parallel", "name", "about"})
         found: dict[str, Any] = {"tasks": self.tasks, "suite": str(self.suite or ""), "recipe": recipe}
         found |= {"registry": self.registry, "platform": self.platform}
-        found |= {"mangabey": {"version": __version__, "code": _code()}}
-        found["files"] = {name: _digest(path) for name, path in self._files()}
+        found |= {"mangabey": {"version": __version__, "code": digest_of_code()}}
+        found["files"] = {str(path): digest_of(path) for path in self._files()}
         return dict(_flat(found))
 
-    def _files(self) -> Iterator[tuple[str, Path]]:
+    def _files(self) -> Iterator[Path]:
         """Yield the user's own files that are named in the order."""
-        for name in (self.tasks, self.recipe.sandbox, *self.recipe.model_names()):
-            own = parted(name)
-            path = Path(own[0] if own else name)
-            if path.is_file():
-                yield str(path), path
+        recipe = self.recipe
+        if self.suite:
+            yield from files_of(str(self.suite))
+        for name in (source_name(self.tasks), recipe.sandbox, recipe.image, recipe.selection.system):
+            yield from files_of(name or "")
+        for name in recipe.model_names():
+            yield from files_of_model(name)
 
 
 def write_order(folder: Path, order: Order) -> None:
@@ -174,21 +172,3 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(item, f"{key}.{number}")
     else:
         yield key, str(value)
-
-
-@cache
-def _code() -> str:
-    """Return a digest of the code that makes results."""
-    import mangabey
-
-    root, digest = Path(mangabey.__file__).parent, hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            name = path.relative_to(root).as_posix()
-            if not name.startswith(_SHOWN):
-                digest.update(f"{name}\0{_digest(path)}\n".encode())
-    return digest.hexdigest()[:12]
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

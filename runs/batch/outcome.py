@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import enum
 import errno
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from agent.messages import Value
 from agent.models.errors import ModelError
+from agent.trajectory import ExitReason
 from envs.git import GitError
+from envs.grade import GradeStatus
 from envs.task import TaskError
-from runs.folder import write_text
+from runs.folder import write_json
+from runs.grading import UngradedError
 from runs.journal import Journal, JournalError
+from runs.journal_reading import NAME, lines_of
 from runs.purse import Spending
+from runs.recorded import INFRASTRUCTURE
 from runs.report import Report
 from sandbox.base import ImageError, SandboxError
 
 FILE = "outcome.json"
+VERSION = 2
 STAGED = "staged"
 """Kind of the event that says how long each stage of one attempt took."""
 
@@ -47,6 +52,8 @@ class Failure(enum.StrEnum):
     IMAGE = "image"
     TASK = "task"
     """The task, its repository or its environment cannot be had."""
+    ENVIRONMENT = "environment"
+    """The hidden tests do not run there, with the patch or without it."""
     STORAGE = "storage"
     """The record cannot be written or read, such as a damaged file."""
     DISK = "disk"
@@ -59,6 +66,14 @@ class Failure(enum.StrEnum):
     """A defect of Mangabey."""
 
 
+LOST = {
+    ExitReason.MODEL_ERROR: Failure.MODEL,
+    ExitReason.SANDBOX_ERROR: Failure.SANDBOX,
+    ExitReason.ERROR: Failure.DEFECT,
+}
+"""What failed, by the ending of a trajectory that the machinery lost."""
+
+
 class Outcome(Value):
     """How one issue ended, and what it took.
 
@@ -67,6 +82,7 @@ class Outcome(Value):
     that it failed.
     """
 
+    version: int = VERSION
     instance_id: str
     repo: str = ""
     difficulty: str = ""
@@ -112,6 +128,7 @@ def failure_of(error: BaseException) -> tuple[Failure, str]:
     if _is_full(error):
         return Failure.DISK, " ".join(str(error).split())
     kinds: tuple[tuple[type[BaseException], Failure], ...] = (
+        (UngradedError, Failure.ENVIRONMENT),
         (TaskError, Failure.TASK),
         (GitError, Failure.TASK),
         (ImageError, Failure.IMAGE),
@@ -154,22 +171,51 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    write_text(place_of(folder, outcome.instance_id) / FILE, outcome.model_dump_json(indent=1) + "\n")
+    write_json(place_of(folder, outcome.instance_id) / FILE, outcome.model_dump(mode="json"))
 
 
 def read_outcome(folder: Path, instance_id: str) -> Outcome | None:
     """Return an issue's outcome; None where there is none, or it is damaged."""
-    return _read(place_of(folder, instance_id) / FILE)
+    return _read(place_of(folder, instance_id))
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
     """Return the outcomes of a batch's folder, by id."""
-    found = [_read(path) for path in sorted(folder.glob(f"*/{FILE}"))]
+    found = [_read(path.parent) for path in sorted(folder.glob(f"*/{FILE}"))]
     return [one for one in found if one is not None]
 
 
-def _read(path: Path) -> Outcome | None:
+def _read(place: Path) -> Outcome | None:
     try:
-        return Outcome.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        data = {"version": 1} | json.loads((place / FILE).read_bytes())
+        return _believed(Outcome.model_validate(data), place)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _believed(outcome: Outcome, place: Path) -> Outcome:
+    """Return an outcome as it is taken now.
+
+    Version 1 called a patch wrong whose grade was no verdict, and an issue done that had no patch and had
+    lost trajectories.
+    """
+    if outcome.version > 1:
+        return outcome
+    if outcome.status is Status.ABSTAINED:
+        died = [reason for reason in INFRASTRUCTURE if reason.value in outcome.endings]
+        count = sum(outcome.endings[reason.value] for reason in died)
+        return failed(outcome, LOST[died[0]], f"{count} trajectories were lost") if died else outcome
+    if outcome.status is not Status.UNRESOLVED or not (place / NAME).is_file():
+        return outcome
+    found = [line.event for line in lines_of(place) if line.event and line.event.kind == "grade"]
+    grade = GradeStatus(found[-1].data["status"]) if found else GradeStatus.UNRESOLVED
+    if grade.is_verdict:
+        return outcome
+    words = f"the patch could not be graded: {grade.value}"
+    return failed(outcome, Failure.ENVIRONMENT, words)
+
+
+def failed(outcome: Outcome, failure: Failure, message: str) -> Outcome:
+    """Return an outcome as a failure of the machinery, which brings neither a patch nor a grade."""
+    fields = {"status": Status.INFRASTRUCTURE, "failure": failure, "message": message}
+    return outcome.model_copy(update=fields | {"graded": False, "patch": "", "reason": ""})

@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from runs.batch.carried import Changes, charge_lost, held, write_pieces
-from runs.batch.issue import Surroundings, failed, with_facts
-from runs.batch.outcome import Failure, Outcome, failure_of, place_of, write_outcome
+from runs.batch.issue import Surroundings, failed_outcome, kept, with_facts
+from runs.batch.outcome import Failure, Outcome, failure_of, place_of
 from runs.batch.ray_cluster import Share, issues_on, nodes_of_cluster, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
@@ -172,9 +172,8 @@ class RayExecutor:
     def _failed(self, instance_id: str, failure: Failure, message: str) -> Outcome:
         """Return, and write, the outcome of an issue that no node could bring to an end."""
         given = self._given
-        outcome = with_facts(failed(given, instance_id, failure, message), given.source)
-        write_outcome(given.folder, outcome)
-        return outcome
+        outcome = with_facts(failed_outcome(given, instance_id, failure, message), given.source)
+        return kept(given.folder, outcome)
 
 
 @asynccontextmanager

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from runs.batch.engine import Engine, EngineAwaited, look
 from runs.batch.images import image_names, image_room
-from runs.batch.issue import Surroundings, spent_by
+from runs.batch.issue import Surroundings, recounted, spent_by
 from runs.batch.local import LocalExecutor
 from runs.batch.order import FILE, Order, check_drift, write_order
-from runs.batch.outcome import place_of, read_outcomes
+from runs.batch.outcome import Outcome, place_of, read_outcomes, write_outcome
 from runs.batch.plan import Plan
 from runs.batch.queue import Executor, NoRoom, Queue, Room, Stop, signals_heard
 from runs.batch.steps import IssueEnded, Listener
@@ -37,11 +37,7 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
     """
     drift = check_drift(folder, order)
     if drift and not accept_drift:
-        raise UsageError(
-            f"{folder} was begun with something else; its results would be mixed. What differs: "
-            + "; ".join(drift)
-            + f". Take another --out, go back, or go on all the same with {_KEY}"
-        )
+        raise UsageError(drifted(folder, drift))
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; --out names a folder")
     if not (folder / FILE).exists() and (folder / "evaluation.json").exists():
@@ -57,6 +53,14 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
             raise UsageError(f"{folder} is in use by another batch; wait, or choose another --out") from error
         write_order(folder, order)
         yield
+
+
+def drifted(folder: Path, drift: Sequence[str]) -> str:
+    """Return why a folder is not gone on with, and what to do."""
+    return (
+        f"{folder} was begun with something else; its results would be mixed. What differs: "
+        f"{'; '.join(drift)}. Take another --out, go back, or go on all the same with {_KEY}"
+    )
 
 
 async def run_batch(
@@ -75,7 +79,8 @@ async def run_batch(
         OSError: an outcome cannot be written.
     """
     files = Files(folder, await asyncio.to_thread(read_outcomes, folder))
-    known = await asyncio.to_thread(_spent_before, plan, folder)
+    await asyncio.to_thread(_recount, files, folder)
+    known = await asyncio.to_thread(_spent_before, plan, folder, files.outcomes)
     for outcome in plan.known.values():
         if outcome.is_final:
             listen(IssueEnded(outcome, kept=True))
@@ -86,6 +91,7 @@ async def run_batch(
         await _work(queue, executor.parallel, plan.order.limit_time, listen)
     await _sweep(listen)
     files.write()
+    await asyncio.to_thread(_recount, files, folder)
     left = [one for one in plan.chosen if one not in files.outcomes]
     unfinished = await asyncio.to_thread(lambda: sum((spent_by(folder, one) for one in left), Spending()))
     report = report_of(plan.chosen, files.outcomes, queue.stopped, unfinished)
@@ -113,9 +119,16 @@ async def _work(queue: Queue, parallel: int, limit_time: float | None, listen: L
         working.result()
 
 
-def _spent_before(plan: Plan, folder: Path) -> dict[str, Spending]:
+def _recount(files: Files, folder: Path) -> None:
+    """Give outcomes, and their files, all that their issues have spent."""
+    for name, known in list(files.outcomes.items()):
+        files.outcomes[name] = recounted(folder, known)
+        if files.outcomes[name] != known:
+            write_outcome(folder, files.outcomes[name])
+
+
+def _spent_before(plan: Plan, folder: Path, known: Mapping[str, Outcome]) -> dict[str, Spending]:
     """Return what earlier calls of the command have spent, on issues that ended and that did not."""
-    known = plan.known
     return {
         place_of(folder, one).name: known[one].spent if one in known else spent_by(folder, one)
         for one in plan.chosen

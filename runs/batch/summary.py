@@ -76,6 +76,7 @@ def report_of(
         stages.update(one.stages)
         endings.update(one.endings)
     lost = sum(endings[reason.value] for reason in INFRASTRUCTURE)
+    losing = [one.instance_id for one in found if any(one.endings.get(reason) for reason in INFRASTRUCTURE)]
     return {
         "schema": SCHEMA,
         "chosen": len(chosen),
@@ -86,6 +87,7 @@ def report_of(
         "failures": dict(Counter(one.failure.value for one in found if one.failure)),
         "trajectories": dict(endings),
         "trajectories_lost_to_infrastructure": lost,
+        "lost_trajectories_ids": losing,
         "spent": spent.model_dump() | {"price": spent.price()},
         "seconds": round(sum(one.seconds for one in found), 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
@@ -111,7 +113,8 @@ def verdict(report: Mapping[str, Any]) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report["failures"].items())
         parts.append(f"{counts['infrastructure']} failed by infrastructure ({kinds})")
     if lost := report["trajectories_lost_to_infrastructure"]:
-        parts.append(f"{lost} trajectories lost to infrastructure")
+        issues = len(report["lost_trajectories_ids"])
+        parts.append(f"{lost} trajectories of {issues} issues lost to infrastructure")
     spent = report["spent"]
     parts.append(f"{spent['input'] + spent['output']:,} tokens, {spent['price']}")
     stopped = f" (stopped: {report['stopped']})" if report["stopped"] else ""

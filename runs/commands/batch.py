@@ -148,7 +148,7 @@ def batch(
     use_registry(order.registry, order.platform)
     found = plan(order, out)
     if dry_run:
-        _foretell(found, out, as_json=as_json)
+        _foretell(found, out, accept_drift=accept_drift, as_json=as_json)
         return
     _run(found, order, out, fail_on, accept_drift=accept_drift, as_json=as_json)
 
@@ -185,12 +185,16 @@ def _run(found: Plan, order: Order, out: Path, fail_on: str, *, accept_drift: bo
         raise typer.Exit(FAILED)
 
 
-def _foretell(found: Plan, out: Path, *, as_json: bool) -> None:
+def _foretell(found: Plan, out: Path, *, accept_drift: bool, as_json: bool) -> None:
     import asyncio
     import json
 
     from runs.batch.foretelling import foretell
+    from runs.batch.run import drifted
+    from runs.failures import UsageError
     from sandbox.home import default_home
 
     told = asyncio.run(foretell(found, out, default_home()))
     typer.echo(json.dumps(told.model_dump(), indent=1) if as_json else "\n".join(told.lines()))
+    if told.drift and not accept_drift:
+        raise UsageError(drifted(out, told.drift))

@@ -68,12 +68,13 @@ def lab(
     from runs.lab_evidence import gather
     from runs.lab_report import as_json, render
 
-    found = gather(evidence)
+    found, beside = gather(evidence), gather(control) if control else None
     issues = _labelled(found, labels, drop, quality)
-    singles = _labelled(gather(control), labels, drop, quality) if control else []
+    singles = _labelled(beside, labels, drop, quality) if beside else []
+    notices = [*found.notes(), *_left_out(found, issues), *(beside.notes() if beside else ())]
     plan = _plan(k, samples, seed)
     playing = _playing(_listed(rules), issues, refit=refit)
-    report = _measure(issues, singles, playing, plan, found.notices)
+    report = _measure(issues, singles, playing, plan, notices)
     render(report)
     if json is not None:
         write_json(json, as_json(report))
@@ -94,7 +95,7 @@ def _measure(
     from selection.lab import figures_of, play
     from selection.lab import sources as all_sources
     from selection.lab.abstaining import abstaining
-    from selection.lab.costs import control, spent
+    from selection.lab.costs import control, priced, spent
 
     entrants, fits = playing
     with _told(len(issues)) as told:
@@ -105,10 +106,23 @@ def _measure(
         figures=found,
         sources=(*all_sources.judges(issues, fits, plan.ks), *all_sources.rules(issues, entrants)),
         abstaining=tuple(abstaining(issues, entrants)),
-        spent=tuple(spent(issues, found)),
-        control=control(singles, issues, found) if singles else None,
-        notices=tuple(notices),
+        spent=tuple(spent(issues, found, entrants)),
+        control=control(singles, issues, found, entrants) if priced(singles) and priced(issues) else None,
+        notices=(*notices, *_unpriced(issues, singles)),
     )
+
+
+def _unpriced(issues: list[Labelled], singles: list[Labelled]) -> list[str]:
+    """Return why no cost is told where some is known, or asked for."""
+    from selection.lab.costs import priced
+
+    known = sum(bool(issue.costs) for issue in issues)
+    found = []
+    if known and not priced(issues):
+        found.append(f"what candidates cost is known of {known} of {len(issues)} issues, so no cost is told")
+    if singles and not (priced(singles) and priced(issues)):
+        found.append("--control tells nothing, as it is not known what all of both runs' candidates cost")
+    return found
 
 
 def _playing(names: list[str], issues: list[Labelled], *, refit: bool) -> Playing:
@@ -137,16 +151,29 @@ def _labelled(found: Gathered, labels: Path | None, drop: str, quality: str) -> 
     from selection.lab import read_labels, with_labels
     from selection.lab.labelled import MARKS
 
-    known = {**found.labels(), **(read_labels(labels) if labels else {})}
-    if not known:
+    given = read_labels(labels) if labels else {}
+    known = {task: {**found.labels_of(one), **given} for task, one in found.evidence.items()}
+    if not any(known.values()):
         raise UsageError("nothing says which candidates are right; name --labels, or graded runs")
     marks = [] if drop == "none" else _listed(drop)
     if strange := sorted(set(marks) - set(MARKS)):
         raise UsageError(f"--drop: labels have no mark {strange[0]!r}; there are {', '.join(MARKS)}, or none")
-    issues = with_labels(found.evidence.values(), known, drop=marks, qualities=_listed(quality))
+    issues = [
+        issue
+        for task, one in found.evidence.items()
+        for issue in with_labels([one], known[task], drop=marks, qualities=_listed(quality))
+    ]
     if not issues:
         raise UsageError("no candidate of the evidence has a label that counts; check --labels and --quality")
     return found.with_costs(issues)
+
+
+def _left_out(found: Gathered, issues: list[Labelled]) -> list[str]:
+    """Return how many candidates are not measured, as nothing that counts says whether they are right."""
+    everyone = sum(len({one.id for one in issue.candidates}) for issue in found.evidence.values())
+    lost, gone = everyone - sum(len(issue.resolved) for issue in issues), len(found.evidence) - len(issues)
+    told = f"{lost} of {everyone} candidates have no label that counts and are left out"
+    return [f"{told}, and with them {gone} of {len(found.evidence)} issues"] if lost else []
 
 
 def _plan(ks: str, samples: int, seed: int) -> Plan:

@@ -41,14 +41,14 @@ def report(
     Several runs are compared on the issues they share, with intervals. With --merge they become one, with one
     preds.jsonl, report.json and report.html.
     """
-    from runs.page.reading import read_parts, read_run
+    from runs.page.reading import read_parts, read_runs
 
     folders = list(dict.fromkeys(runs))
     if merge is not None:
         _merge(folders, merge)
         found = [read_parts(folders, merge.resolve().name)]
     else:
-        found = [read_run(folder) for folder in folders]
+        found = read_runs(folders)
     if as_json:
         _print_json(found)
     else:
@@ -74,17 +74,21 @@ def _print_json(found: list[RunShown]) -> None:
 
     outcomes = {run.name: [one.model_dump(mode="json") for one in run.outcomes] for run in found}
     pairs = [{"first": a.name, "second": b.name, **asdict(compare(a, b))} for a, b in combinations(found, 2)]
-    typer.echo(json.dumps({"runs": outcomes, "compared": pairs}, indent=1))
+    spent = {run.name: run.spent.model_dump() | {"price": run.spent.price()} for run in found}
+    left = {run.name: {one: so_far.model_dump() for one, so_far in run.unfinished.items()} for run in found}
+    typer.echo(
+        json.dumps({"runs": outcomes, "unfinished": left, "spent": spent, "compared": pairs}, indent=1)
+    )
 
 
 def _write(found: list[RunShown], target: Path) -> None:
     from itertools import combinations
 
-    from runs.page.report import compare, share, write_page
+    from runs.page.report import compare, issues_of, share, write_page
 
     write_page(found, target)
     for run in found:
-        typer.echo(f"{run.name}: {len(run.outcomes)} issues. {share(run.outcomes)}")
+        typer.echo(f"{run.name}: {issues_of(run)}. {share(run.outcomes)}")
     for a, b in combinations(found, 2):
         pair = compare(a, b)
         if not pair.issues:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from runs.decision import Decision
 from runs.display.decision import rejections, show_patch, show_table
+from runs.display.inputs import show_inputs
 from runs.selecting import Choice
 
 _MOST = 3
@@ -26,6 +27,7 @@ def render_choice(choice: Choice, folder: Path, console: Console | None = None) 
     show_table(decision, out)
     for line in rejections(decision):
         out.print(line)
+    show_inputs(decision, out)
     out.print()
     for name, words in _words(decision):
         out.print(Text.assemble((f"{name:<10}", "bold"), words))
@@ -47,14 +49,15 @@ def _words(decision: Decision) -> list[tuple[str, str]]:
 
 
 def _how_sure(decision: Decision) -> str:
-    if decision.probabilities:
-        best = max(decision.probabilities.values(), default=0.0)
-        words = f"{best:.0%} that the best is right"
-        if decision.none_right is not None:
-            words += f", {decision.none_right:.0%} that none is"
-        return f"{words}; fitted on {decision.fitted}" if decision.fitted else words
-    if decision.probability is not None:
-        return f"{decision.probability:.0%}"
-    if decision.fitted:
+    sure = decision.probability
+    if sure is None and decision.probabilities:
+        sure = max(decision.probabilities.values())
+    if sure is None and decision.fitted:
         return "no program was there to be sure of"
-    return "this rule was not fitted: it gives no probability, and its harm rate is not known"
+    if sure is None:
+        return "this rule was not fitted: it gives no probability, and its harm rate is not known"
+    words = f"{sure:.0%} that "
+    words += "the chosen one is right" if decision.winner else "the best one, which is not chosen, is right"
+    if decision.none_right is not None:
+        words += f", {decision.none_right:.0%} that none is"
+    return f"{words}; fitted on {decision.fitted}" if decision.fitted else words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from envs.outcomes import Outcome
 from runs.decision import Column, Decision, Line, origins_by_cluster
+from runs.display.plain import one_line
 
 MOST_COLUMNS = 8
 MARKS = {
@@ -64,12 +66,21 @@ def show_table(decision: Decision, out: Console) -> None:
     for number, (_, column) in enumerate(shown, 1):
         why = "" if column.speaks else "; no vote: it does not fail on the base"
         name = column.target.rpartition("/")[2]
-        line = Text(f"T{number}  by {_few(column.authors)}{why}: {name}", style="dim")
-        line.truncate(out.width, overflow="ellipsis" if fancy else "crop")
-        out.print(line)
+        note(f"T{number}  by {_few(column.authors)}{why}: {name}", out)
+    for line in _dropped(decision, out.width):
+        note(line, out)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in report.json" if hidden else ""
     out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))
+
+
+def note(text: str, out: Console) -> None:
+    """Print one dim line, cut to the terminal's width; what it cannot show is replaced."""
+    fancy = _unicode(out)
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in text)
+    line = Text(shown if fancy else shown.encode("ascii", "replace").decode(), style="dim")
+    line.truncate(out.width, overflow="ellipsis" if fancy else "crop")
+    out.print(line)
 
 
 def _row(
@@ -102,6 +113,30 @@ def rejections(decision: Decision) -> list[Text]:
             who = _few([line.origin for line in group])
             lines.append(Text.assemble((f"{who}: ", "yellow"), group[0].rejected))
     return lines
+
+
+def _dropped(decision: Decision, width: int) -> list[str]:
+    """Return in a line for each which edits were not judged; candidates that edit the same files share it."""
+    authors: dict[tuple[str, ...], list[str]] = {}
+    for line in decision.lines:
+        paths = tuple(dict.fromkeys(edit.rpartition(": ")[0] for edit in line.dropped))
+        authors.setdefault(paths, []).append(line.origin)
+    lines = []
+    for paths, origins in authors.items():
+        if paths:
+            who = one_line(f"dropped from {_few(origins)}", width // 2)
+            lines.append(f"{who}: {_files(paths, width - len(who) - 2)}")
+    return lines
+
+
+def _files(paths: Sequence[str], room: int) -> str:
+    """Return as many files as fit, by their names alone where paths are long, and how many more there are."""
+    if len(whole := ", ".join(paths)) <= room:
+        return whole
+    names = [posixpath.basename(path) for path in paths]
+    texts = [", ".join(names)]
+    texts += [f"{', '.join(names[:count])} +{len(names) - count}" for count in range(len(names) - 1, 0, -1)]
+    return next((text for text in texts if len(text) <= room), texts[-1])
 
 
 def _shown(decision: Decision, most: int) -> list[tuple[int, Column]]:

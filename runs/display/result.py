@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from runs.display.decision import rejections, show_patch, show_table
+from runs.display.inputs import show_inputs
 from runs.report import Report
 
 
@@ -24,6 +25,7 @@ def render(report: Report, folder: Path, console: Console | None = None) -> None
     show_table(decision, out)
     for line in rejections(decision):
         out.print(line)
+    show_inputs(decision, out)
     out.print()
     out.print(Text.assemble(("decision  ", "bold"), decision.reason))
     _grade(report, out)

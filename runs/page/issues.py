@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runs.batch.outcome import Outcome
-from runs.decision import Decision
+from runs.decision import Decision, origins_by_cluster
 from runs.display.decision import LEGEND, MARKS
 from runs.page.html import Html, diff, fold, joined, table, tag, text
 from runs.page.reading import IssueShown, TurnShown, short
@@ -62,6 +62,20 @@ def _decided(decision: Decision) -> Iterator[Html]:
         tag("p", text(LEGEND), kind="dim"),
         table(("", "test", "on the base", "votes"), tests),
     )
+    if decision.differences:
+        yield _differences(decision)
+
+
+def _differences(decision: Decision) -> Html:
+    """Return the inputs on which programs disagree that no test tells apart, a column for each program."""
+    rows = tuple(dict.fromkeys(row for one in decision.differences for row in one.values))
+    groups = origins_by_cluster(decision.lines)
+    head = ("input", "base", *(", ".join(line.origin for line in groups[row]) for row in rows), "from")
+    told = [
+        (one.input, one.base, *(one.values.get(row, "") for row in rows), one.where)
+        for one in decision.differences
+    ]
+    return fold(text("inputs that part programs which no test tells apart"), table(head, told))
 
 
 def _grade(shown: IssueShown) -> Html:

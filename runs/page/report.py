@@ -35,15 +35,14 @@ def write_page(runs: Sequence[RunShown], target: Path) -> None:
             shown = read_issue(run.folders[outcome.instance_id], outcome)
             curves.add(shown.decision, outcome)
             rows.append(issue_row(shown))
-        parts += [tag("h2", text(run.name)), *_summary(run.outcomes), curves.shown()]
-        parts += [tag("h3", text("Issues")), *rows]
+        parts += [tag("h2", text(run.name)), *_summary(run), curves.shown()]
+        parts += [tag("h3", text("Issues")), *rows, *_unfinished(run)]
     write_text(target, page("Mangabey report", *parts))
 
 
-def _summary(outcomes: Sequence[Outcome]) -> Iterator[Html]:
-    spent = spent_of(outcomes)
-    counts = Counter(one.status.value for one in outcomes)
-    yield tag("p", text(f"{len(outcomes)} issues: {_words(counts)}. {share(outcomes)}"))
+def _summary(run: RunShown) -> Iterator[Html]:
+    outcomes, spent = run.outcomes, run.spent
+    yield tag("p", text(f"{issues_of(run)}. {share(outcomes)}"))
     yield tag(
         "p", text(f"{spent.steps:,} calls, {spent.input:,} tokens in, {spent.output:,} out, {spent.price()}")
     )
@@ -60,6 +59,22 @@ def _summary(outcomes: Sequence[Outcome]) -> Iterator[Html]:
     if any(_graded(one) for one in outcomes) and spent.dollars:
         yield tag("h3", text("Resolved by money spent, the cheapest issues first"))
         yield _curve(outcomes)
+
+
+def _unfinished(run: RunShown) -> Iterator[Html]:
+    """Yield the issues without an outcome; what they have spent is in the sum."""
+    if run.unfinished:
+        rows = [(one, spent.steps, spent.tokens, spent.price()) for one, spent in run.unfinished.items()]
+        yield tag("h3", text("Unfinished"))
+        yield table(("issue", "calls", "tokens", "spent"), rows)
+
+
+def issues_of(run: RunShown) -> str:
+    """Return how many issues a run has, and how they ended."""
+    counts = Counter(one.status.value for one in run.outcomes)
+    if run.unfinished:
+        counts["unfinished"] = len(run.unfinished)
+    return f"{counts.total()} issues: {_words(counts)}"
 
 
 def share(outcomes: Sequence[Outcome]) -> str:
@@ -125,10 +140,9 @@ def _curve(outcomes: Sequence[Outcome]) -> Html:
 
 
 def _compared(runs: Sequence[RunShown]) -> Html:
-    rows = []
-    for run in runs:
-        spent = spent_of(run.outcomes)
-        rows.append((run.name, len(run.outcomes), share(run.outcomes), spent.price(), spent.tokens))
+    rows = [
+        (run.name, issues_of(run), share(run.outcomes), run.spent.price(), run.spent.tokens) for run in runs
+    ]
     parts = [tag("h2", text("Compared")), table(("run", "issues", "resolved", "spent", "tokens"), rows)]
     pairs = [(a.name, b.name, compare(a, b)) for a, b in combinations(runs, 2)]
     lines = [(a, b, *_pair(found)) for a, b, found in pairs]

@@ -9,6 +9,7 @@ from agent.context.asking import Asker
 from agent.messages import Message, Sampling
 from envs.outcomes import Outcome
 from selection.candidate import Candidate, TestFile
+from selection.conversation import bounded
 from selection.duel.prompts import refusal, results
 from selection.duel.trials import Trial, Trials
 from selection.evidence import Evidence
@@ -73,7 +74,8 @@ class Separator:
         content = "\n\n".join([issue_block(texts["issue"]), rendered(texts, len(shown)), question])
         told = [Message(role="system", content=SYSTEM), Message(role="user", content=content)]
         for turn in range(TRIES):
-            reply = await self.asker.reply(told, Sampling(max_tokens=REPLY), f"{about}/{turn}")
+            prompt = bounded(told, self.material.tokens, self.material.count)
+            reply = await self.asker.reply(prompt, Sampling(max_tokens=REPLY), f"{about}/{turn}")
             if reply is None:
                 return None
             told.append(Message(role="assistant", content=reply.text or "(nothing)"))

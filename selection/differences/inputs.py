@@ -61,7 +61,7 @@ class Difference(Value):
         if not self.varied:
             return self.origin
         old, _, new = self.varied.partition(" -> ")
-        return f"{self.origin}, with {_parting(old, new)} in place of {_parting(new, old)}"
+        return f"{self.origin}, with {parting(new, old)} in place of {parting(old, new)}"
 
 
 async def differing_inputs(
@@ -70,7 +70,9 @@ async def differing_inputs(
     *,
     cells: CellStore,
     commit: str = "",
+    place: str = "",
     most: int = PROGRAMS,
+    seconds: float = TOTAL,
     seed: int = 0,
 ) -> tuple[Difference, ...]:
     """Return the programs in which clusters part from each other or from the base, the most telling first.
@@ -82,24 +84,27 @@ async def differing_inputs(
         base: the untouched repository.
         cells: where what was found is kept; nothing is run for it again.
         commit: the base commit.
+        place: names the image, tree and limits of the base: what was found in another is not taken for it.
         most: programs that are run in each row.
+        seconds: time of all programs in one row.
         seed: of the variations.
 
     Raises:
         SandboxError: the base cannot be read or forked.
     """
     patches = {key: evidence.candidate(ids[0]).patch for key, ids in evidence.clusters.members.items()}
-    facts = ("inputs 1", commit, sorted(patches.items()), evidence.problem_statement, most, seed)
+    issue = evidence.problem_statement
+    facts = ("inputs 2", commit, place, sorted(patches.items()), issue, most, seconds, seed)
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     if (known := cells.get(name)) is not None:
         return tuple(Difference.model_validate(one) for one in known["differences"])
-    found = await _search(evidence, base, patches, most, seed)
+    found = await _search(evidence, base, patches, most, seconds, seed)
     await cells.put(name, {"differences": [one.model_dump(mode="json") for one in found]})
     return found
 
 
 async def _search(
-    evidence: Evidence, base: Sandbox, patches: Mapping[str, str], most: int, seed: int
+    evidence: Evidence, base: Sandbox, patches: Mapping[str, str], most: int, seconds: float, seed: int
 ) -> tuple[Difference, ...]:
     before = await base_texts(base, patches.values())
     names: set[str] = set()
@@ -109,12 +114,11 @@ async def _search(
     programs = varied(harvest(tests, evidence.problem_statement, names), most, seed)
     if not programs:
         return ()
-    once, again = await run_programs(base, "", programs), await run_programs(base, "", programs)
+    once, again = [await run_programs(base, "", programs, seconds) for _ in range(2)]
     rows = {BASE: once}
     for key, patch in patches.items():
-        if row := await run_programs(
-            base, patch, programs
-        ):  # one that ends the run at its import tells nothing
+        row = await run_programs(base, patch, programs, seconds)
+        if row:  # one that ends the run at its import tells nothing
             rows[key] = row
     found = []
     for number, program in enumerate(programs):
@@ -144,21 +148,21 @@ def lines_by_cluster(found: Sequence[Difference]) -> Mapping[str, str]:
     return told
 
 
+def parting(text: str, other: str, room: int = SHORT) -> str:
+    """Return a text where there is room for it, and else the part in which another begins to differ."""
+    if len(text) <= room:
+        return text or "nothing"
+    pairs = enumerate(zip(text, other, strict=False))
+    place = next((number for number, (one, two) in pairs if one != two), min(len(text), len(other)))
+    start = max(0, place - room // 3)
+    end = min(len(text), start + room)
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
+
+
 def _what(one: Difference) -> str:
     other = next(row for row in sorted(one.results) if one.results[row] != one.results[BASE])
     what, before, _ = _first_parting(one.results[BASE], one.results[other])
     return f"{what}: {before}"
-
-
-def _parting(text: str, other: str) -> str:
-    """Return a text where it is short, and else the part in which another one begins to differ."""
-    if len(text) <= SHORT:
-        return text or "nothing"
-    pairs = enumerate(zip(text, other, strict=False))
-    place = next((number for number, (one, two) in pairs if one != two), min(len(text), len(other)))
-    start = max(0, place - SHORT // 3)
-    end = min(len(text), start + SHORT)
-    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"
 
 
 def _telling(one: Difference) -> tuple[bool, bool, bool, int, str]:
@@ -212,13 +216,15 @@ async def _tests(base: Sandbox, patches: Iterable[str]) -> Mapping[str, str]:
     return texts
 
 
-async def run_programs(base: Sandbox, patch: str, programs: Sequence[Program]) -> dict[int, Seen]:
-    """Return what each program came to in one row, by its number; some had no time."""
+async def run_programs(
+    base: Sandbox, patch: str, programs: Sequence[Program], seconds: float = TOTAL
+) -> dict[int, Seen]:
+    """Return what each program came to in one row, by its number; some had no time in all the seconds."""
     guest = (resources.files("selection.differences") / "guest" / "run.py").read_text(encoding="utf-8")
     order = {
         "programs": [one.source for one in programs],
         "seconds": SECONDS,
-        "total": TOTAL,
+        "total": seconds,
         "characters": CHARACTERS,
     }
     async with forked(base) as box:
@@ -230,7 +236,7 @@ async def run_programs(base: Sandbox, patch: str, programs: Sequence[Program]) -
         result = await box.exec(
             ["python", "-c", guest],
             stdin=json.dumps(order).encode("utf-8", "surrogateescape"),
-            timeout=TOTAL + 2 * SECONDS + 10,
+            timeout=seconds + 2 * SECONDS + 10,
             env={"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
             output=8 << 20,
         )

@@ -7,13 +7,14 @@ every duel is fought in both orders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.context.asking import Asker
 from agent.excerpts import first_line
 from agent.messages import Message, Sampling
 from selection.candidate import Candidate, TestFile
+from selection.conversation import bounded
 from selection.duel.prompts import Choice, answer, opening, read_move, refusal, results
 from selection.duel.trials import Trials
 from selection.evidence import Comparison
@@ -61,37 +62,40 @@ class Duel:
         reserved = self.material.tokens // SHARE
         told = list(opening(fitted(self.material, shown, reserved=reserved).texts, len(shown), self.runner))
         room = max(600, reserved * 3 // (self.turns * (len(shown) + 1)))
-        tests: list[TestFile] = []
+        ran: dict[TestFile, Message] = {}
         why = f"no choice in {self.turns} replies"
         for turn in range(self.turns):
-            reply = await self.asker.reply(told, Sampling(max_tokens=REPLY), f"{about}/{turn}")
+            prompt = bounded(told, self.material.tokens, self.material.count)
+            reply = await self.asker.reply(prompt, Sampling(max_tokens=REPLY), f"{about}/{turn}")
             if reply is None:
                 why = f"no reply: {self.asker.trouble}"
                 break
             last = turn == self.turns - 2
             told.append(Message(role="assistant", content=reply.text or "(nothing)"))
             try:
-                move = read_move(reply.text, names, may_choose=bool(tests))
+                move = read_move(reply.text, names, may_choose=bool(ran))
                 if isinstance(move, Choice):
-                    words = f"tests: {len(tests)}; {first_line(reply.text, 300)}"
-                    return Match(Comparison(JUDGE, ids, ids[names.index(move.letter)], words), tuple(tests))
-                file = await self._new(move, tests)
+                    words = f"tests: {len(ran)}; {first_line(reply.text, 300)}"
+                    return Match(Comparison(JUDGE, ids, ids[names.index(move.letter)], words), tuple(ran))
+                file = await self._new(move, ran, prompt)
             except UnusableError as error:
                 told.append(refusal(str(error), last=last))
                 continue
             shown_by = await self.trials.on(file, ["", *(one.patch for one in shown)])
-            if not all(trial.trouble for trial in shown_by):  # one patch may not apply
-                tests.append(file)
             told.append(answer(results(shown_by, room), names, last=last))
-        return Match(Comparison(JUDGE, ids, "", why), tuple(tests))
+            if not all(trial.trouble for trial in shown_by):  # one patch may not apply
+                ran[file] = told[-1]
+        return Match(Comparison(JUDGE, ids, "", why), tuple(ran))
 
-    async def _new(self, written: Written, tests: Sequence[TestFile]) -> TestFile:
-        """Return a test file that was not tried before and hides none of the repository's.
+    async def _new(
+        self, written: Written, ran: Mapping[TestFile, Message], prompt: Sequence[Message]
+    ) -> TestFile:
+        """Return a written test as a file, also one that ran before if its results were left out since.
 
         Raises:
-            UnusableError: it was, or would.
+            UnusableError: its results stand in the prompt, or it would hide a file of the repository.
         """
         file = await self.trials.new_file(written, JUDGE)
-        if file in tests:
+        if file in ran and ran[file] in prompt:
             raise UnusableError("this very test was run before; its results stand above")
         return file

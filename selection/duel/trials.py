@@ -79,15 +79,23 @@ class Trials:
         cells: what earlier trials showed, and where new ones go.
         seconds: what one run may take.
         parallel: runs at one time.
+        place: names the image, tree and limits of the base: trials of another place are not taken for these.
     """
 
     def __init__(
-        self, task: PublicTask, base: Sandbox, cells: CellStore, seconds: float = 100.0, parallel: int = 2
+        self,
+        task: PublicTask,
+        base: Sandbox,
+        cells: CellStore,
+        seconds: float = 100.0,
+        parallel: int = 2,
+        place: str = "",
     ) -> None:
         self._task = task
         self._base = base
         self._cells = cells
         self._seconds = seconds
+        self._place = place
         self._gate = asyncio.Semaphore(parallel)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -113,12 +121,17 @@ class Trials:
         return TestFile(written.path, written.content, author)
 
     async def _trial(self, file: TestFile, patch: str) -> Trial:
-        facts = ("trial 2", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
-        key = hashlib.sha256(json.dumps([*facts, self._seconds]).encode()).hexdigest()
+        key = self._key(file, patch)
         async with self._locks[key]:  # duels in both orders may try the same test at one time
             if (known := self._cells.get(key)) is not None:
                 return Trial.model_validate(known)
             return await self._tried(key, file, patch)
+
+    def _key(self, file: TestFile, patch: str) -> str:
+        """Return a hash of everything that decides what a trial shows."""
+        facts = ("trial 2", self._task.base_commit, patch, file.path, file.content, self._task.test_runner)
+        where = [self._place] if self._place else []  # without one the key is that of recorded trials
+        return hashlib.sha256(json.dumps([*facts, self._seconds, *where]).encode()).hexdigest()
 
     async def _tried(self, key: str, file: TestFile, patch: str) -> Trial:
         async with self._gate:

@@ -5,12 +5,15 @@ A best@k without the price of k candidates says little: the control is a traject
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from selection.feature_verifier import JUDGE as FEATURES
 from selection.lab.figures import Figures
 from selection.lab.labelled import Labelled
+from selection.lab.replay import Entrant
+from selection.rules.hearing import Hears, nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +21,8 @@ class Spent:
     """What a rule costs and gains with k candidates.
 
     `dollars` are of one issue on average, candidates and judging. `a_resolved` are the dollars of a resolved
-    issue, `a_point` those of one more issue in a hundred than a single candidate resolves; None where
-    nothing is resolved or gained.
+    issue, `a_point` those of one more issue in a hundred than a single candidate resolves, which nobody
+    judges; None where nothing is resolved or gained.
     """
 
     rule: str
@@ -42,15 +45,20 @@ class Control:
     rules: dict[str, float | None]
 
 
-def spent(issues: Sequence[Labelled], figures: Figures) -> list[Spent]:
-    """Return what every rule costs at each k; empty where no costs are known."""
-    if not any(issue.costs for issue in issues):
+def priced(issues: Sequence[Labelled]) -> bool:
+    """Whether it is known of every issue what candidates cost; a mean over some would mislead."""
+    return bool(issues) and all(issue.costs for issue in issues)
+
+
+def spent(issues: Sequence[Labelled], figures: Figures, entrants: Sequence[Entrant]) -> list[Spent]:
+    """Return what every rule costs at each k; empty where it is not known of every issue."""
+    if not priced(issues):
         return []
     found = []
-    base = dollars_at(issues, 1)
+    base, hears = dollars_at(issues, 1), _hears(entrants)
     for rule in figures.rules:
         for place, at in enumerate(rule.at):
-            cost, best = dollars_at(issues, at.k), at.best.value or 0.0
+            cost, best = dollars_at(issues, at.k, hears[rule.name]), at.best.value or 0.0
             gain = best - figures.lines.any[place]
             found.append(
                 Spent(
@@ -64,29 +72,48 @@ def spent(issues: Sequence[Labelled], figures: Figures) -> list[Spent]:
     return found
 
 
-def dollars_at(issues: Sequence[Labelled], k: int) -> float:
-    """Return the mean dollars of k candidates of an issue, with their part of the judging."""
-    prices = []
-    for issue in issues:
-        n = len(issue.resolved)
-        share = min(k, n) / n
-        known = list(issue.costs.values())
-        mean = sum(known) / len(known) if known else 0.0
-        prices.append(share * (n * mean + issue.judging))
+def dollars_at(issues: Sequence[Labelled], k: int, hears: Hears = nobody) -> float:
+    """Return the mean dollars of k candidates of an issue, and of their part of the judging.
+
+    Args:
+        issues: with what was paid for.
+        k: how many candidates; an issue with fewer counts with all of them.
+        hears: whose words reach the rule; nobody else's are paid for.
+    """
+    prices = [_dollars(issue, k, hears(issue.evidence)) for issue in issues]
     return sum(prices) / len(prices) if prices else 0.0
 
 
-def control(singles: Sequence[Labelled], issues: Sequence[Labelled], figures: Figures) -> Control:
-    """Return single trajectories beside every rule at the same price."""
-    dollars = dollars_at(singles, 1)
+def _dollars(issue: Labelled, k: int, heard: Collection[str]) -> float:
+    known = list(issue.costs.values())
+    mean = sum(known) / len(known) if known else 0.0
+    n = len(issue.resolved)
+    readers = set(heard) - {*issue.resolved, *issue.testers, FEATURES}
+    judging = sum(
+        price for reader, price in issue.judging.items() if reader in heard or (readers and not reader)
+    )
+    tests = sum(price for author, price in issue.testers.items() if author in heard)
+    return issue.context + tests + min(k, n) * (mean + judging / n)
+
+
+def control(
+    singles: Sequence[Labelled], issues: Sequence[Labelled], figures: Figures, entrants: Sequence[Entrant]
+) -> Control:
+    """Return single trajectories, which nobody judges, beside every rule at the same price."""
+    dollars, hears = dollars_at(singles, 1), _hears(entrants)
     resolved = sum(one.share(one.ids) for one in singles) / len(singles)
     rules = {
         rule.name: _between(
-            sorted((dollars_at(issues, at.k), at.best.value or 0.0) for at in rule.at), dollars
+            sorted((dollars_at(issues, at.k, hears[rule.name]), at.best.value or 0.0) for at in rule.at),
+            dollars,
         )
         for rule in figures.rules
     }
     return Control(dollars, resolved, rules)
+
+
+def _hears(entrants: Sequence[Entrant]) -> dict[str, Hears]:
+    return {entrant.name: entrant.hears for entrant in entrants}
 
 
 def _between(curve: Sequence[tuple[float, float]], dollars: float) -> float | None:

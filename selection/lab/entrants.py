@@ -36,7 +36,7 @@ def entrants(names: Sequence[str], issues: Sequence[Labelled], fits: Fits) -> li
 def _entrant(name: str, known: Collection[str], fits: Fits) -> Entrant:
     head, *judges = name.split("+")
     try:
-        rule_named(head)
+        rule = rule_named(head)
     except RuleError as error:
         raise LabError(str(error)) from error
     if missing := sorted(set(judges) - set(known)):
@@ -52,7 +52,10 @@ def _entrant(name: str, known: Collection[str], fits: Fits) -> Entrant:
 
         return choose_by
 
-    return Entrant(name, choose_for)
+    def hears(evidence: Evidence) -> frozenset[str]:
+        return rule.hears(_only(evidence, judges) if judges else evidence)
+
+    return Entrant(name, choose_for, hears)
 
 
 def _only(evidence: Evidence, judges: Collection[str]) -> Evidence:

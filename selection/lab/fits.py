@@ -8,10 +8,10 @@ from typing import Protocol
 
 from selection.evidence import Evidence
 from selection.feature_verifier import JUDGE, Weights, verdicts
-from selection.fitting import fit_features, fit_posterior
+from selection.fitting import fit_features, fit_posterior, priors
 from selection.lab.labelled import Labelled, LabError
 from selection.lab.replay import Choose
-from selection.posterior import Model, shipped
+from selection.posterior import Model
 from selection.rules import rule_named
 from selection.rules.posterior import EXECUTION, NAME, chooser
 
@@ -48,6 +48,8 @@ class Shipped:
 class Refitted:
     """Weights that were fitted on the issues of all other repositories, made when first needed.
 
+    They start from `selection.fitting.priors`: the shipped weights were fitted on every repository.
+
     Raises:
         LabError: in both methods, where no other repository has an issue to fit on.
     """
@@ -64,7 +66,7 @@ class Refitted:
         repo = issue.evidence.repo
         weights = self._weights(issue)
         if (name, repo) not in self._models:
-            self._models[name, repo] = fit_posterior(self._others(issue), shipped(name), weights)
+            self._models[name, repo] = fit_posterior(self._others(issue), priors(name), weights)
         return chooser(name, self._models[name, repo], weights)
 
     def read(self, evidence: Evidence, issue: Labelled) -> Evidence:

@@ -46,14 +46,18 @@ LABELS = TypeAdapter(dict[str, Label | bool])
 class Labelled:
     """One issue's evidence and verdicts by candidate id; every candidate has one.
 
-    `costs` are dollars by candidate id, where they are known, and `judging` those of everything that reads or
-    compares candidates.
+    `costs` are dollars by candidate id, where they are known. `judging` are those of each reader of these
+    candidates, by its name in the evidence; empty where the record names none. `testers` are dollars by
+    author of tests who brings no candidate, and `context` those of what all candidates were shown: both are
+    paid once, however many candidates there are.
     """
 
     evidence: Evidence
     resolved: Mapping[str, bool]
     costs: Mapping[str, float] = field(default_factory=dict)
-    judging: float = 0.0
+    judging: Mapping[str, float] = field(default_factory=dict)
+    testers: Mapping[str, float] = field(default_factory=dict)
+    context: float = 0.0
 
     @property
     def ids(self) -> tuple[str, ...]:

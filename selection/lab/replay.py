@@ -16,6 +16,7 @@ from selection.evidence import Evidence
 from selection.lab.chances import pass_at
 from selection.lab.labelled import Labelled
 from selection.lab.subsets import subsets
+from selection.rules.hearing import Hears, everybody
 from selection.verdict import Selection
 
 Choose = Callable[[Evidence], Selection]
@@ -26,10 +27,12 @@ class Entrant:
     """A rule that takes part: by its name, and which function plays it on an issue.
 
     A rule that was fitted is another function for each issue: the one fitted without the issue's repository.
+    `hears` gives whose words reach it, of those that the evidence holds: it pays for these alone.
     """
 
     name: str
     choose_for: Callable[[Labelled], Choose]
+    hears: Hears = everybody
 
 
 @dataclass(frozen=True, slots=True)

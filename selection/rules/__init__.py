@@ -8,7 +8,7 @@ comparisons find them in the evidence, and say in `needs` whose.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from selection.evidence import Evidence
 from selection.rules import (
     agentless,
     codemonkeys,
+    hearing,
     majority_patch,
     posterior,
     r2e,
@@ -25,6 +26,7 @@ from selection.rules import (
     trae,
     vote,
 )
+from selection.rules.hearing import Hears
 from selection.verdict import Selection
 
 
@@ -39,13 +41,19 @@ class Choose(Protocol):
         """Return the ranking of all candidates, and the winner or why there is none."""
 
 
+Finalists = Callable[[Evidence], Sequence[str]]
+"""Returns the ids of the candidates that a duel is between, one of each program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule: its name, what it does in one line, the published system it is from, and whom it asks.
 
     `needs` are names of judges; a rule that finds nothing of them in the evidence says so in its reason
-    and decides by what is left. `fitted` says in one line what its probability was fitted on, with the
-    harm rate and the calibration error found there; it is empty for a rule that was not fitted.
+    and decides by what is left. `finalists` names the candidates that its duel is between, None for a rule
+    that hears a duel of any. `fitted` says in one line what its probability was fitted on, with the
+    harm rate and the calibration error found there; it is empty for a rule that was not fitted. `hears` says
+    whose words reach it, which is whom it pays for.
     """
 
     name: str
@@ -53,7 +61,9 @@ class Rule:
     source: str
     choose: Choose
     needs: tuple[str, ...] = ()
+    finalists: Finalists | None = None
     fitted: str = ""
+    hears: Hears = hearing.nobody
 
 
 _ALL = (
@@ -64,6 +74,7 @@ _ALL = (
         "most passing generated scripts, then the shortest patch",
         "CodeMonkeys",
         codemonkeys.choose_by_votes,
+        hears=hearing.testers,
     ),
     Rule(
         "codemonkeys",
@@ -71,18 +82,22 @@ _ALL = (
         "CodeMonkeys",
         codemonkeys.choose,
         needs=(codemonkeys.JUDGE,),
+        finalists=codemonkeys.finalists,
+        hears=hearing.both(hearing.testers, hearing.comparing(codemonkeys.JUDGE)),
     ),
     Rule(
         "agentless",
         "fewest broken tests, then the reproduction test, then the most frequent patch",
         "Agentless 1.5",
         agentless.choose,
+        hears=hearing.testers,
     ),
     Rule(
         "r2e-execution",
         "most existing tests kept, then most generated tests passed",
         "R2E-Gym",
         r2e.choose_by_execution,
+        hears=hearing.testers,
     ),
     Rule(
         "r2e-execution-free",
@@ -90,6 +105,7 @@ _ALL = (
         "R2E-Gym",
         r2e.choose_by_reading,
         needs=readings.NEEDS,
+        hears=hearing.verifier,
     ),
     Rule(
         "r2e-hybrid",
@@ -97,27 +113,44 @@ _ALL = (
         "R2E-Gym, DeepSWE",
         r2e.choose_hybrid,
         needs=readings.NEEDS,
+        hears=hearing.both(hearing.testers, hearing.verifier),
     ),
-    Rule("swe-gym", "the verifier's best", "SWE-Gym", swe_gym.choose, needs=readings.NEEDS),
+    Rule(
+        "swe-gym",
+        "the verifier's best",
+        "SWE-Gym",
+        swe_gym.choose,
+        needs=readings.NEEDS,
+        hears=hearing.verifier,
+    ),
     Rule(
         "trae",
         "who breaks nothing, then votes of agents that compare in groups",
         "Trae Agent",
         trae.choose,
         needs=(trae.JUDGE,),
+        hears=hearing.comparing(trae.JUDGE),
     ),
-    Rule("vote", "votes of tests that fail on the base; abstains without any", "Mangabey", vote.choose),
+    Rule(
+        "vote",
+        "votes of tests that fail on the base; abstains without any",
+        "Mangabey",
+        vote.choose,
+        hears=hearing.testers,
+    ),
     Rule(
         posterior.EXECUTION,
         "the likeliest program by what was run and read, with its probability",
         "Mangabey",
         posterior.choose_by_execution,
+        hears=hearing.everybody,
     ),
     Rule(
         posterior.NAME,
         "the likeliest program by all evidence, with its probability",
         "Mangabey",
         posterior.choose,
+        hears=hearing.everybody,
         fitted="69 real issues, 40 of them with tests: harm rate 4.9% with tests, 6.7% by patches alone, "
         "1.3% with a capable reader; calibration error 0.06, 0.08 and 0.10",
     ),

@@ -4,6 +4,9 @@ Ehrlich et al. 2025, "CodeMonkeys: Scaling Test-Time Compute for Software Engine
 code: a script votes for every patch with which it exits with 0, also where it does so on the base, and
 identical scripts vote several times; of equals the shortest patch wins. The duel is judge `duel` of the
 evidence.
+
+Unlike their code, which merges patches that are equal byte for byte, candidates of one program are one: the
+three with most votes are three different programs.
 """
 
 from __future__ import annotations
@@ -12,8 +15,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from selection.candidate import Candidate
-from selection.evidence import Evidence
-from selection.rules.stages import Stage, decide
+from selection.evidence import SEPARATING, Evidence
+from selection.rules.stages import Stage, decide, standing
 from selection.rules.tallies import Tallies
 from selection.verdict import Selection
 
@@ -30,8 +33,11 @@ def choose_by_votes(evidence: Evidence) -> Selection:
 
 
 def choose(evidence: Evidence) -> Selection:
-    """Return the choice of the duel among the three programs with most votes; without one, that by votes."""
-    tallies = Tallies(evidence)
+    """Return the choice of the duel among the three programs with most votes; without one, that by votes.
+
+    Tests that were asked for to tell candidates apart have no vote.
+    """
+    tallies = Tallies(evidence.without_tests_of(SEPARATING))
     top = {tallies.cluster_of(id_) or id_ for id_ in finalists(evidence)}
     picks = _picks(evidence, tallies, top)
     if not picks:
@@ -54,9 +60,9 @@ def choose(evidence: Evidence) -> Selection:
 def finalists(evidence: Evidence) -> tuple[str, ...]:
     """Return whom the duel is between: a candidate of each of the three programs with most votes."""
     first: dict[str, str] = {}
-    for one in choose_by_votes(evidence).ranking:
-        able = one.cluster or one.candidate not in evidence.clusters.failed
-        if able and evidence.candidate(one.candidate).patch.strip():
+    able = standing(evidence)
+    for one in choose_by_votes(evidence.without_tests_of(SEPARATING)).ranking:
+        if one.candidate in able:
             first.setdefault(one.cluster or one.candidate, one.candidate)
     return tuple(first.values())[:FINALISTS]
 

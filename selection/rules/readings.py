@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
 from selection.candidate import Candidate
 from selection.evidence import Evidence
 from selection.rules.stages import Stage
@@ -28,7 +30,7 @@ class Readings:
         if one.id in self._scores:
             return self._scores[one.id]
         others = [self._scores[id_] for id_ in self._members.get(one.id, ()) if id_ in self._scores]
-        return sum(others) / len(others) if others else None
+        return mean(others) if others else None  # exact: three equal scores are no better than one
 
     @property
     def stage(self) -> Stage:

@@ -1,8 +1,8 @@
 """Trae's selector: who breaks nothing, then the votes of agents that compare candidates in groups.
 
 Trae Research Team 2025, "Trae Agent: An LLM-based Agent for Software Engineering with Test-time Scaling".
-Unlike its code, winners of groups meet: a program that lost a group it was shown in is behind all that lost
-none.
+Unlike its code, winners of groups meet: who came further is before who did not, and of those that came as far
+who lost fewer groups. A tie is lost by nobody, so that losses alone would not tell who went on.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ def choose(evidence: Evidence) -> Selection:
     """Return the choice of judge `trae`'s comparisons among the candidates that break no existing test."""
     tallies = Tallies(evidence)
     lost, picks = _groups(evidence, tallies)
+    rounds = _rounds(evidence, tallies)
 
     def clean(one: Candidate) -> int | None:
         broken = tallies.broken(one)
         return None if broken is None else int(broken == 0)
+
+    def reached(one: Candidate) -> int | None:
+        return rounds.get(tallies.cluster(one) or one.id)
 
     def groups_lost(one: Candidate) -> int | None:
         return lost.get(tallies.cluster(one) or one.id)
@@ -34,12 +38,24 @@ def choose(evidence: Evidence) -> Selection:
     def picked(one: Candidate) -> int:
         return picks[tallies.cluster(one) or one.id]
 
+    further = (Stage("most", "rounds of groups", reached),) if lost and any(rounds.values()) else ()
     stages = (
         Stage("most", "test suites without a broken test", clean),
+        *further,
         Stage("fewest", "lost comparisons", groups_lost),
         Stage("most", "picks", picked),
     )
     return decide(NAME, evidence, tallies, stages, "" if lost else "no comparison by an agent is known")
+
+
+def _rounds(evidence: Evidence, tallies: Tallies) -> dict[str, int]:
+    """Return the last round in which each program was shown beside another, whatever was said there."""
+    rounds: dict[str, int] = {}
+    for one in evidence.comparisons:
+        shown = {tallies.cluster_of(id_) or id_ for id_ in one.shown}
+        if one.judge == JUDGE and len(shown) > 1:
+            rounds |= {program: max(one.round, rounds.get(program, 0)) for program in shown}
+    return rounds
 
 
 def _groups(evidence: Evidence, tallies: Tallies) -> tuple[dict[str, int], Counter[str]]:

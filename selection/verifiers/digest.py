@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -20,6 +20,8 @@ ACTION, OBSERVATION = 1_500, 1_200
 """Characters of one action and of one observation that are kept, from both ends."""
 TALKING = frozenset({"submit", "done", "give_up", "no_test", "think", "finish"})
 """Actions whose arguments are words to a reader."""
+_SYSTEMS = re.compile(r"(?:mini[-_ ]?)?swe[-_ ]?agent|mangabey", re.IGNORECASE)
+"""Names of agents; a folder or a mark of theirs tells whose work it is."""
 _COMMENT = re.compile(r"^\s*#(?!!).*$\n?", re.MULTILINE)
 _ECHO = re.compile(r"^\s*echo\s+(['\"]).*\1\s*$\n?", re.MULTILINE)
 
@@ -37,13 +39,18 @@ def steps_of(trajectory: Trajectory) -> tuple[Step, ...]:
     return tuple(_steps(trajectory))
 
 
-def digest(trajectory: Trajectory) -> str:
-    """Return what a trajectory did as one text, and how it ended."""
-    lines = [
-        f"[{number}] {step.action}\n{step.observation}".rstrip()
-        for number, step in enumerate(_steps(trajectory), 1)
-    ]
-    return "\n".join([*lines, f"[end] {trajectory.exit_reason.value.replace('_', ' ')}"])
+def without_names(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Return steps without the names of agents: who made a candidate is no evidence."""
+    return tuple(
+        Step(_SYSTEMS.sub("agent", one.action), _SYSTEMS.sub("agent", one.observation)) for one in steps
+    )
+
+
+def digest(steps: Sequence[Step], exit_reason: str = "") -> str:
+    """Return what an author did as one text, and how it ended where that is known; empty for no steps."""
+    lines = [f"[{number}] {step.action}\n{step.observation}".rstrip() for number, step in enumerate(steps, 1)]
+    end = [f"[end] {exit_reason.replace('_', ' ')}"] if exit_reason else []
+    return "\n".join([*lines, *end]) if lines else ""
 
 
 def _steps(trajectory: Trajectory) -> Iterator[Step]:

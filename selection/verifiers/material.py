@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.context.tokens import Count, guessed
-from agent.trajectory import Trajectory
 from selection.candidate import Candidate
 from selection.evidence import Evidence
 from selection.faults import faults
-from selection.verifiers.digest import digest
+from selection.verifiers.digest import Step, digest
 from selection.verifiers.executed import executed
 from selection.verifiers.fitting import Section
 from selection.verifiers.surroundings import surrounding
@@ -23,13 +22,13 @@ OBSERVED, TESTS, CODE, PATCH, ISSUE = range(5)
 class Material:
     """The evidence, the base's files, what authors did, and on which inputs programs differ.
 
-    `trajectories` are by candidate id; `inputs` are readable lines by cluster key. `tokens` is the room of
+    `steps` are by candidate id; `inputs` are readable lines by cluster key. `tokens` is the room of
     one prompt, by `count`.
     """
 
     evidence: Evidence
     texts: Mapping[str, str] = field(default_factory=dict)
-    trajectories: Mapping[str, Trajectory] = field(default_factory=dict)
+    steps: Mapping[str, Sequence[Step]] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     tokens: int = 32_000
     count: Count = guessed
@@ -67,5 +66,5 @@ class Material:
 
     def digest(self, candidate: Candidate) -> Section:
         """Return what a candidate's author did."""
-        found = self.trajectories.get(candidate.id)
-        return Section("digest", digest(found) if found else "", OBSERVED)
+        steps = self.steps.get(candidate.id, ())
+        return Section("digest", digest(steps, candidate.exit_reason), OBSERVED)

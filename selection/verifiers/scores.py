@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.messages import Reply
-from agent.models.chat.labels import BLANK, label_logprobs
-from agent.models.chat.logprobs import log_add
+from agent.models.chat.labels import BLANK, label_logprobs, label_of
+from agent.models.chat.logprobs import is_told, log_add
 
 YES, NO = "YES", "NO"
 SPELLINGS = {YES: ("YES", "Yes", "yes"), NO: ("NO", "No", "no")}
@@ -44,8 +44,8 @@ def mean_score(logits: Sequence[float]) -> Score | None:
 def label_logit(reply: Reply, tag: str = "") -> float | None:
     """Return the logit of YES against NO where the reply says which, None where neither label was told.
 
-    All spellings of a label count together (log-sum-exp). A label that was not told is bounded by the
-    smallest alternative that was, and by what the others leave.
+    All spellings of a label count together (log-sum-exp). A label that was not told is bounded by the other
+    label, by the smallest token that is neither's, and by what the other leaves.
 
     Args:
         reply: with the log-probabilities of `LABELS`.
@@ -84,7 +84,7 @@ def logistic(logit: float) -> float:
 
 
 def _sum(logprobs: Iterable[float | None]) -> float | None:
-    known = [one for one in logprobs if one is not None and not math.isnan(one)]
+    known = [one for one in logprobs if one is not None and is_told(one)]
     if not known:
         return None
     total = known[0]
@@ -97,11 +97,13 @@ def _bound(other: float | None, position: Mapping[str, float]) -> float:
     """Return the most that a label which was not told can have."""
     assert other is not None
     left = math.log1p(-math.exp(other)) if other < -1e-9 else -2 * MOST
-    return min([left, *(one for one in position.values() if not math.isnan(one))])
+    # a spelling of the other label is no bound of its own: it grows with what speaks against this one
+    strange = [logprob for token, logprob in position.items() if label_of(token, LABELS) is None]
+    return min([other, left, *filter(is_told, strange)])
 
 
 def _bounded(logit: float) -> float:
-    return 0.0 if math.isnan(logit) else max(-MOST, min(MOST, logit))
+    return max(-MOST, min(MOST, logit))
 
 
 def _behind(tag: str, positions: Sequence[Mapping[str, float]]) -> int | None:

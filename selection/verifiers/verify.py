@@ -13,7 +13,7 @@ from selection.settings import SelectionSettings, View
 from selection.together import together
 from selection.verdict import Verdict
 from selection.verifiers import prompts
-from selection.verifiers.digest import Step, steps_of
+from selection.verifiers.digest import Step
 from selection.verifiers.fitting import Fitted, Section, fit
 from selection.verifiers.judgement import TAG, judgement_messages
 from selection.verifiers.material import OBSERVED, Material
@@ -120,16 +120,14 @@ class Verifier:
 
     def _steps(self, candidate: Candidate, texts: dict[str, str]) -> list[Step]:
         """Return the steps as they were cut to fit."""
-        found = self.material.trajectories.get(candidate.id)
-        steps = steps_of(found) if found else ()
-        return [Step(texts[f"action {n}"], texts[f"observation {n}"]) for n in range(len(steps))]
+        number = len(self.material.steps.get(candidate.id, ()))
+        return [Step(texts[f"action {n}"], texts[f"observation {n}"]) for n in range(number)]
 
     def _sections(self, candidate: Candidate) -> list[Section]:
         material = self.material
         patch = material.patch(candidate)
         if self.settings.format == "judgement":
-            found = material.trajectories.get(candidate.id)
-            steps = steps_of(found) if found else ()
+            steps = material.steps.get(candidate.id, ())
             seen = [Section(f"observation {n}", one.observation, OBSERVED) for n, one in enumerate(steps)]
             acts = [Section(f"action {n}", one.action, OBSERVED + 1) for n, one in enumerate(steps)]
             return [patch, *seen, *acts]

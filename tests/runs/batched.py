@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ class Player:
         turn = sum(message.role == "assistant" for message in messages)
         if sampling.session == os.environ.get("REFUSED"):
             raise RuntimeError("the model does not like this issue")
+        if f"{sampling.session} {turn}" == os.environ.get("REFUSED_TURN"):
+            raise RuntimeError("the model does not like this turn")
+        if f"{sampling.session} {turn}" == os.environ.get("HUNG_TURN"):
+            await asyncio.sleep(600)
+        if str(sampling.sample) in os.environ.get("LOST", "").split():
+            once = Path(os.environ["CALLS"] + ".lost")
+            if not (os.environ.get("ONCE") and once.exists()):
+                once.touch()
+                raise RuntimeError("the key has expired")
         await asyncio.sleep(float(os.environ.get("THINKING", "0")))
         with Path(os.environ["CALLS"]).open("a") as file:
             file.write(f"{sampling.session} {sampling.sample} {turn}\\n")
@@ -101,6 +111,11 @@ class Batches:
     def calls(self) -> list[str]:
         path = self.folder / "calls"
         return path.read_text().splitlines() if path.exists() else []
+
+    def wait_for_calls(self, count: int) -> None:
+        until = time.monotonic() + 60
+        while len(self.calls()) < count and time.monotonic() < until:
+            time.sleep(0.05)
 
 
 def predictions(out: Path) -> dict[str, str]:

@@ -50,6 +50,9 @@ class Tiny:
         if instance_id == "no-fix":
             wrong = replace(task.grading.unseal(), gold_patch=os.environ["WRONG"])
             task = replace(task, grading=Sealed(wrong))
+        if instance_id == os.environ.get("BROKEN"):
+            broken = replace(task.grading.unseal(), test_command="no-such-python -m pytest")
+            task = replace(task, grading=Sealed(broken))
         return task, repository
 '''
 

@@ -20,6 +20,7 @@ from runs.display.result import render
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
+from selection.differences.leading import Disagreement
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
@@ -91,6 +92,25 @@ def test_a_terminal_without_unicode_gets_ascii(tmp_path):
     text = rendered(report(), tmp_path, encoding="ascii")
     assert "> samples 0, 2" in text
     assert "x fails" in text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_inputs_that_part_programs_take_a_few_lines_of_80_columns(tmp_path, encoding):
+    values = {"k1": f"'{'same' * 30}x'", "k2": f"'{'same' * 30}\x1b[2Jé'"}
+    found = Disagreement(input="f('é\ud800')", where="the issue", program="p", base="1", values=values)
+    short = found.model_copy(update={"input": "f(3)", "values": {"k1": "3", "k2": "4"}})
+    whole = report()
+    decision = whole.decision.model_copy(update={"differences": (short, found, *[found] * 6)})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path, encoding)
+    lines = text.splitlines()
+    assert max(map(len, lines[:-1])) <= 80
+    at = lines.index("no test tells A (sample 0), B (sample 1) apart, but:")
+    end = next(number for number, line in enumerate(lines) if line.startswith("decision"))
+    assert lines[at + 1] == "  f(3) -> A: 3, B: 4, base: 1"
+    assert end - at <= 8
+    assert "same" in lines[at + 3]
+    assert "x'" in lines[at + 3]  # where they part, not where they begin
+    assert "\x1b" not in text
 
 
 def test_an_abstention_and_a_grade_are_said(tmp_path):

@@ -1,14 +1,95 @@
-"""What drawing and refiners are told of a pool is what the rules hear."""
+"""Candidates judged in a room of their own: what duels ran is paid once, and only for the place it ran in."""
 
 from __future__ import annotations
 
+import subprocess
+
+import pytest
+
+from envs.task import Environment, Task
+from runs.base_room import BaseRoom
 from runs.decision import decision_of
 from runs.evidence import evidence_of
-from runs.judging import chosen, judged
+from runs.journal import Journal
+from runs.judging import chosen, judge, judged
 from runs.pool import Pool
 from runs.recipe import Recipe
 from runs.rounds import Left, next_step
+from selection.candidate import Candidate
+from selection.settings import SelectionSettings
+from tests.interpreter import lean_python
 from tests.selection.rules.made import CHANGED, crowd
+
+TEST = """<test path="test_new.py">
+from area import area
+
+
+def test():
+    assert area(3) == 9
+</test>"""
+MODEL = f"""
+from agent import Capabilities, Reply
+
+
+class Duellist:
+    name = "duellist"
+    capabilities = Capabilities()
+
+    async def generate(self, messages, tools, sampling):
+        return Reply(text="<choice>A</choice>" if len(messages) > 2 else {TEST!r})
+"""
+PATCH = """diff --git a/area.py b/area.py
+--- a/area.py
++++ b/area.py
+@@ -1,2 +1,2 @@
+ def area(side):
+-    return side
++    return {}
+"""
+POOL = Pool((Candidate("right", PATCH.format("side * side")), Candidate("wrong", PATCH.format("2 * side"))))
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    done = subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def task(tmp_path):
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "area.py").write_text("def area(side):\n    return side\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "base")
+    return Task(
+        instance_id="area-1",
+        repo="area",
+        base_commit=git(folder, "rev-parse", "HEAD"),
+        problem_statement="`area` is wrong",
+        environment=Environment(python=str(lean_python())),
+        test_runner="python -m pytest -q -p no:cacheprovider",
+    )
+
+
+async def test_what_duels_ran_is_run_again_in_another_place_and_in_no_other_case(tmp_path, task):
+    (tmp_path / "duellist.py").write_text(MODEL)
+
+    async def trials(memory_mb):
+        """Judge in a room of so much memory, and return how many trials the journal holds then."""
+        recipe = Recipe(
+            models={"select": f"{tmp_path}/duellist.py:Duellist"},
+            selection=SelectionSettings(duel=2, turns=2),
+            sandbox="daemonless",
+            memory_mb=memory_mb,
+        )
+        async with BaseRoom(task, tmp_path / "repository", recipe, tmp_path / "home") as room:
+            with Journal(tmp_path / "run") as journal:
+                await judge(task.public(), room, POOL, recipe, journal, [].append)
+                return sum("output" in event.data["cell"] for event in journal.of("cell"))
+
+    assert [await trials(memory) for memory in (1024, 1024, 2048)] == [3, 3, 6]
 
 
 def test_a_test_that_the_issue_changes_keeps_no_drawing_going():

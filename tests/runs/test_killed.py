@@ -59,6 +59,7 @@ def test_an_adaptive_run_killed_again_and_again_ends_the_same_and_pays_nothing_t
         assert report["decision"][name] == undisturbed["decision"][name]
     with Journal(out / report["instance_id"]) as journal:
         replies = [(event.data["sample"], event.data["turn"]) for event in journal.of("reply")]
+        assert not list(journal.of("divergence"))
     assert len(replies) == len(set(replies))
     assert set(replies) == DRAWN
     # a reply is lost only when the kill fell between the model's answer and its record

@@ -12,9 +12,12 @@ from envs.grade import GradeStatus
 from runs.cli import run
 from runs.graded import Graded, write_graded
 from runs.journal import Journal
+from runs.replies import JournalReplies
+from selection.clusters import Clusters
 from selection.evidence_file import write_evidence
 from selection.lab.labelled import Label
 from selection.lab.labelled import with_labels as label_all
+from selection.verdict import Verdict
 from tests.selection.lab.made import issue_of
 
 
@@ -88,6 +91,24 @@ def test_damaged_evidence_is_named(tmp_path, capsys):
     assert "torn.jsonl line 1 is no evidence" in capsys.readouterr().err
 
 
+def test_evidence_of_another_schema_is_refused_by_name(evidence, capsys):
+    path = evidence / "new.jsonl"
+    path.write_text(json.dumps({"schema_version": "evidence 99", "task": "one"}) + "\n")
+    assert run(["lab", str(path), "--labels", str(evidence / "labels.json")]) == 2
+    told = capsys.readouterr().err
+    assert "line 1 is of schema 'evidence 99', and 'evidence 1' is read" in told
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_compressed_evidence_that_is_cut_off_is_refused(evidence, capsys):
+    path = evidence / "one.jsonl.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run(["lab", str(path), "--labels", str(evidence / "labels.json")]) == 2
+    told = capsys.readouterr().err
+    assert "one.jsonl.gz" in told
+    assert len(told.strip().splitlines()) == 1
+
+
 def test_labels_do_not_reach_rules():
     issue = issue_of([True, False])
     (found,) = label_all([issue.evidence], {"c0": Label(resolved=True), "c1": Label(resolved=False)})
@@ -147,3 +168,183 @@ async def test_what_trajectories_cost_is_told(tmp_path, capsys):
     assert "1.0000" in capsys.readouterr().out
     assert run([*given, "--control", str(tmp_path / "run")]) == 0
     assert "At equal cost ($0.5000 an issue) one trajectory resolves 50.0%" in capsys.readouterr().out
+
+
+async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them(tmp_path):
+    issue = issue_of([True, False], task="one")
+    candidates = tuple(
+        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
+    )
+    verdicts = tuple(Verdict("verifier:patch", id_, 0.5, "") for id_ in issue.ids)
+    with Journal(tmp_path / "run" / "one") as journal:
+        known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
+        write_evidence(journal.folder / "evidence.jsonl.gz", [known])
+        for sample in range(2):
+            reply = Reply(text="x", cost=1.0).model_dump(mode="json")
+            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+        await JournalReplies(journal, "context").put("model KEY", Reply(text="x", cost=3.0))
+        readings = JournalReplies(journal, "selection")
+        for id_ in issue.ids:
+            await readings.put(f"a model verifier:patch/{id_}/0 KEY", Reply(text="YES", cost=25.0))
+        await readings.put("a model duel/c0+c1/0 KEY", Reply(text="x", cost=400.0))
+    labels, out = tmp_path / "labels.json", tmp_path / "lab.json"
+    labels.write_text(json.dumps(dict(issue.resolved)))
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--k", "1,2", "--json", str(out)]
+    assert run([*given, "--rules", "random,swe-gym,swe-gym+none"]) == 0
+    found = {(one["rule"], one["k"]): one["dollars"] for one in json.loads(out.read_text())["spent"]}
+    assert found == {
+        ("random", 1): 4.0,
+        ("random", 2): 5.0,
+        ("swe-gym", 1): 29.0,
+        ("swe-gym", 2): 55.0,
+        ("swe-gym+none", 1): 4.0,
+        ("swe-gym+none", 2): 5.0,
+    }
+
+
+async def test_a_price_that_is_not_known_is_told_and_is_not_nothing(tmp_path, capsys):
+    issue = issue_of([True, False], task="one")
+    candidates = tuple(
+        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
+    )
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [replace(issue.evidence, candidates=candidates)])
+        for sample in range(2):
+            reply = Reply(text="x", cost=None).model_dump(mode="json")
+            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(dict(issue.resolved)))
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--rules", "random"]
+    assert run([*given, "--control", str(tmp_path / "run")]) == 0
+    shown = capsys.readouterr().out
+    assert "Cost" not in shown
+    assert "At equal cost" not in shown
+    assert "no price is known of replies in 1 issues: in one of sample 0, sample 1" in shown
+    assert "--control tells nothing" in shown
+
+
+async def test_costs_of_blank_candidates_of_two_issues_stay_apart(tmp_path):
+    """A blank candidate has the same id in every issue: it is made of its origin and its diff."""
+    for task, dollars in (("one", 1.0), ("two", 5.0)):
+        issue = issue_of([False], task=task)
+        blank = replace(issue.evidence.candidates[0], patch="", origin="sample 0")
+        with Journal(tmp_path / "run" / task) as journal:
+            known = replace(issue.evidence, candidates=(blank,), clusters=Clusters())
+            write_evidence(journal.folder / "evidence.jsonl.gz", [known])
+            reply = Reply(text="x", cost=dollars).model_dump(mode="json")
+            await journal.append("reply", {"sample": 0, "turn": 0, "reply": reply})
+    labels, out = tmp_path / "labels.json", tmp_path / "lab.json"
+    labels.write_text('{"c0": false}')
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--k", "1", "--json", str(out)]
+    assert run([*given, "--rules", "random"]) == 0
+    (spent,) = json.loads(out.read_text())["spent"]
+    assert spent["dollars"] == 3.0
+
+
+@pytest.mark.parametrize("issues", [0, 2])
+async def test_a_run_whose_evidence_is_not_of_one_issue_is_refused(tmp_path, capsys, issues):
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue_of([True]).evidence] * issues)
+    assert run(["lab", str(tmp_path / "run")]) == 2
+    assert f"holds {issues} issues instead of one" in only_line(capsys)
+
+
+def only_line(capsys) -> str:
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("benchmark grade", {"status": 1}),
+        ("reply", {"sample": 0}),
+        ("reply", {"sample": 0, "turn": 0, "reply": {"words": "x"}}),
+        ("selection_reply", {"request": "x", "reply": None}),
+    ],
+)
+async def test_a_damaged_event_names_its_folder(tmp_path, capsys, kind, data):
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue_of([True]).evidence])
+        await journal.append(kind, data)
+    assert run(["lab", str(tmp_path / "run")]) == 1
+    assert f"{tmp_path / 'run' / 'one'}: an event is damaged" in only_line(capsys)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"predictions": 3, "tasks": "rows.jsonl"}'])
+def test_a_damaged_evaluation_is_refused(evidence, tmp_path, capsys, text):
+    folder = tmp_path / "evaluation"
+    folder.mkdir()
+    (folder / "evaluation.json").write_text(text)
+    assert run(["lab", str(evidence), str(folder)]) == 2
+    assert "evaluation.json is damaged" in only_line(capsys)
+
+
+def test_an_evaluation_of_some_of_its_predictions_is_read(evidence, tmp_path, capsys):
+    folder, preds = tmp_path / "evaluation", tmp_path / "preds.jsonl"
+    patch = issue_of([True, False, False]).evidence.candidate("c2").patch
+    rows = [{"instance_id": name, "model_patch": patch} for name in ("one", "another")]
+    preds.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder.mkdir()
+    (folder / "evaluation.json").write_text(json.dumps({"predictions": str(preds), "tasks": "rows.jsonl"}))
+    write_graded(folder, Graded(instance_id="one", model="m", key="k", status=GradeStatus.UNRESOLVED), "log")
+    assert run(["lab", str(evidence), str(folder), "--rules", "random"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 issues of 1 repositories, 1.0 candidates each" in shown
+    assert (
+        "2 of 3 candidates have no label that counts and are left out, and with them 0 of 1 issues" in shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [("environment_broken", 2), ("flaky", 2), ("unresolved", 0), ("resolved", 0)]
+)
+async def test_a_grade_that_says_nothing_of_a_patch_is_no_label(tmp_path, capsys, status, code):
+    issue = issue_of([True], task="one")
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
+        await journal.append("decision", {"patch": issue.evidence.candidates[0].patch})
+        await journal.append("grade", {"status": status})
+    for folder in (tmp_path / "run", tmp_path / "run" / "one"):  # all of the run, and its one issue
+        assert run(["lab", str(folder), "--rules", "random"]) == code
+        told = capsys.readouterr()
+        assert ("nothing says which candidates are right" in told.err) is (code == 2)
+
+
+async def test_disagreeing_grades_of_one_program_say_nothing_of_its_other_candidates(tmp_path, capsys):
+    issue = issue_of([True, False, False], programs=[0, 0, 0], task="one")
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
+        for id_ in ("c0", "c1"):
+            patch = issue.evidence.candidate(id_).patch
+            await journal.append("benchmark grade", {"patch": patch, "resolved": issue.resolved[id_]})
+    assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
+    assert "1 issues of 1 repositories, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
+
+
+async def test_a_grade_labels_the_candidates_of_its_own_issue(tmp_path, capsys):
+    """The same patch in another issue, which has the same id there, was not graded."""
+    for task in ("one", "two"):
+        with Journal(tmp_path / "run" / task) as journal:
+            write_evidence(journal.folder / "evidence.jsonl.gz", [issue_of([True], task=task).evidence])
+            if task == "one":
+                patch = issue_of([True]).evidence.candidates[0].patch
+                await journal.append("benchmark grade", {"patch": patch, "resolved": True})
+    assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
+    assert "1 issues of 1 repositories, 1.0 candidates each" in capsys.readouterr().out
+
+
+def test_an_issue_that_is_recorded_twice_is_told(evidence, capsys):
+    (evidence / "two.jsonl.gz").write_bytes((evidence / "one.jsonl.gz").read_bytes())
+    assert run(["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]) == 0
+    shown = capsys.readouterr().out
+    assert "1 issues are recorded more than once, and the last record counts alone: one that of" in shown
+    assert f"{evidence / 'two.jsonl.gz'}, not of {evidence / 'one.jsonl.gz'}" in shown
+
+
+def test_a_judge_may_have_any_name(evidence, capsys):
+    issue = issue_of([True, False], scores=[0.9, 0.1], task="one")
+    named = tuple(replace(one, judge="[/x] [gpt]") for one in issue.evidence.verdicts)
+    write_evidence(evidence / "one.jsonl.gz", [replace(issue.evidence, verdicts=named)])
+    assert run(["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]) == 0
+    assert "[/x] [gpt]" in capsys.readouterr().out

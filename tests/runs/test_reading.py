@@ -16,13 +16,14 @@ from agent.models.base import Capabilities
 from agent.models.errors import ModelError
 from agent.models.scripted import ScriptedModel
 from agent.trajectory import ExitReason, Observation, Trajectory
+from envs.outcomes import Outcome
 from envs.task import PublicTask
 from runs.commons import Commons, Paces
 from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger, RunSpentError
 from runs.purse import RunPurse
-from runs.reading import Shared, read_candidates_of, trajectories_of
+from runs.reading import Shared, read_candidates_of, steps_by_candidate
 from runs.recipe import Allowance, Recipe
 from runs.recipe_files import packaged, read_recipe
 from runs.recorded import record
@@ -35,10 +36,12 @@ from selection.candidate import Candidate
 from selection.cells import MemoryCells
 from selection.clusters import Clusters
 from selection.evidence import Evidence
+from selection.matrix import BASE, TestCase
 from selection.settings import SelectionSettings
 from selection.verifiers.digest import digest
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE
+from tests.selection.rules.made import candidate_of, gathered, patch_of, scripts_passed
 
 READER = """
 import os
@@ -178,6 +181,27 @@ async def test_readers_in_a_batch_keep_the_pace_and_the_purse_of_all(tmp_path, m
         assert len(found.evidence.scores("verifier:patch")) == read(tmp_path) == 2
 
 
+@pytest.mark.parametrize(("rule", "met"), [("codemonkeys", {"a", "b"}), ("posterior", {"b", "c"})])
+async def test_the_duel_of_a_rule_with_finalists_is_between_these(tmp_path, monkeypatch, rule, met):
+    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    (tmp_path / "reader.py").write_text(READER)
+    select = f"{tmp_path}/reader.py:Reader"
+    recipe = Recipe(rule=rule, models={"select": select}, selection=SelectionSettings(duel=2, turns=2))
+    pool = tuple(candidate_of(patch_of(number), name) for number, name in enumerate("abc"))
+    clusters = gathered(list(pool), {one.id: number for number, one in enumerate(pool)})
+    rows = [clusters.key_of(one.id) for one in pool]
+    matrix = scripts_passed(clusters, {rows[0]: 3, rows[1]: 2, rows[2]: 1}, ("x",))
+    guard = TestCase("tests/test_calc.py::test", None, "tests/test_calc.py::test")
+    kept = {(guard.id, row): Outcome.PASSED for row in (BASE, *rows[1:])}  # the first breaks it
+    matrix = replace(matrix, tests=(*matrix.tests, guard), outcomes={**matrix.outcomes, **kept})
+    known = Evidence("t", candidates=pool, clusters=clusters, matrix=matrix)
+    task = PublicTask("t", "tiny", "c", "wrong", "/testbed", "pytest")
+    with Journal(tmp_path / "run") as journal:
+        found = await read_candidates_of(task, object(), known, recipe, journal, MemoryCells(), [].append)
+    shown = {known.candidate(id_).origin for one in found.evidence.comparisons for id_ in one.shown}
+    assert shown == met
+
+
 @pytest.mark.parametrize("name", packaged())
 def test_readers_of_packaged_recipes_need_a_model_that_reads(name):
     recipe = read_recipe(name)
@@ -217,6 +241,6 @@ async def test_the_digest_of_a_trajectory_that_spoke_a_dialect_has_its_actions(t
         ended = Trajectory(sample=0, model="m", exit_reason=ExitReason.STEP_LIMIT, diff="")
         await record(ended, Variation(kind="tool-agent", round=1, model="m", temperature=0.0), journal)
         one = Candidate("a", "", origin="sample 0")
-        found = trajectories_of(Evidence("t", candidates=(one, Candidate("b", ""))), journal)
+        found = steps_by_candidate(Evidence("t", candidates=(one, Candidate("b", ""))), journal)
     assert set(found) == {"a"}
-    assert digest(found["a"]) == "[1] $ ls\ntiny.py\n[end] step limit"
+    assert digest(found["a"], "step_limit") == "[1] $ ls\ntiny.py\n[end] step limit"

@@ -196,7 +196,7 @@ def sure(probability):
             "the first",
             probability,
             clusters=evidence.clusters.members,
-            probabilities={key: probability},
+            probabilities={key: probability, "untested": 0.9},  # likelier, and not the rule's choice
             none_right=0.35,  # several can be right: it is no remainder
         )
 
@@ -214,7 +214,8 @@ async def test_what_is_not_sure_enough_is_not_chosen(desk, monkeypatch, least, c
     assert choice.succeeded is chosen
     assert chosen or "abstains: 60% sure of the best, which is less than 61%" in choice.decision.reason
     text = " ".join(shown(choice).split())
-    assert "60% that the best is right, 35% that none is; fitted on 9 issues: harm rate 1%" in text
+    whose = "the chosen one is right" if chosen else "the best one, which is not chosen, is right"
+    assert f"60% that {whose}, 35% that none is; fitted on 9 issues: harm rate 1%" in text
 
 
 async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
@@ -275,6 +276,29 @@ async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(des
     (run / "tiny-1" / "journal.jsonl").write_text("")
     with pytest.raises(PoolError, match="no trajectory has ended yet"):
         read_from_anywhere([run])
+
+
+def test_what_was_split_off_is_shown_with_its_candidate(desk, mangabey):
+    """Edits of existing tests, of the runner's configuration and scratch files, a line for each candidate."""
+    added = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+x = 1\n"
+    edited = (
+        "diff --git a/tests/test_tiny.py b/tests/test_tiny.py\n--- a/tests/test_tiny.py\n"
+        "+++ b/tests/test_tiny.py\n@@ -1,1 +1,2 @@\n from tiny import first, last\n+x = 1\n"
+    )
+    scratch = [f"scratch/{'deep/' * 8}try_{number}.py" for number in range(9)]
+    desk.put("cheat.diff", edited + added.format("conftest.py") + diff(RIGHT))
+    desk.put(f"{'long' * 20}.diff", diff(RIGHT) + "".join(added.format(path) for path in scratch))
+    desk.put("honest.diff", diff(RIGHT, FIRST))
+    done = mangabey(
+        *("select", "--repo", desk.checkout, "--issue", ISSUE, "--python", lean_python()),
+        *("--sandbox", "daemonless", "--candidates", *desk.files, "--out", desk.out),
+    )
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stdout.splitlines() if line.startswith("dropped from")]
+    assert sorted(notes) == [
+        "dropped from cheat.diff: tests/test_tiny.py, conftest.py",
+        "dropped from longlonglonglonglonglong...: try_0.py, try_1.py, try_2.py +6",
+    ]
 
 
 def test_from_the_command_line(desk, mangabey):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,10 @@ from agent.context.asking import MemoryReplies
 from agent.messages import Reply
 from agent.models.base import Capabilities
 from agent.models.errors import ModelError
+from envs.task import PublicTask
+from sandbox.base import SandboxFileError
 from selection.cells import MemoryCells
-from selection.clusters import Clusters, cluster
+from selection.clusters import Clusters, cluster, content_order
 from selection.evidence import Evidence
 from selection.reading import Readers, Surroundings, read
 from selection.settings import SelectionSettings
@@ -151,6 +154,29 @@ async def test_any_number_of_candidates_and_blank_ones(number):
     assert not model.asked
 
 
+class Nowhere:
+    """A base that has no file, and that nothing is run in."""
+
+    async def read(self, path):
+        raise SandboxFileError(path)
+
+
+@pytest.mark.parametrize(
+    ("named", "places", "met"),
+    [(None, 3, None), ("dca", 5, "dca"), ("dca", 2, "dc"), ("d", 3, "")],
+)
+async def test_the_duel_is_between_whom_the_rule_names_else_the_best_ranked(named, places, met):
+    pool = [candidate(name) for name in "abcd"]
+    if named is None:
+        met = [one.id for one in sorted(pool, key=content_order)[:3]]
+    task = PublicTask("t", "calc", "c", "clamp is wrong", "/testbed", "pytest")
+    given = Surroundings(task, Nowhere(), finalists=named and (lambda _: tuple(named)))
+    settings = SelectionSettings(duel=places, turns=2)
+    found = await read(evidence(*pool), Readers(select=asker(Reader(lambda *_: "hm"))), settings, given)
+    orders = [tuple(met), tuple(reversed(met))] if met else []
+    assert [one.shown for one in found.evidence.comparisons] == orders
+
+
 async def test_a_server_that_is_gone_is_not_called_for_every_candidate():
     pool = [candidate(f"c{number}") for number in range(60)]
     model = Reader(lambda *_: ModelError("the server is gone"))
@@ -229,3 +255,6 @@ async def test_in_a_sandbox_inputs_tests_and_duels_come_together(scene):
     again = await read(known, Readers(select=asker(model, replies)), settings, given)
     assert (len(cells), len(model.asked)) == (ran, paid)
     assert again == found
+    elsewhere = replace(given, place="another image")
+    await read(known, Readers(select=asker(model, replies)), settings, elsewhere)
+    assert (len(cells), len(model.asked)) == (2 * ran, paid)

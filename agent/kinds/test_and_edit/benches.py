@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from agent.agreement import Divergence, compare
 from agent.arguments import Arguments, read_arguments
 from agent.excerpts import cut_middle
 from agent.kinds.test_and_edit import prompts
@@ -57,9 +58,11 @@ class PhaseBench:
         """See `agent.phase.Bench.perform`."""
         return await observed(call, lambda: self._within(call, seconds))
 
-    async def perform_again(self, call: ToolCall, recorded: Observation, *, seconds: float) -> None:
+    async def perform_again(
+        self, call: ToolCall, recorded: Observation, *, seconds: float
+    ) -> Divergence | None:
         """See `agent.phase.Bench.perform_again`."""
-        await observed(call, lambda: self._again(call, recorded))
+        return compare(call, recorded, await observed(call, lambda: self._again(call, recorded)))
 
     async def _again(self, call: ToolCall, recorded: Observation) -> tuple[str, str]:
         await _make_again(self._room, read_arguments(call, self._tools), recorded)

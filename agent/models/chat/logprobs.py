@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+NONE = -1_000.0
+"""At and below it a log-probability is a server's word for none: OpenAI and vLLM write -9999."""
+
 
 def alternatives(told: object) -> list[dict[str, float]]:
     """Return the log-probability of each alternative at each position, by its text.
@@ -26,6 +29,11 @@ def prompt_alternatives(told: object) -> tuple[dict[str, float], ...]:
     if not isinstance(told, list):
         return ()
     return tuple(_merged(_decoded(position)) for position in told)
+
+
+def is_told(logprob: float) -> bool:
+    """Whether a log-probability says how likely a token is: no infinity, and no number that stands for it."""
+    return math.isfinite(logprob) and logprob > NONE
 
 
 def log_add(one: float, other: float) -> float:

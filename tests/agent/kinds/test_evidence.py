@@ -11,6 +11,7 @@ from agent.budget import Budget
 from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.scripted import ScriptedModel
+from agent.replay import OTHER_REQUEST
 from agent.shelf import SharedTest
 from agent.tape import MemoryTape
 from agent.trajectory import ExitReason
@@ -181,7 +182,7 @@ async def test_a_resumed_run_knows_that_it_was_refused(task: PublicTask, sandbox
     await sandbox.exec("git checkout -q .")
     again = ScriptedModel([calls(("submit", {}))])
     done = await play(task, sandbox, again, shelf=ListShelf(), tape=tape)
-    assert done.exit_reason is ExitReason.SUBMITTED
+    assert (done.exit_reason, tape.divergences) == (ExitReason.SUBMITTED, [])
     assert "tests of other attempts fail" in again.requests[0][-1].content
 
 
@@ -198,6 +199,7 @@ async def test_a_resumed_run_runs_no_test_again(task: PublicTask, sandbox: Sandb
         again = ScriptedModel([look, calls(("submit", {}))])
         done = await play(task, sandbox, again, shelf=shelf, tape=tape, base=counting)
     assert len(counting.asked) == asked > 0
+    assert tape.divergences == [(0, OTHER_REQUEST)]  # which tells of another runner
     assert done.turns[2].observations[0].text.startswith("test_sign.py\n")
     assert done.exit_reason is ExitReason.SUBMITTED
     assert "abs(self.width * self.height)" in done.diff

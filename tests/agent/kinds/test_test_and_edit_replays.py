@@ -17,6 +17,7 @@ from agent.budget import Budget
 from agent.kinds.test_and_edit import run_test_and_edit
 from agent.messages import Reply
 from agent.models.replay import ReplayModel
+from agent.replay import Replay
 from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Observation, Trajectory
 from envs.task import PublicTask
@@ -38,6 +39,16 @@ class Observed(MemoryTape):
 
     async def keep_observation(self, turn: int, index: int, observation: Observation) -> None:
         raise AssertionError(f"turn {turn} was not recorded")
+
+
+@pytest.fixture(autouse=True)
+def another_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edits of the recordings do not apply in this room, and their words are all that is looked at here."""
+
+    async def take(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(Replay, "take", take)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

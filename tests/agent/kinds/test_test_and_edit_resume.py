@@ -50,10 +50,12 @@ class CutTape(MemoryTape):
         for turn in range(turns):
             reply = whole.reply(turn)
             assert reply is not None
-            self._replies[turn] = reply
+            self._replies[turn], self._requests[turn] = reply, whole.request(turn)
             seen = whole.observation(turn, 0)
             if seen is not None and not (half and turn == turns - 1):
                 self._observations[turn, 0] = seen
+                if (files := whole.files(turn, 0)) is not None:
+                    self._files[turn, 0] = files
 
 
 class LateShelf:
@@ -90,10 +92,10 @@ async def test_goes_on_from_every_turn_with_the_same_words(task: PublicTask, san
     ]
     for cut in range(len(SCRIPT) + 1):
         model = ScriptedModel([*SCRIPT[cut : cut + 1], *[RuntimeError("killed again")] * 2])
+        left = CutTape(tape, cut, half=False)
         async with forked(sandbox) as fork:
-            resumed = await play(
-                task, fork, model, tape=CutTape(tape, cut, half=False), shelf=LateShelf(), **options
-            )
+            resumed = await play(task, fork, model, tape=left, shelf=LateShelf(), **options)
+            assert left.divergences == []
             assert resumed.turns[:cut] == done.turns[:cut]
             if cut == len(SCRIPT):
                 assert (resumed.diff, resumed.test_paths) == (done.diff, done.test_paths)
@@ -112,8 +114,10 @@ async def test_an_action_that_was_cut_off_is_performed_again(task: PublicTask, s
         done = await play(task, fork, whole, tape=tape, **options)
     for cut in (4, 8, 10):
         model = ScriptedModel(SCRIPT[cut:])
+        left = CutTape(tape, cut, half=True)
         async with forked(sandbox) as fork:
-            resumed = await play(task, fork, model, tape=CutTape(tape, cut, half=True), **options)
+            resumed = await play(task, fork, model, tape=left, **options)
+        assert left.divergences == []
         assert (resumed.diff, resumed.test_paths, resumed.message) == (
             done.diff,
             done.test_paths,

@@ -13,6 +13,7 @@ from agent.kinds import KINDS
 from agent.messages import Reply
 from agent.models.errors import ModelUnavailableError
 from agent.models.scripted import ScriptedModel
+from agent.replay import OTHER_REQUEST
 from agent.tape import MemoryTape
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
@@ -190,6 +191,7 @@ async def test_a_resumed_run_knows_what_was_valid_and_tries_nothing_again(
         give_up = calls(("give_up", {"reason": "enough"}))
         done = await led(task, sandbox, give_up, tape=tape, base=counting)
     assert len(counting.asked) == asked > 0
+    assert tape.divergences == [(0, OTHER_REQUEST)]  # which tells of another budget
     assert done.test_paths == (PATH,)
     assert "+    assert Rectangle(2, 3).area() == 6" in done.diff
     assert "test_width" not in done.diff

@@ -16,8 +16,9 @@ from agent.models.errors import (
 )
 from agent.models.retries import Patience
 from agent.models.scripted import ScriptedModel
+from agent.replay import OTHER_REQUEST
 from agent.tape import MemoryTape
-from agent.trajectory import ExitReason
+from agent.trajectory import ExitReason, Trajectory
 from envs.task import PublicTask
 from sandbox.base import Sandbox
 from tests.agent.kinds.playing import FIX, SOLVING, TEST, calls, comparable, play, text
@@ -53,6 +54,8 @@ async def test_resumes_from_the_tape(task: PublicTask, sandbox: Sandbox, cut: in
     await sandbox.exec("git checkout -q . && git clean -fdq")
     again = await play(task, sandbox, ScriptedModel([], native_tools=native), tape=tape)
     assert comparable(again) == comparable(whole)
+    noisy = {(0, "bash returned another text"), (1, "behind edit there are other changes of noise.txt")}
+    assert set(tape.divergences) <= noisy
 
 
 async def test_what_is_replayed_takes_no_time(task: PublicTask, sandbox: Sandbox) -> None:
@@ -72,6 +75,7 @@ async def test_what_is_replayed_takes_no_time(task: PublicTask, sandbox: Sandbox
 async def test_time_that_was_used_before_is_not_given_again(task: PublicTask, sandbox: Sandbox) -> None:
     tape = MemoryTape()
     await play(task, sandbox, ScriptedModel([calls(("edit", FIX), seconds=5.0)]), tape=tape)
+    await sandbox.exec("git checkout -q . && git clean -fdq")
     model = ScriptedModel([calls(("submit", {}))])
     done = await play(task, sandbox, model, tape=tape, budget=Budget(steps=9, seconds=5))
     assert (done.exit_reason, model.requests) == (ExitReason.TIME_LIMIT, [])
@@ -129,3 +133,67 @@ async def test_failed_calls_use_up_the_budget(task: PublicTask, sandbox: Sandbox
     await play(task, sandbox, failing, tape=tape, budget=Budget(dollars=0.5))
     done = await play(task, sandbox, ScriptedModel(SOLVING), tape=tape, budget=Budget(dollars=0.5))
     assert (done.exit_reason, done.cost, len(done.turns)) == (ExitReason.COST_LIMIT, 0.6, 0)
+
+
+async def begun(task: PublicTask, sandbox: Sandbox, *calls_of: tuple[str, dict[str, object]]) -> MemoryTape:
+    """The tape of a trajectory that was cut off behind some calls, in a room that is fresh again."""
+    tape = MemoryTape()
+    script = [*(calls(one) for one in calls_of), asyncio.CancelledError()]
+    await play(task, sandbox, ScriptedModel(script), tape=tape)
+    await sandbox.exec("git checkout -q . && git clean -fdq")
+    return tape
+
+
+async def resumed(task: PublicTask, sandbox: Sandbox, tape: MemoryTape) -> tuple[Trajectory, ScriptedModel]:
+    model = ScriptedModel([calls(("submit", {"message": "done"}))])
+    return await play(task, sandbox, model, tape=tape), model
+
+
+READ = ("bash", {"command": "cat shapes.py; sed -i 's/width/wide/' README.md; echo $$; date; exit 3"})
+
+
+async def test_a_replay_that_does_the_same_is_told_nothing_of(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = await begun(task, sandbox, ("write_test", TEST), READ, ("edit", FIX), ("edit", FIX))
+    assert [list(files) for files in tape._files.values()] == [
+        ["tests/test_area.py"],
+        ["shapes.py", "tests/test_area.py"],
+    ]
+    done, _ = await resumed(task, sandbox, tape)
+    assert (done.exit_reason, tape.divergences) == (ExitReason.SUBMITTED, [])
+
+
+async def test_another_text_is_told_and_the_recorded_one_stays(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = await begun(task, sandbox, ("edit", FIX), READ)
+    recorded = tape._observations[0, 0].model_copy(update={"text": "error: NOT written"})
+    tape._observations[0, 0] = recorded
+    tape._requests[1] = ""
+    done, model = await resumed(task, sandbox, tape)
+    assert tape.divergences == [(0, "edit returned another text")]
+    assert done.exit_reason is ExitReason.SUBMITTED
+    assert "NOT written" in "".join(message.content for message in model.requests[0])
+
+
+async def test_a_file_that_is_left_otherwise_is_told(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = await begun(task, sandbox, ("edit", FIX), READ)
+    tape._files[0, 0] = {"shapes.py": "0123456789ab"}
+    done, _ = await resumed(task, sandbox, tape)
+    assert tape.divergences == [(0, "behind edit there are other changes of shapes.py")]
+    assert done.exit_reason is ExitReason.SUBMITTED
+
+
+async def test_another_request_is_told_once(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = await begun(task, sandbox, ("edit", FIX), READ, READ)
+    tape._requests.update(dict.fromkeys(range(3), "nonsense"))
+    done, _ = await resumed(task, sandbox, tape)
+    assert tape.divergences == [(0, OTHER_REQUEST)]
+    assert done.exit_reason is ExitReason.SUBMITTED
+
+
+async def test_an_edit_that_no_longer_applies_ends_the_replay(task: PublicTask, sandbox: Sandbox) -> None:
+    tape = await begun(task, sandbox, READ, ("edit", FIX), READ)
+    await sandbox.exec("sed -i 's/width/side/g' shapes.py")
+    done, model = await resumed(task, sandbox, tape)
+    assert done.exit_reason is ExitReason.SANDBOX_ERROR
+    assert "turn 1 cannot be replayed: edit is refused, and was done" in done.message
+    assert model.requests == []
+    assert tape.divergences[-1] == (1, "edit is refused, and was done")

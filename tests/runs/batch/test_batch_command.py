@@ -76,6 +76,27 @@ def test_a_dry_run_says_what_is_known_and_what_is_not_and_does_nothing(batches):
     assert found["dollars"] == pytest.approx(4.5)
 
 
+def test_a_dry_run_is_refused_as_the_run_would_be_and_scales_to_other_samples(batches):
+    out = batches.folder / "out"
+    assert batches.run(out, "-i", "tiny-1", samples=1).returncode == 0
+    told = batches.run(out, *TINY, "--dry-run", samples=4)
+    assert told.returncode == 2
+    assert "drift       recipe.crews.0.samples: 1 -> 4" in told.stdout
+    assert (
+        "money       $9.00, by the mean of the 1 issues done, scaled from 1 to 4 trajectories" in told.stdout
+    )
+    assert "disk        no images to fetch; records 0.00 GB, likewise" in told.stdout
+    refused = batches.run(out, *TINY, samples=4)
+    assert refused.returncode == 2
+    assert told.stderr == refused.stderr
+    accepted = batches.run(out, *TINY, "--dry-run", "--accept-drift", "--json", samples=4)
+    assert accepted.returncode == 0, accepted.stderr
+    found = json.loads(accepted.stdout)
+    assert found["drift"] == ["recipe.crews.0.samples: 1 -> 4"]
+    assert found["record_gb"] > 0
+    assert json.loads((out / "run.json").read_text())["batch"]["recipe"]["crews"][0]["samples"] == 1
+
+
 def test_the_runs_money_is_never_passed_and_a_higher_limit_goes_on(batches):
     out = batches.folder / "out"
     stopped = batches.run(out, *TINY, "--limit-cost", "2.5", THINKING=0.05)
@@ -97,7 +118,7 @@ def test_the_runs_money_is_never_passed_and_a_higher_limit_goes_on(batches):
 def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
     out = batches.folder / "out"
     child = batches.start(out, *TINY, "--parallel", "1", THINKING=0.3)
-    _wait_for_calls(batches, 2)
+    batches.wait_for_calls(2)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=60)
     assert child.returncode == 130
@@ -112,7 +133,7 @@ def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
 def test_two_interrupts_stop_and_nothing_is_paid_twice(batches):
     out = batches.folder / "out"
     child = batches.start(out, *TINY, THINKING=0.5)
-    _wait_for_calls(batches, 1)
+    batches.wait_for_calls(1)
     child.send_signal(signal.SIGINT)
     time.sleep(0.2)
     child.send_signal(signal.SIGINT)
@@ -212,9 +233,3 @@ def test_of_several_failures_the_known_one_is_told():
     assert failure_of(KeyError("x")) == (Failure.DEFECT, "KeyError: 'x'")
     assert failure_of(RunSpentError("x"))[0] is Failure.DEFECT
     assert not Outcome(instance_id="a", status=Status.INFRASTRUCTURE).is_final
-
-
-def _wait_for_calls(batches, count):
-    until = time.monotonic() + 60
-    while len(batches.calls()) < count and time.monotonic() < until:
-        time.sleep(0.05)

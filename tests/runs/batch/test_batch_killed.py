@@ -40,11 +40,13 @@ def test_killed_again_and_again_it_ends_the_same_and_nothing_is_paid_twice(batch
         lost += 4  # calls under way at most: one each of two samples of two issues
     done = batches.run(out, *TINY, timeout=700)
     assert done.returncode == 0, done.stderr
+    assert "not replayed as it was recorded" not in done.stderr
     assert predictions(out) == predictions(batches.folder / "calm")
     for name in ("tiny-1", "tiny-2"):
         assert not verify(out / name).problems
         with Journal(out / name) as journal:
             replies = [(event.data["sample"], event.data["turn"]) for event in journal.of("reply")]
+            assert not list(journal.of("divergence"))
         assert len(replies) == len(set(replies))
         assert set(replies) == REPLIES
     # a reply is paid again only where the kill fell between the answer and its record

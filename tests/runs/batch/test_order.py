@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from runs.batch.digests import digest_of_rooms
 from runs.batch.order import Order, check_drift, differences, read_order, write_order
 from runs.failures import UsageError
 from runs.recipe import Recipe
@@ -36,6 +37,56 @@ def test_the_users_own_files_are_part_of_it(tmp_path):
     file.write_text("class Mine: x = 1\n")
     (line,) = check_drift(tmp_path / "run", order)
     assert line.startswith(f"files.{file}: ")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        lambda file: {"recipe": Recipe(selection={"system": str(file)})},
+        lambda file: {"suite": file},
+        lambda file: {"tasks": f"{file}/some-*"},
+        lambda file: {"recipe": Recipe(sandbox=f"{file}:Room")},
+        lambda file: {"recipe": Recipe(image=str(file))},
+        lambda file: {"recipe": Recipe(model=f"{file}:Mine/{file.parent}/script.json")},
+        lambda file: {"recipe": Recipe(model=f"0.5*{file}:Mine + 0.5*litellm/x")},
+        lambda file: {"recipe": Recipe(model=f"replay/{file.parent}/replayed")},
+    ],
+)
+def test_every_file_that_is_named_is_part_of_it(named, tmp_path):
+    file = tmp_path / "mine.py"
+    others = [tmp_path / "script.json", tmp_path / "replayed" / "issue" / "journal.jsonl"]
+    others[1].parent.mkdir(parents=True)
+    for one in (file, *others):
+        one.write_text("1")
+    order = Order(**{"tasks": "pypi", "recipe": Recipe()} | named(file))
+    write_order(tmp_path / "run", order)
+    assert check_drift(tmp_path / "run", order) == ()
+    for one in (file, *others):
+        one.write_text("2")
+    lines = check_drift(tmp_path / "run", order)
+    assert lines
+    assert all(line.startswith(f"files.{tmp_path}/") for line in lines)
+
+
+def test_a_module_that_is_named_is_part_of_it():
+    conditions = Order(tasks="pypi", recipe=Recipe(sandbox="benchmarks.null_sandbox:NullHost")).conditions()
+    assert [key.rpartition("/")[2] for key in conditions if key.startswith("files.")] == ["null_sandbox.py"]
+
+
+def test_data_that_is_installed_counts_as_code_and_displays_do_not(tmp_path):
+    for name in ("selection/weights/features.json", "runs/recipes/demo.yaml", "sandbox/docker/put.sh"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("1")
+        before = digest_of_rooms(tmp_path)
+        path.write_text("2")
+        assert digest_of_rooms(tmp_path) != before
+    before = digest_of_rooms(tmp_path)
+    for name in ("runs/page/style.css", "agent/__pycache__/talk.pyc"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text("1")
+    assert digest_of_rooms(tmp_path) == before
 
 
 def test_another_kind_of_run_is_refused(order, tmp_path):

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.batch.outcome import Failure, Outcome, Status, write_outcome
+from runs.decision import Decision, Line
 from runs.page.html import page, tag, text
 from runs.page.intervals import paired, wilson
-from runs.page.reading import TEXT, RunShown, short
+from runs.page.issues import issue_row
+from runs.page.reading import TEXT, IssueShown, RunShown, read_run, read_runs, short
 from runs.page.report import compare
 from runs.purse import Spending
+from selection.differences.leading import Disagreement
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"&</pre>"
 
@@ -75,6 +78,18 @@ def test_the_page_of_a_batch_shows_what_a_model_said_and_runs_nothing(batches):
         assert part in found.said
 
 
+def test_the_page_shows_inputs_that_part_programs_as_text():
+    pair = tuple(Line(candidate=name, origin=EVIL + name, cluster=name) for name in "ab")
+    parting = Disagreement(input=EVIL, where=EVIL, program="p", base=EVIL, values={"a": "1", "b": EVIL})
+    fixed = {"rule": "r", "reason": "", "winner": None, "patch": "", "probability": None}
+    decision = Decision(**fixed, columns=(), lines=pair, guards=0, differences=(parting,))
+    shown = IssueShown(Outcome(instance_id="i", status=Status.UNRESOLVED), decision=decision)
+    found = parsed(issue_row(shown))
+    assert not {"script", "img"} & set(found.tags)
+    assert "inputs that part programs which no test tells apart" in found.said
+    assert found.said.count(EVIL) == 2 * 2 + 4  # whose, in two tables, and what is told of the input
+
+
 def outcome(name, resolved, dollars=1.0):
     status = Status.RESOLVED if resolved else Status.UNRESOLVED
     spent = Spending(dollars=dollars, steps=1)
@@ -121,3 +136,30 @@ def test_long_texts_keep_their_ends():
     assert told.startswith("a")
     assert told.endswith("b")
     assert f"{TEXT} characters" in told
+
+
+def test_a_page_counts_what_unfinished_issues_have_spent_as_the_report_does(batches):
+    out = batches.folder / "out"
+    done = batches.run(out, "-i", "tiny-*", "--parallel", "1", "--limit-steps", "8")
+    assert done.returncode == 1, done.stderr
+    found = json.loads((out / "report.json").read_text())
+    assert (found["spent"]["steps"], len(found["unfinished_ids"])) == (8, 3)
+    done = batches.mangabey([*batches.command(out)[:3], "report", str(out)])
+    assert "out: 4 issues: 1 abstained, 3 unfinished. None was graded." in done.stdout
+    said = parsed((out / "report.html").read_text()).said
+    assert "4 issues: 1 abstained, 3 unfinished" in said
+    spent = found["spent"]
+    told = f"{spent['steps']} calls, {spent['input']:,} tokens in, {spent['output']:,} out, {spent['price']}"
+    assert told in said
+    as_json = batches.mangabey([*batches.command(out)[:3], "report", str(out), "--json"])
+    assert json.loads(as_json.stdout)["spent"]["out"] == spent
+    (out / "report.json").unlink()  # killed before it was written
+    assert read_run(out).spent.steps == 8
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    places = [tmp_path / "a" / "x" / "run", tmp_path / "b" / "x" / "run", tmp_path / "other"]
+    for place in places:
+        write_outcome(place, outcome("i", resolved=True))
+    names = [run.name for run in read_runs([*places, tmp_path / "b" / ".." / "other"])]
+    assert names == ["a/x/run", "b/x/run", "other"]

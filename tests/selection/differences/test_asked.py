@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.context.tokens import guessed
 from agent.models.errors import ModelError
 from envs.outcomes import Outcome
 from selection.cells import MemoryCells
@@ -29,9 +30,10 @@ async def ask(scene):
     known = Evidence("t", "calc", "clamp is wrong", pool, await cluster(scene.base, pool))
     trials = Trials(scene.task, scene.base, MemoryCells(), seconds=30)
 
-    async def separate(*said):
-        model = Reader(lambda told, _: said[(len(told) - 2) // 2])
-        separator = Separator(asker(model), Material(known), trials, scene.task.test_runner)
+    async def separate(*said, tokens=32_000):
+        replies = iter(said)
+        model = Reader(lambda *_: next(replies))
+        separator = Separator(asker(model), Material(known, tokens=tokens), trials, scene.task.test_runner)
         return model, await separator.separate(pool)
 
     return separate
@@ -48,6 +50,15 @@ async def test_a_test_is_taken_when_it_does_not_do_the_same_with_all(ask):
 async def test_what_never_separates_is_not_taken(ask):
     assert (await ask(ALIKE, ALIKE, TEST.format("False")))[1] is None
     assert (await ask(ModelError("gone")))[1] is None
+
+
+async def test_no_prompt_passes_its_tokens_however_long_replies_are(ask):
+    wordy = "so it goes on and on\n" * 400
+    model, file = await ask(wordy + ALIKE, wordy + ALIKE, PARTS, tokens=5_000)
+    assert file.path == "tests/test_parts.py"
+    assert len(model.asked) == 3
+    for told, _ in model.asked:
+        assert sum(guessed(one.content) for one in told) <= 5_000
 
 
 def test_programs_are_alike_where_every_steady_test_does_the_same():

@@ -8,7 +8,7 @@ from importlib import resources
 
 from selection.cells import MemoryCells
 from selection.clusters import cluster
-from selection.differences.inputs import differing_inputs, lines_by_cluster
+from selection.differences.inputs import Difference, differing_inputs, lines_by_cluster
 from selection.evidence import Evidence
 from selection.matrix import BASE
 
@@ -97,6 +97,9 @@ async def test_programs_differ_where_no_test_does_and_nothing_is_run_twice(scene
     assert "clamp(9.5, 0, 9): 9.5 without the patch, 9 with it [the issue]" in lines[rows[right.id]]
     again = await differing_inputs(known, None, cells=cells, commit="c")
     assert again == found
+    ran = len(cells)
+    await differing_inputs(known, scene.base, cells=cells, commit="c", place="another image")
+    assert len(cells) == ran + 1
 
 
 async def test_a_candidate_that_ends_the_run_keeps_nobody_from_being_told(scene):
@@ -114,3 +117,8 @@ async def test_no_candidate_and_no_program_is_no_difference(scene):
     one = scene.candidate("data", {"data.txt": b"x\n"})
     known = replace(nothing, candidates=(one,), clusters=await cluster(scene.base, (one,)))
     assert await differing_inputs(known, scene.base, cells=MemoryCells()) == ()
+
+
+def test_where_a_program_is_from_tells_what_it_has_in_place_of_what():
+    found = Difference(source="f('new')", origin="t.py::test", varied="'old' -> 'new'", results={})
+    assert found.where == "t.py::test, with 'new' in place of 'old'"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.context.tokens import guessed
 from agent.models.errors import ModelError
 from selection.cells import MemoryCells
 from selection.clusters import cluster
@@ -43,10 +44,11 @@ async def ring(scene):
     known = Evidence("t", "calc", "clamp is wrong", pool, await cluster(scene.base, pool))
     cells = MemoryCells()
 
-    def fight(answer, *, turns=4):
+    def fight(answer, *, turns=4, tokens=32_000):
         model = Reader(answer)
         trials = Trials(scene.task, scene.base, cells, seconds=30)
-        return model, Duel(asker(model), Material(known), trials, scene.task.test_runner, turns).fight(pool)
+        material = Material(known, tokens=tokens)
+        return model, Duel(asker(model), material, trials, scene.task.test_runner, turns).fight(pool)
 
     return fight, right, wrong, cells
 
@@ -107,6 +109,42 @@ async def test_a_file_of_the_repository_and_the_same_test_again_are_refused(ring
     assert "the repository has a file tests/test_calc.py" in heard[1]
     assert "this very test was run before" in heard[3]
     assert "must be one of A, B" in heard[4]
+
+
+def numbered(number, words=""):
+    return words + TEST.replace("test_new", f"test_new_{number}")
+
+
+async def test_a_long_duel_never_passes_the_tokens_of_a_prompt(ring):
+    fight, *_ = ring
+    replies = iter(range(99))
+
+    def answer(told, sampling):
+        return numbered(next(replies), "so it goes on and on\n" * 300)
+
+    model, fought = fight(answer, turns=5, tokens=3_500)
+    await fought
+    assert len(model.asked) == 10
+    for told, _ in model.asked:
+        assert sum(guessed(one.content) for one in told) <= 3_500
+    told = [one.content for one in model.asked[-1][0]]
+    assert "left out for room" in told[1]
+    assert told[-1].count("<result of=") == 3
+
+
+async def test_a_test_whose_results_were_left_out_may_be_asked_for_again(ring):
+    fight, *_ = ring
+
+    def answer(told, sampling):
+        if "left out for room" in told[1].content:
+            return numbered(0)
+        return numbered((len(told) - 2) // 2, "so it goes on and on\n" * 300)
+
+    model, fought = fight(answer, turns=5, tokens=3_500)
+    first, _ = await fought
+    assert len(first.tests) == 3  # and the first of them twice
+    again = [told[-1].content for told, _ in model.asked if "left out for room" in told[1].content]
+    assert any('<result of="candidate A">' in text for text in again[1:])
 
 
 async def test_a_candidate_that_does_not_apply_is_no_reason_to_refuse_a_choice(scene):

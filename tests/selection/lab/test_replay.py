@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from selection.fitting import fit_features
+from selection import feature_verifier, posterior
+from selection.fitting import fit_features, fitted_rule
 from selection.lab import EVERYTHING, Entrant, LabError, Plan, across_repositories, figures_of, play
 from selection.lab.chances import best_at
 from selection.lab.entrants import entrants
@@ -163,6 +164,34 @@ def test_refitted_weights_are_of_the_other_repositories_alone(monkeypatch):
         assert {one.judge for one in read.verdicts} == {"features"}
         assert {one.candidate for one in read.verdicts} == set(issue.resolved)
     assert seen == [["b/b", "c/c"], ["a/a", "c/c"], ["a/a", "b/b"]]
+
+
+@pytest.fixture
+def nothing_shipped(monkeypatch, tmp_path):
+    """A package without the weights that it comes with."""
+    monkeypatch.setattr("selection.posterior.resources.files", lambda package: tmp_path)
+    for shipped in (posterior.shipped, feature_verifier.shipped):
+        shipped.cache_clear()
+    yield
+    for shipped in (posterior.shipped, feature_verifier.shipped):
+        shipped.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_shipped")
+def test_the_shipped_weights_play_no_part_in_refitting():
+    """They were fitted on the repository that is held out, too."""
+    issues = [
+        issue_of([True, False, False], programs=[0, 1, 1], repo=repo, task=repo) for repo in ("a/a", "b/b")
+    ]
+    names = ["posterior", "posterior-execution"]
+    for name, refitted in zip(names, entrants(names, issues, Refitted(issues)), strict=True):
+        apart = across_repositories(name, issues, fitted_rule(name))
+        for issue in issues:
+            found = refitted.choose_for(issue)(issue.evidence)
+            assert found.probabilities
+            assert found.probabilities == apart.choose_for(issue)(issue.evidence).probabilities
+    with pytest.raises(FileNotFoundError):
+        rule_named("posterior").choose(issues[0].evidence)
 
 
 def test_refitting_needs_another_repository():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
@@ -84,6 +85,24 @@ def crowd(agreeing: int, others: int) -> Evidence:
     return Evidence("t", candidates=pool, clusters=clusters, matrix=matrix, excused=excused)
 
 
+def scripts_passed(clusters: Clusters, passed: Mapping[str, int], authors: tuple[str, ...]) -> TestMatrix:
+    """Return a matrix of test files that fail on the base; each program passes so many of them."""
+    word = "_".join(authors)
+    files = [
+        TestFile(f"tests/test_{word}_{number}.py", "def test(): ...\n", word)
+        for number in range(max(passed.values()))
+    ]
+    tests = tuple(generated_case(file, f"{file.path}::test", authors) for file in files)
+    outcomes = {(test.id, BASE): Outcome.FAILED for test in tests}
+    for row in clusters.members:
+        won = passed.get(row, 0)
+        outcomes |= {
+            (test.id, row): Outcome.PASSED if number < won else Outcome.FAILED
+            for number, test in enumerate(tests)
+        }
+    return TestMatrix(tests, tuple(clusters.members), outcomes)
+
+
 @st.composite
 def evidence(draw: st.DrawFn, least: int = 0, most: int = 6) -> Evidence:
     """Draw an issue: candidates of few programs, blank ones, tests, verdicts and comparisons."""
@@ -142,7 +161,6 @@ def _comparisons(draw: st.DrawFn, ids: list[str]) -> tuple[Comparison, ...]:
     found = []
     for _ in range(draw(st.integers(0, 4))):
         shown = tuple(draw(st.lists(st.sampled_from(ids), min_size=2, max_size=3, unique=True)))
-        found.append(
-            Comparison(draw(st.sampled_from(["duel", "trae"])), shown, draw(st.sampled_from(["", *shown])))
-        )
+        judge, picked = draw(st.sampled_from(["duel", "trae"])), draw(st.sampled_from(["", *shown]))
+        found.append(Comparison(judge, shown, picked, round=draw(st.integers(0, 2))))
     return tuple(found)

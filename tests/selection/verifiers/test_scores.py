@@ -3,10 +3,12 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from agent.messages import Reply
+from agent.models.chat.labels import label_logprobs
+from agent.models.chat.logprobs import log_add
 from selection.verifiers.scores import (
     LABELS,
     MOST,
@@ -17,11 +19,20 @@ from selection.verifiers.scores import (
 )
 
 NOTHING = dict.fromkeys(LABELS)
+MIRRORED = {"YES": "NO", " YES": " NO", "Yes": "No", "yes": "no", "\u2581Y": "\u2581N", "Y": "N", "y": "n"}
+ABSENT = (-9999.0, -math.inf, math.nan)
 logprobs = st.floats(max_value=0.0, allow_nan=False)
+told_or_absent = st.floats(-30.0, 0.0) | st.sampled_from(ABSENT)
+positions = st.dictionaries(st.sampled_from([*MIRRORED, *MIRRORED.values(), "Well", "I"]), told_or_absent)
 
 
 def reply(known: dict[str, float], *positions: dict[str, float]) -> Reply:
     return Reply(labels=NOTHING | known, logprobs=positions)
+
+
+def read(position: dict[str, float]) -> Reply:
+    """The reply of a server that tells these tokens."""
+    return Reply(labels=label_logprobs(LABELS, [position]), logprobs=(position,))
 
 
 def test_a_score_is_the_logistic_of_the_difference():
@@ -49,6 +60,41 @@ def test_both_labels_missing_is_unscored():
     assert label_logit(Reply(text="YES")) is None
 
 
+@pytest.mark.parametrize("absent", ABSENT)
+def test_numbers_that_stand_for_none_are_not_told(absent):
+    assert label_logit(reply({"YES": absent, "NO": absent})) is None
+    assert label_logit(reply({"YES": absent, "NO": math.log(0.8)}, {"I": absent})) == pytest.approx(
+        math.log(0.2 / 0.8)
+    )
+
+
+def test_a_tokenizer_that_splits_the_label_scores_it_by_its_beginning():
+    assert label_logit(read({"Y": -0.1, "N": -2.5})) == pytest.approx(2.4)
+    told = {"Y": math.log(0.9), "NO": math.log(0.05), "YES": math.log(0.01)}
+    assert logistic(label_logit(read(told))) == pytest.approx(0.91 / 0.96)
+
+
+def test_a_label_that_was_told_is_no_less_than_one_that_was_not():
+    assert label_logit(reply({"YES": math.log(0.4)})) == label_logit(read({"YES": math.log(0.4)})) == 0
+
+
+@given(positions, st.sampled_from(list(MIRRORED)), st.floats(-30.0, 0.0))
+def test_more_mass_on_a_label_never_lowers_its_score(position, token, more):
+    assume(any(position.get(one, -math.inf) > -1_000 for one in MIRRORED))
+    before = position.get(token, -math.inf)
+    raised = position | {token: log_add(before, more) if before > -1_000 else more}
+    assert label_logit(read(raised)) >= label_logit(read(position)) - 1e-9
+
+
+@given(positions)
+def test_swapped_labels_mirror_the_score(position):
+    swap = MIRRORED | {no: yes for yes, no in MIRRORED.items()}
+    mirrored = {swap.get(token, token): logprob for token, logprob in position.items()}
+    logit, other = label_logit(read(position)), label_logit(read(mirrored))
+    assert (logit is None) == (other is None)
+    assert logit is None or logit == pytest.approx(-other, abs=1e-9)
+
+
 def test_a_label_behind_its_tag_is_found_by_the_text_of_the_tokens():
     positions = (
         {"<": -0.1, "YES": -9.0},
@@ -68,7 +114,7 @@ def test_a_label_behind_its_tag_is_found_by_the_text_of_the_tokens():
 def test_no_reply_has_a_score_that_is_no_number(known, position):
     logit = label_logit(reply(known, position))
     assert logit is None or -MOST <= logit <= MOST
-    assert (logit is None) == (not known)
+    assert (logit is None) == all(one <= -1_000 for one in known.values())
 
 
 def test_a_share_of_samples_has_a_prior():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from agent.messages import Message, Reply, Sampling, ToolCall
 from agent.models.base import Capabilities
@@ -10,6 +11,7 @@ from envs.outcomes import Outcome
 from selection.candidate import TestFile
 from selection.matrix import BASE, TestMatrix, generated_case
 from selection.settings import SelectionSettings
+from selection.verifiers.digest import digest, steps_of
 from selection.verifiers.material import Material
 from selection.verifiers.prompts import read_verdict
 from selection.verifiers.scores import LABELS
@@ -48,8 +50,8 @@ TRAJECTORY = Trajectory(
 
 def verifier(model, *candidates, view="patch", **settings):
     known = evidence(*candidates)
-    trajectories = {one.id: TRAJECTORY for one in candidates}
-    material = Material(known, {"calc.py": "def clamp(x):\n    return x\n"}, trajectories)
+    steps = {one.id: steps_of(TRAJECTORY) for one in candidates}
+    material = Material(known, {"calc.py": "def clamp(x):\n    return x\n"}, steps)
     return Verifier(asker(model), material, SelectionSettings(**settings), view)
 
 
@@ -168,3 +170,10 @@ def test_a_verdict_is_the_last_line_and_nothing_else():
     assert read_verdict("it is *wrong*\n**No.**") is False
     for text in ("", "\n", "YES and NO", "YES\nbecause", "resolved", "NOT", "unresolved YES", "YES YES"):
         assert read_verdict(text) is None
+
+
+async def test_an_author_of_whom_no_step_is_known_has_no_digest():
+    one = replace(candidate("a"), exit_reason="submitted")
+    read = replace(verifier(Reader(lambda *_: "YES"), one, view="digest"), material=Material(evidence(one)))
+    assert (await read.verdict(one)).evidence == "unscored: its trajectory is not known"
+    assert digest((), "submitted") == ""

@@ -1,0 +1,51 @@
+"""Whose words reach a rule: judges whose verdicts or comparisons it takes, authors of tests it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from selection.evidence import Evidence
+from selection.rules.readings import Readings
+
+Hears = Callable[[Evidence], frozenset[str]]
+"""Gives the names that a rule hears of those whose words the evidence holds."""
+
+
+def nobody(evidence: Evidence) -> frozenset[str]:
+    """Return no name: the rule goes by patches, and by existing tests."""
+    return frozenset()
+
+
+def testers(evidence: Evidence) -> frozenset[str]:
+    """Return the authors of generated tests: candidates, testers, and readers that wrote some."""
+    return frozenset(author for test in evidence.matrix.generated for author in test.authors)
+
+
+def verifier(evidence: Evidence) -> frozenset[str]:
+    """Return the one verifier that rules without execution go by."""
+    return frozenset({Readings(evidence).judge} - {""})
+
+
+def comparing(judge: str) -> Hears:
+    """Return what hears a judge's comparisons."""
+    return partial(_comparing, judge)
+
+
+def both(*kinds: Hears) -> Hears:
+    """Return what hears all that each of some hears."""
+    return partial(_both, kinds)
+
+
+def everybody(evidence: Evidence) -> frozenset[str]:
+    """Return all whose words the evidence holds."""
+    judges = {one.judge for one in evidence.verdicts} | {one.judge for one in evidence.comparisons}
+    return testers(evidence) | judges
+
+
+def _comparing(judge: str, evidence: Evidence) -> frozenset[str]:
+    return frozenset(one.judge for one in evidence.comparisons if one.judge == judge)
+
+
+def _both(kinds: tuple[Hears, ...], evidence: Evidence) -> frozenset[str]:
+    return frozenset(name for kind in kinds for name in kind(evidence))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from sandbox.docker.images import Registry
+from sandbox.docker.weighing import told_size
+
+INDEX = {
+    "manifests": [
+        {"digest": "sha256:arm", "platform": {"os": "linux", "architecture": "arm64"}},
+        {"digest": "sha256:amd", "platform": {"os": "linux", "architecture": "amd64"}},
+    ]
+}
+MANIFESTS = {
+    "one/image/manifests/latest": {"layers": [{"size": 30}, {"size": 12}]},
+    "many/manifests/1.2": INDEX,
+    "many/manifests/sha256:arm": {"layers": [{"size": 5}]},
+    "many/manifests/sha256:amd": {"layers": [{"size": 7}]},
+    "odd/manifests/latest": {"nothing": "here"},
+}
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A registry that wants a token for everything, and gives one to who asks for the right scope."""
+
+    def do_GET(self):
+        host = f"http://127.0.0.1:{self.server.server_port}"
+        if self.path.startswith("/token?"):
+            self.give(200, {"token": "secret"})
+        elif self.headers.get("Authorization") != "Bearer secret":
+            self.give(401, {}, f'Bearer realm="{host}/token",service="here",scope="repository:x:pull"')
+        elif found := MANIFESTS.get(self.path.removeprefix("/v2/")):
+            self.give(200, found)
+        else:
+            self.give(404, {})
+
+    def give(self, code, data, challenge=""):
+        body = json.dumps(data).encode()
+        self.send_response(code)
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def host():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_layers_of_an_image_are_added_up(host):
+    assert told_size(f"{host}/one/image", Registry()) == 42
+
+
+def test_an_image_for_many_platforms_is_that_of_the_one_asked_for(host):
+    assert told_size(f"{host}/many:1.2", Registry(platform="linux/arm64/v8")) == 5
+    assert told_size(f"{host}/many:1.2", Registry(platform="linux/amd64")) == 7
+    with pytest.raises(ValueError, match="no image for linux/s390x"):
+        told_size(f"{host}/many:1.2", Registry(platform="linux/s390x"))
+
+
+def test_what_a_registry_does_not_tell_is_an_error_that_can_be_caught(host):
+    with pytest.raises(OSError):
+        told_size(f"{host}/gone:1", Registry())
+    with pytest.raises(ValueError, match="no manifest"):
+        told_size(f"{host}/odd", Registry())
