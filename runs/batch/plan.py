@@ -53,7 +53,7 @@ class Plan:
             paces=Paces(self.order.calls),
             limits=sandbox_limits(self.order.recipe, self.sandboxes),
             purse=RunPurse(self.order.limit),
-            comes_again=self.order.executor == "local" or self.order.shared,
+            comes_again=True,
         )
 
 
