@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,19 +24,29 @@ class SpentError(Exception):
         self.words = words
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call before it is made: its model's name, tokens of the prompt by estimate, and most of the reply."""
+
+    model: str
+    prompt: int
+    reply: int
+
+
+Answered = Callable[[float | None, Usage], None]
+"""Is told what a call has cost, in dollars where its price is known, and its tokens."""
+
+
 class Common(Protocol):
     """What several trajectories may use together."""
 
     def exceeded(self) -> tuple[ExitReason, str] | None:
         """Return why none of them may ask for a further reply, and in words; None when they may."""
 
-    def reserved(self, prompt: int) -> AbstractAsyncContextManager[None]:
-        """Set aside what a call may cost for a block that makes it and records the reply.
+    def reserved(self, call: Call) -> AbstractAsyncContextManager[Answered]:
+        """Set aside what a call may cost for a block that makes it, records the reply and says what it cost.
 
         It waits while others hold what is missing; they may need less.
-
-        Args:
-            prompt: tokens of the prompt, by estimate.
 
         Raises:
             SpentError: it does not fit into what is left.

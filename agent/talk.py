@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from agent import prompts
 from agent.arguments import specifications
 from agent.assignment import Assignment
-from agent.budget import Spent, SpentError, exceeded, remaining, spent
+from agent.budget import Answered, Call, Spent, SpentError, exceeded, remaining, spent
 from agent.clock import Clock
 from agent.condense import Window, size_of
 from agent.endings import Ending, alternations, is_unreadable, repeats, unreadable
-from agent.messages import Attempt, Message, Reply, ToolCall, ToolSpec
+from agent.messages import Attempt, Message, Reply, ToolCall, ToolSpec, Usage
 from agent.models.attempts import heard_by
 from agent.models.errors import ContextOverflowError, ModelError
 from agent.phase import Phase
@@ -176,7 +176,7 @@ class Talk:
         started = time.monotonic()
         messages = stretch.window.fit(stretch.messages)
         key = request_key(messages, offered, given.sampling)
-        async with self._reserved(messages, offered):
+        async with self._reserved(messages, offered) as answered:
             try:
                 hear = heard_by(lambda attempt: given.tape.keep_attempt(number, attempt, key))
                 with hear, stopped_by(self.clock.standing_still):
@@ -193,29 +193,31 @@ class Talk:
             if not reply.seconds:
                 reply = reply.model_copy(update={"seconds": time.monotonic() - started})
             await given.tape.keep_reply(number, reply, key)
+            answered(reply.cost, reply.usage)
         return reply
 
     @contextlib.asynccontextmanager
     async def _reserved(
         self, messages: Sequence[Message], offered: Sequence[ToolSpec]
-    ) -> AsyncIterator[None]:
-        """Set aside what a call may cost until its reply is recorded.
+    ) -> AsyncIterator[Answered]:
+        """Set aside what a call may cost until its reply is recorded; gives what is told its cost.
 
         Raises:
             OverError: all trajectories together have used too much for it.
         """
         given = self.given
         if given.budget.common is None:
-            yield
+            yield _nobody
             return
-        prompt = size_of(messages, offered)
+        longest = given.sampling.max_tokens * given.sampling.n
+        call = Call(given.model.name, size_of(messages, offered), longest)
         async with contextlib.AsyncExitStack() as held:
             try:
                 with stopped_by(self.clock.standing_still):
-                    await held.enter_async_context(given.budget.common.reserved(prompt))
+                    answered = await held.enter_async_context(given.budget.common.reserved(call))
             except SpentError as error:
                 raise OverError(Ending(error.reason, error.words)) from error
-            yield
+            yield answered
 
     async def _turn(self, stretch: _Stretch, reply: Reply) -> ToolCall | None:
         """Act on a reply and add both to the conversation; the call that ended the phase when one did."""
@@ -300,6 +302,10 @@ class Talk:
 def line_of(error: Exception) -> str:
     """Return an error as one line."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _nobody(dollars: float | None, usage: Usage) -> None:
+    """Learn nothing."""
 
 
 def _is_overflow(attempt: Attempt) -> bool:

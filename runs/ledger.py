@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
-from agent.budget import RunEndedError, SpentError, seconds_of
+from agent.budget import Answered, Call, RunEndedError, SpentError, seconds_of
 from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason
 from runs.journal import Event, Journal
+from runs.prices import Prices
 from runs.purse import Purse, RunPurse, Spending
 from runs.recipe import Allowance
 
@@ -38,7 +39,8 @@ class Ledger:
         self._journal = journal
         self._run = run
         self._spent = Spending()
-        self._issue = Purse("issue", allowance, lambda: self._spent)
+        prices = Prices() if run is None else run.prices
+        self._issue = Purse("issue", allowance, lambda: self._spent, prices)
         self._read = 0
         self._called_off = ""
         self._told: dict[object, list[Attempt]] = {}
@@ -66,7 +68,7 @@ class Ledger:
         return self._issue.used_up()
 
     @asynccontextmanager
-    async def reserved(self, prompt: int) -> AsyncIterator[None]:
+    async def reserved(self, call: Call) -> AsyncIterator[Answered]:
         """See `agent.budget.Common.reserved`.
 
         Raises:
@@ -74,18 +76,18 @@ class Ledger:
             RunSpentError: the run's is.
         """
         self._read_on()
-        async with self._issue.reserved(prompt):
+        async with self._issue.reserved(call) as answered:
             if self._run is None:
-                yield
+                yield answered
                 self._read_on()
                 return
             try:
-                held = self._run.reserved(prompt)
-                await held.__aenter__()
+                held = self._run.reserved(call)
+                answered = await held.__aenter__()  # what it learns the issue knows, too
             except SpentError as error:
                 raise RunSpentError(error.words) from error
             try:
-                yield
+                yield answered
             finally:
                 self._read_on()  # what was paid counts before what was set aside is given back
                 await held.__aexit__(None, None, None)
@@ -115,8 +117,7 @@ class Ledger:
         if event.kind.endswith("reply"):
             reply = Reply.model_validate(event.data["reply"])
             self._charge(reply.cost, reply.usage, seconds=seconds_of(reply), steps=1)
-            for purse in (self._issue, self._run) if self._run else (self._issue,):
-                purse.prices.learn(reply.cost, reply.usage.input + reply.usage.output)
+            self._issue.prices.remember(reply.cost, reply.usage.input + reply.usage.output)
             self._charge_all(reply.attempts, event)
         elif event.kind.endswith("failure"):
             self._charge_all([Attempt.model_validate(one) for one in event.data["attempts"]], event)

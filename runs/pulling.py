@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from agent.messages import Value
 from envs.sources import Source
 from envs.sources.images import image_of
+from runs.apart import apart
 from sandbox.base import ImageError
 from sandbox.docker.images import Registry, look_up, pull
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-T = TypeVar("T")
 State = Literal["here", "missing", "pulled", "failed"]
 Tell = Callable[[str], None]
 
@@ -80,7 +79,9 @@ async def pull_all(
 
     async def one(image: str, users: Sequence[str]) -> Pulled:
         async with slots:
-            return await _apart(lambda: _pull(engine, image, tuple(users), registry, tell, dry=dry))
+            return await apart(
+                lambda: _pull(engine, image, tuple(users), registry, tell, dry=dry), "mangabey-pull"
+            )
 
     tasks = [asyncio.create_task(one(image, users)) for image, users in images.items()]
     try:
@@ -112,29 +113,3 @@ def _pull(
         message = " ".join(str(error).split())
         return Pulled(image=name, instances=users, state="failed", message=message)
     return Pulled(image=name, instances=users, state="pulled", seconds=round(time.monotonic() - began, 1))
-
-
-async def _apart(call: Callable[[], T]) -> T:
-    """Run a blocking call in a thread that may be left behind when the process ends."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]
-
-    def work() -> None:
-        result, failed = None, None
-        try:
-            result = call()
-        except BaseException as error:
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, failed)
-
-    threading.Thread(target=work, daemon=True, name="mangabey-pull").start()
-    return await done

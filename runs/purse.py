@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agent.budget import SpentError
+from agent.budget import Answered, Call, SpentError
 from agent.messages import Value
 from agent.trajectory import ExitReason
 from agent.waiting import off_the_clock
+from runs.prices import Held, Prices
 from runs.recipe import Allowance
+from sandbox.work import Work, give_back, take
 
 Over = tuple[ExitReason, str]
 
@@ -53,102 +55,90 @@ class Spending(Value):
         return f"${self.dollars:.2f} and {self.unpriced} calls of unknown price"
 
 
-class Prices:
-    """What a call may cost, judged by the dearest so far and the longest prompt that has been settled."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _UnderWay:
+    """A call under way: of which model, what is set aside for it, and whose work it is."""
 
-    def __init__(self) -> None:
-        self._dollars = 0.0
-        self._tokens = 0
-        self._prompt = 0
-        self.known = False
-
-    def learn(self, dollars: float | None, tokens: int) -> None:
-        """Take in what a reply has cost; None for a price that is not known."""
-        self.known = True
-        self._dollars = max(self._dollars, dollars or 0.0)
-        self._tokens = max(self._tokens, tokens)
-
-    def settle(self, prompt: int) -> None:
-        """Take in that a call with a prompt of so many tokens has ended."""
-        self._prompt = max(self._prompt, prompt)
-
-    def estimate(self, prompt: int) -> Held:
-        """Return what a call may cost: as much as the dearest, and more where its prompt is longer."""
-        growth = max(1.0, prompt / self._prompt) if self._prompt else 1.0
-        return Held(self._dollars * growth, round(self._tokens * growth))
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What is set aside for one call."""
-
-    dollars: float
-    tokens: int
+    model: str
+    held: Held
+    work: Work
 
 
 class Purse:
     """An allowance, and what is spent and set aside of it.
 
-    What is set aside counts as spent until its call has ended, so calls that run side by side cannot spend
-    the same money. While no price is known, one call goes ahead to find out what they cost where that is
-    limited. For a model that tells no price dollars bound nothing, which `Spending.price` says.
+    What is set aside counts as spent until its call has ended. A call goes beside others only where all of
+    them fit at the most that they can cost; where they do not, one goes alone, as long as what its model's
+    dearest has cost fits. While a model's price is not known, one call of it goes ahead to find out where
+    dollars are limited. For a model that tells no price dollars bound nothing, which `Spending.price` says.
+
+    So dollars are passed at most by the first call of each model, and by what one call costs above the
+    dearest before it; by more only where calls side by side cost more than `runs.prices.Price.bound`.
 
     Args:
         whose: `issue` or `run`, in messages.
         allowance: what may be spent.
         spent: returns what is spent now.
+        prices: what calls cost.
     """
 
-    def __init__(self, whose: str, allowance: Allowance, spent: Callable[[], Spending]) -> None:
+    def __init__(
+        self, whose: str, allowance: Allowance, spent: Callable[[], Spending], prices: Prices
+    ) -> None:
         self.allowance = allowance
-        self.prices = Prices()
+        self.prices = prices
         self._whose = whose
         self._spent = spent
-        self._held: list[Held] = []
+        self._under_way: list[_UnderWay] = []
         self._change = asyncio.Event()
 
     def used_up(self) -> Over | None:
-        """Return why nothing more may be spent, None while one more call like the dearest fits."""
-        one = self.prices.estimate(0)
+        """Return why nothing more may be spent, None while one more call of the cheapest model fits."""
+        one = self.prices.least()
         return self._over(self._spent(), one.dollars, one.tokens, 0)
 
     @asynccontextmanager
-    async def reserved(self, prompt: int) -> AsyncIterator[None]:
+    async def reserved(self, call: Call) -> AsyncIterator[Answered]:
         """Set aside what a call may cost; see `agent.budget.Common.reserved`.
 
         Raises:
             SpentError: it does not fit, with nothing else set aside.
         """
-        with off_the_clock():
-            held = await self._hold(prompt)
+        with off_the_clock(f"money of the {self._whose}", lambda: [one.work for one in self._under_way]):
+            held = await self._fitting(call)
+        one = _UnderWay(call.model, held, take())
+        self._under_way.append(one)
         try:
-            yield
+            yield lambda dollars, usage: self.prices.learn(call, dollars, usage)
         finally:
-            self.prices.settle(prompt)
-            self._held.remove(held)
+            self._under_way.remove(one)
+            give_back(one.work)
             self._change.set()
 
-    async def _hold(self, prompt: int) -> Held:
-        while True:
-            held = self.prices.estimate(prompt)
-            over = self.used_up() or self._over(
-                self._spent(),
-                held.dollars + sum(one.dollars for one in self._held),
-                held.tokens + sum(one.tokens for one in self._held),
-                len(self._held),
-            )
-            if over is None and not self._is_found_out():
-                self._held.append(held)
-                return held
-            if over is not None and not self._held:
-                raise SpentError(*over)
+    async def _fitting(self, call: Call) -> Held:
+        """Wait until a call fits, and return what is to be set aside for it."""
+        while self._under_way:
+            bound = self.prices.bound(call)
+            if not self._is_probed(call.model) and self._fits_beside(bound):
+                return bound
             self._change = asyncio.Event() if self._change.is_set() else self._change
             await self._change.wait()
+        alone = self.prices.estimate(call)
+        if over := self._over(self._spent(), alone.dollars, alone.tokens, 0):
+            raise SpentError(*over)
+        return self.prices.bound(call)
 
-    def _is_found_out(self) -> bool:
-        """Whether another call is about to find out what calls cost."""
-        limited = self.allowance.dollars is not None or self.allowance.tokens is not None
-        return limited and not self.prices.known and bool(self._held)
+    def _fits_beside(self, bound: Held) -> bool:
+        """Whether a call fits at the most that it and all calls under way can cost."""
+        held = [bound, *(one.held for one in self._under_way)]
+        dollars, tokens = sum(one.dollars for one in held), sum(one.tokens for one in held)
+        return self._over(self._spent(), dollars, tokens, len(self._under_way)) is None
+
+    def _is_probed(self, model: str) -> bool:
+        """Whether a call is about to find out what a model costs."""
+        if self.allowance.dollars is None or self.prices.is_known(model):
+            return False
+        return any(one.model == model for one in self._under_way)
 
     def _over(self, spent: Spending, dollars: float, tokens: int, steps: int) -> Over | None:
         """Return what would be passed with so much on top of what is spent."""
@@ -177,7 +167,7 @@ class RunPurse(Purse):
     def __init__(self, allowance: Allowance) -> None:
         self._issues: dict[str, Spending] = {}
         self._total = Spending()
-        super().__init__("run", allowance, lambda: self._total)
+        super().__init__("run", allowance, lambda: self._total, Prices())
 
     @property
     def total(self) -> Spending:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from agent.budget import Answered, Call
 from agent.context.asking import Asker
 from agent.models.base import Model
 from agent.models.calling import open_model
@@ -126,14 +127,14 @@ class Shared:
         """See `Common.exceeded`."""
         return self._ledger.used_up()
 
-    def reserved(self, prompt: int) -> AbstractAsyncContextManager[None]:
+    def reserved(self, call: Call) -> AbstractAsyncContextManager[Answered]:
         """See `Common.reserved`.
 
         Raises:
             SpentError: it does not fit into what is left of the issue's.
             RunSpentError: of the run's.
         """
-        return self._ledger.reserved(prompt)
+        return self._ledger.reserved(call)
 
 
 def _roles(recipe: Recipe) -> tuple[Role, ...]:

@@ -101,7 +101,7 @@ class Troop:
 
     def place(self) -> AbstractAsyncContextManager[None]:
         """Return what a trajectory waits for before it begins: a sandbox that others do not use."""
-        return self._commons.sandboxes if self._commons else nullcontext()
+        return self._commons.sandboxes.turn() if self._commons else nullcontext()
 
     def _open(self, name: str) -> Model:
         if self._commons is not None:

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 
 from sandbox.base import ExecResult, Sandbox, Snapshot
+from sandbox.work import Work, give_back, take, waiting
 
 
 class Slots:
-    """A bound on how many go on at one time; use it with `async with`.
+    """A bound on how many go on at one time.
 
     Attributes:
         name: what is bounded, for people.
         total: how many may.
-        taken: how many do.
+        one: what is waited for, in words.
         waiting: how many wait.
     """
 
-    def __init__(self, name: str, total: int) -> None:
+    def __init__(self, name: str, total: int, one: str = "") -> None:
         self.name = name
         self.total = total
-        self.taken = 0
+        self.one = one or f"one of the {name}"
         self.waiting = 0
         self._gate = asyncio.Semaphore(total)
+        self._holders: list[Work] = []
 
-    async def __aenter__(self) -> None:
+    @property
+    def taken(self) -> int:
+        """How many go on."""
+        return len(self._holders)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a slot, and hold it for a block."""
         self.waiting += 1
         try:
-            await self._gate.acquire()
+            with waiting(self.one, lambda: self._holders):
+                await self._gate.acquire()
         finally:
             self.waiting -= 1
-        self.taken += 1
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.taken -= 1
-        self._gate.release()
+        work = take()
+        self._holders.append(work)
+        try:
+            yield
+        finally:
+            self._holders.remove(work)
+            give_back(work)
+            self._gate.release()
 
     def told(self) -> str:
         """Return its state in one line."""
@@ -73,7 +84,7 @@ class SlottedSandbox:
         output: int | None = None,
     ) -> ExecResult:
         """See `Sandbox.exec`."""
-        async with self._slots:
+        async with self._slots.turn():
             return await self._sandbox.exec(
                 command, timeout=timeout, env=env, cwd=cwd, user=user, stdin=stdin, output=output
             )

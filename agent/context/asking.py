@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol, TypeVar
 
-from agent.budget import Common, SpentError
+from agent.budget import Answered, Call, Common, SpentError
 from agent.condense import size_of
-from agent.messages import Attempt, Message, Reply, Sampling
+from agent.messages import Attempt, Message, Reply, Sampling, Usage
 from agent.models.base import Model
 from agent.models.errors import ModelError
 from agent.tape import request_key
@@ -149,8 +149,10 @@ class Asker:
                 self.trouble = over[1]
                 return None
             try:
-                async with self._set_aside(messages):
-                    return await self._sent(key, messages, sampling)
+                async with self._set_aside(messages, sampling) as answered:
+                    if reply := await self._sent(key, messages, sampling):
+                        answered(reply.cost, reply.usage)
+                    return reply
             except SpentError as error:
                 self.trouble = error.words
                 return None
@@ -168,9 +170,18 @@ class Asker:
         await self._replies.put(key, reply)
         return reply
 
-    def _set_aside(self, messages: Sequence[Message]) -> AbstractAsyncContextManager[None]:
-        """Hold what a call may cost until its reply is recorded: calls side by side cannot overshoot."""
-        return self._common.reserved(size_of(messages)) if self._common is not None else nullcontext()
+    def _set_aside(
+        self, messages: Sequence[Message], sampling: Sampling
+    ) -> AbstractAsyncContextManager[Answered]:
+        """Hold what a call may cost until its reply is recorded: calls side by side do not overshoot."""
+        if self._common is None:
+            return nullcontext(_nobody)
+        call = Call(self.model.name, size_of(messages), sampling.max_tokens * sampling.n)
+        return self._common.reserved(call)
+
+
+def _nobody(dollars: float | None, usage: Usage) -> None:
+    """Learn nothing."""
 
 
 def _sent_back(reply: Reply, error: UnreadableError) -> tuple[Message, Message]:

@@ -24,6 +24,7 @@ from agent.models.errors import (
     ServerFailedError,
 )
 from agent.waiting import off_the_clock
+from sandbox.work import ELSEWHERE, Work, give_back, take
 
 CUT = 0.7
 """What is left of the limit after a refusal."""
@@ -85,6 +86,7 @@ class AdaptivePace:
         self._most = most
         self._clock = clock
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._holders: list[Work] = []
         self._alarm: asyncio.TimerHandle | None = None
         self._doubling = True
         self._last_cut = self._held_until = float("-inf")
@@ -120,7 +122,8 @@ class AdaptivePace:
             ModelUnavailableError: the endpoint has been down for too long.
         """
         await self._enter()
-        turn = Turn(self._clock())
+        turn, work = Turn(self._clock()), take()
+        self._holders.append(work)
         try:
             yield turn
         except ModelError as error:
@@ -129,6 +132,8 @@ class AdaptivePace:
         else:
             self._answered(turn)
         finally:
+            self._holders.remove(work)
+            give_back(work)
             self.running -= 1
             self._admit()
 
@@ -140,7 +145,7 @@ class AdaptivePace:
         self._queue.append(place)
         self._admit()
         try:
-            with off_the_clock():
+            with off_the_clock(f"a turn at {self.name}", self._held_by):
                 await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled() and place.exception() is None:
@@ -149,6 +154,11 @@ class AdaptivePace:
                 self._queue.remove(place)
             self._admit()
             raise
+
+    def _held_by(self) -> tuple[Work, ...]:
+        """Return the work that keeps the endpoint busy; a server that is left alone keeps itself."""
+        alone = (ELSEWHERE,) if self._clock() < self._held_until else ()
+        return (*self._holders, *alone)
 
     def _is_free(self) -> bool:
         most = 1 if self.is_down else max(1, int(self.limit))

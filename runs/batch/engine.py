@@ -86,9 +86,9 @@ class EngineAwaited:
         await self._engine.ready()
         await self._room.before(instance_id)
 
-    async def after(self, instance_id: str) -> None:
+    async def after(self, instance_id: str, *, again: bool) -> None:
         """See `Room.after`."""
-        await self._room.after(instance_id)
+        await self._room.after(instance_id, again=again)
 
 
 def look() -> None:

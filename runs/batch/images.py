@@ -6,10 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, TypeVar
 
 from envs.sources import Source
 from envs.sources.images import NamesImages
+from runs.apart import apart
+from runs.batch.sizes import Here, Sizes
 from sandbox.base import SandboxError
 from sandbox.docker.images import Registry, digest_of, look_up, pull, remove_built_on
 from sandbox.slots import Slots
@@ -18,14 +21,16 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 class ImageRoom:
     """The images of a queue of issues on one engine; see `runs.batch.queue.Room`.
 
-    An image is fetched before its issue begins, those of the next issues in the meantime. After its last
-    queued use it is removed where the images of the data set take more than the budget, with what was built
-    on it; one that no registry has is never removed.
+    An image is fetched before its issue begins; those of the next issues meanwhile, where the budget holds
+    them too. After its last queued use an image is removed where all together take more than the budget, with
+    what was built on it. One that no issue under way uses makes room for one that is needed now: first such
+    as no issue needs, then that which is needed last. One that no registry has is never removed.
 
     Args:
         engine: the Docker engine.
@@ -47,78 +52,185 @@ class ImageRoom:
     ) -> None:
         self._engine = engine
         self._names = names
-        self._order = list(names)
-        self._uses = Counter(names.values())
+        self._waiting = list(names)
+        self._running: Counter[str] = Counter()
         self._slots = slots
         self._ahead = ahead
         self._budget = budget
         self._say = say
         self._registry = Registry.from_environment()
-        self._pulls: dict[str, asyncio.Task[None]] = {}
+        self._pulls: dict[str, asyncio.Task[bool]] = {}
+        self._coming: set[str] = set()
+        self._sizes: Sizes | None = None
+        self._removing = asyncio.Lock()
+        self._closed = Event()
 
     async def before(self, instance_id: str) -> None:
         """Have an issue's image here; one that cannot be had fails its issue when that begins."""
         image = self._names.get(instance_id)
         if image is None:
             return
-        here = self._order.index(instance_id)
-        for one in self._order[here : here + 1 + self._ahead]:
-            name = self._names[one]
-            if name not in self._pulls:
-                self._pulls[name] = asyncio.create_task(self._pull(name), name=f"pull {name}")
-        await asyncio.shield(self._pulls[image])
+        if instance_id in self._waiting:
+            self._waiting.remove(instance_id)
+        self._running[image] += 1
+        fetched = False
+        while not fetched:  # where it came ahead, and there was no room for that
+            fetched = await asyncio.shield(self._begun(image))
+        self._fetch_ahead()
 
-    async def after(self, instance_id: str) -> None:
+    async def after(self, instance_id: str, *, again: bool) -> None:
         """Remove an issue's image after its last use, where room is needed."""
         image = self._names.get(instance_id)
         if image is None:
             return
-        self._uses[image] -= 1
-        if self._uses[image] == 0 and self._budget is not None:
-            await asyncio.to_thread(self._remove, image, self._budget)
-            self._pulls.pop(image, None)
+        self._running[image] -= 1
+        if again:
+            self._waiting.append(instance_id)
+            self._pulls.pop(image, None)  # what could not be fetched is tried anew
+        if self._budget is None:
+            return
+        async with self._removing:
+            sizes = await self._measured()
+            sizes.note(image, await self._apart(lambda: self._found(image)))  # its issue may have fetched it
+            if image in self._idle() and image not in self._queued() and self._taken(sizes) > self._budget:
+                await self._remove(sizes, image)
 
     async def close(self) -> None:
-        """End what is being fetched ahead."""
+        """Leave what is being fetched."""
+        self._closed.set()
         for task in self._pulls.values():
             task.cancel()
         await asyncio.gather(*self._pulls.values(), return_exceptions=True)
 
-    async def _pull(self, image: str) -> None:
-        async with self._slots:
-            try:
-                await asyncio.to_thread(self._fetch, image)
-            except (SandboxError, OSError) as error:
-                self._say(f"{image}: {' '.join(str(error).split())}")
+    def _begun(self, image: str) -> asyncio.Task[bool]:
+        """Return the fetching of an image, begun where it was not; it gives whether it was tried."""
+        if image not in self._pulls:
+            self._coming.add(image)
+            self._pulls[image] = asyncio.create_task(self._pull(image), name=f"pull {image}")
+        return self._pulls[image]
+
+    def _fetch_ahead(self) -> None:
+        """Begin to fetch the images of the next issues, as far as the budget holds them beside what stays."""
+        for image in [self._names[one] for one in self._waiting[: self._ahead]]:
+            if image in self._pulls:
+                continue
+            if not self._fits(image):
+                return
+            self._begun(image)
+
+    def _fits(self, image: str) -> bool:
+        if self._budget is None:
+            return True
+        if self._sizes is None or (size := self._sizes.expected(image)) is None:
+            return False
+        if image in self._sizes.here:
+            return True
+        needed = {*self._queued(), *+self._running}
+        return self._sizes.of(needed) + self._expected(self._sizes) + size <= self._budget
+
+    async def _pull(self, image: str) -> bool:
+        """Fetch an image unless the room for it is missing and it is not needed yet; return whether."""
+        try:
+            async with self._slots.turn():
+                if not await self._make_room(image):
+                    self._pulls.pop(image, None)
+                    return False
+                try:
+                    await self._apart(lambda: self._fetch(image))
+                except (SandboxError, OSError) as error:
+                    self._say(f"{image}: {' '.join(str(error).split())}")
+            if self._budget is not None:
+                sizes = await self._measured()
+                sizes.note(image, await self._apart(lambda: self._found(image)))
+        finally:
+            self._coming.discard(image)
+        return True
 
     def _fetch(self, image: str) -> None:
         if look_up(self._engine, image, self._registry) is None:
-            pull(self._engine, self._registry.full_name(image), self._registry)
+            name = self._registry.full_name(image)
+            pull(self._engine, name, self._registry, given_up=self._closed)
 
-    def _remove(self, image: str, budget: int) -> None:
-        """Make room: what was built on the image first, then the image itself."""
+    async def _make_room(self, image: str) -> bool:
+        """Remove what nobody uses now until an image fits; return whether it may come."""
+        if self._budget is None:
+            return True
+        async with self._removing:
+            sizes = await self._measured()
+            queued = self._queued()
+            idle = [one for one in self._idle() if one not in queued]
+            if self._running[image]:
+                idle += sorted(set(self._idle()) & set(queued), key=queued.index, reverse=True)
+            for one in idle:
+                if self._taken(sizes) <= self._budget:
+                    break
+                await self._remove(sizes, one)
+            return self._running[image] > 0 or self._taken(sizes) <= self._budget
+
+    async def _remove(self, sizes: Sizes, image: str) -> None:
+        self._pulls.pop(image, None)
+        if image in sizes.here and await self._apart(lambda: self._removed(image)):
+            sizes.forget(image)
+
+    def _removed(self, image: str) -> bool:
+        """Remove what was built on an image, then the image itself; return whether it is gone."""
         from docker.errors import DockerException
 
         try:
-            if self._used() <= budget:
-                return
             known = look_up(self._engine, image, self._registry)
-            if known is None or not digest_of(self._engine, known):
-                return
+            if known is None:
+                return True
+            if not digest_of(self._engine, known):
+                return False
             remove_built_on(self._engine, known, tell=self._say)
             self._engine.images.remove(known, force=True)
-            self._say(f"removed the image {image}, which no issue in the queue needs")
         except (DockerException, SandboxError, OSError) as error:
             self._say(f"{image} stays: {' '.join(str(error).split())}")
+            return False
+        self._say(f"removed the image {image}: no issue under way needs it")
+        return True
 
-    def _used(self) -> int:
-        """Return the bytes of the data set's images that are here."""
-        sizes = {}
-        for image in self._uses:
-            with suppress(SandboxError):
-                if known := look_up(self._engine, image, self._registry):
-                    sizes[known] = int(self._engine.images.get(known).attrs.get("Size", 0))
-        return sum(sizes.values())
+    def _queued(self) -> list[str]:
+        """Return the images of issues that wait, in their order."""
+        return [self._names[one] for one in self._waiting]
+
+    def _idle(self) -> list[str]:
+        """Return the images that are here and that no issue under way uses."""
+        here = self._sizes.here if self._sizes is not None else ()
+        return [one for one in here if not self._running[one] and one not in self._coming]
+
+    def _taken(self, sizes: Sizes) -> int:
+        """Return the bytes of all images that are here or come."""
+        return sizes.of(sizes.here) + self._expected(sizes)
+
+    def _expected(self, sizes: Sizes) -> int:
+        """Return the bytes of images that come."""
+        return sum(sizes.expected(one) or 0 for one in self._coming if one not in sizes.here)
+
+    async def _measured(self) -> Sizes:
+        """Return what images take, having looked at all of the data set's once."""
+        if self._sizes is None:
+            sizes = Sizes()
+            names = dict.fromkeys(self._names.values())
+            for image, found in zip(
+                names, await self._apart(lambda: [self._found(one) for one in names]), strict=True
+            ):
+                sizes.note(image, found)
+            self._sizes = self._sizes or sizes
+        return self._sizes
+
+    def _found(self, image: str) -> Here | None:
+        """Return an image as it is here, None where it is not, or nobody can say."""
+        from docker.errors import DockerException
+
+        with suppress(DockerException, SandboxError, OSError):
+            if known := look_up(self._engine, image, self._registry):
+                return Here(known, int(self._engine.images.get(known).attrs.get("Size", 0)))
+        return None
+
+    async def _apart(self, call: Callable[[], T]) -> T:
+        """Ask the engine, which may take its time: nobody waits for it once the batch is stopped."""
+        return await apart(call, "mangabey-images")
 
 
 def image_names(source: Source, waiting: Sequence[str]) -> dict[str, str]:

@@ -37,6 +37,7 @@ from runs.purse import Spending
 from runs.report import Report
 from runs.solve import is_finished, solve_in
 from runs.taking_up import in_vain, lost, told
+from sandbox.work import part_of
 
 LOG = "failure.log"
 
@@ -131,9 +132,10 @@ async def _bounded(given: Surroundings, instance_id: str, watch: Watch) -> Outco
         async with asyncio.timeout(order.issue_seconds) as deadline:
             try:
                 async with asyncio.timeout(None) as stuck:
-                    watching = asyncio.create_task(watch.end_when_stuck(stuck, order.quiet_seconds))
+                    watching = asyncio.create_task(watch.end_when_stuck(stuck, deadline, order.quiet_seconds))
                     try:
-                        return await _solved(given, instance_id, watch)
+                        with part_of(watch.work):
+                            return await _solved(given, instance_id, watch)
                     finally:
                         watching.cancel()
             except TimeoutError as error:

@@ -47,9 +47,9 @@ class Plan:
     def commons(self) -> Commons:
         """Return what issues of this process share."""
         return Commons(
-            sandboxes=Slots("sandboxes", self.sandboxes),
-            tests=Slots("tests", self.tests),
-            pulls=Slots("pulls", self.order.pulls),
+            sandboxes=Slots("sandboxes", self.sandboxes, "a sandbox"),
+            tests=Slots("tests", self.tests, "a turn to run tests"),
+            pulls=Slots("pulls", self.order.pulls, "a turn to fetch images"),
             paces=Paces(self.order.calls),
             limits=sandbox_limits(self.order.recipe, self.sandboxes),
             purse=RunPurse(self.order.limit),

@@ -43,13 +43,13 @@ class Executor(Protocol):
 
 
 class Room(Protocol):
-    """Makes room for an issue before it begins, and takes it away after its last use."""
+    """Makes room for an issue before it begins, and takes it away where no other needs it."""
 
     async def before(self, instance_id: str) -> None:
         """Have what an issue needs here; what cannot be had shows itself when the issue begins."""
 
-    async def after(self, instance_id: str) -> None:
-        """Let go of what no issue in the queue needs."""
+    async def after(self, instance_id: str, *, again: bool) -> None:
+        """Let go of what no issue in the queue needs; `again` says that this one comes once more."""
 
 
 class Queue:
@@ -127,12 +127,12 @@ class Queue:
             return
         if outcome.failure is Failure.DISK:  # what further issues paid for could not be recorded
             self.drain(Stop.DISK)
-        if not outcome.is_final and not self._again:
+        again = not outcome.is_final and not self._again
+        if again:
             self._failed.append(instance_id)
         self._done(outcome)
         self._listen(IssueEnded(outcome))
-        if outcome.is_final or self._again:
-            await self._room.after(instance_id)
+        await self._room.after(instance_id, again=again)
 
 
 @contextmanager
@@ -166,5 +166,5 @@ class NoRoom:
     async def before(self, instance_id: str) -> None:
         """See `Room.before`."""
 
-    async def after(self, instance_id: str) -> None:
+    async def after(self, instance_id: str, *, again: bool) -> None:
         """See `Room.after`."""

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from itertools import count
-from types import TracebackType
 from typing import Any
 
-from agent.budget import SpentError
+from agent.budget import Answered, Call, SpentError
+from agent.messages import Usage
 from agent.models.errors import ModelError
 from agent.models.pace import Turn
 from agent.trajectory import ExitReason
@@ -23,6 +23,7 @@ from runs.progress import Progress
 from runs.purse import RunPurse, Spending
 from runs.recipe import Allowance
 from sandbox.slots import Slots
+from sandbox.work import ELSEWHERE, give_back, take, waiting
 
 Brought = tuple[str, str, Sequence[Piece]]
 """An attempt, its issue, and what it has recorded."""
@@ -61,22 +62,28 @@ class RemotePurse(RunPurse):
         self._asker.shared.put.remote(issue, spent)
 
     @asynccontextmanager
-    async def reserved(self, prompt: int) -> AsyncIterator[None]:
+    async def reserved(self, call: Call) -> AsyncIterator[Answered]:
         """See `Purse.reserved`.
 
         Raises:
             SpentError: it does not fit into what the run has left.
         """
         shared, ticket = self._asker.shared, self._asker.ticket()
+        costs: list[tuple[float | None, Usage]] = []
+
+        def answered(dollars: float | None, usage: Usage) -> None:
+            self.prices.learn(call, dollars, usage)
+            costs.append((dollars, usage))
+
         try:
-            with off_the_clock():
-                over = await shared.reserve.remote(ticket, prompt)
+            with off_the_clock("money of the run", lambda: (ELSEWHERE,)):
+                over = await shared.reserve.remote(ticket, call)
             if over is not None:
                 raise SpentError(ExitReason(over[0]), over[1])
-            yield
+            yield answered
         finally:
             # with what was paid, as calls of an actor need not come in order
-            shared.release.remote(ticket, self._told)
+            shared.release.remote(ticket, self._told, costs)
 
 
 class RemotePace:
@@ -95,7 +102,7 @@ class RemotePace:
         """
         shared, ticket, turn = self._asker.shared, self._asker.ticket(), Turn(0.0)
         try:
-            with off_the_clock():
+            with off_the_clock(f"a turn at {self._name}", lambda: (ELSEWHERE,)):
                 refused = await shared.take_turn.remote(ticket, self._name)
             if refused is None:
                 yield turn
@@ -125,25 +132,25 @@ class RemotePaces(Paces):
 class RemoteSlots(Slots):
     """Slots that all issues on one node share, as one of them sees them: they are given by the actor."""
 
-    def __init__(self, asker: Asker, node: str, name: str, total: int) -> None:
-        super().__init__(name, total)
+    def __init__(self, asker: Asker, node: str, slots: Slots) -> None:
+        super().__init__(slots.name, slots.total, slots.one)
         self._asker = asker
         self._node = node
-        self._tickets: list[Ticket] = []
 
-    async def __aenter__(self) -> None:
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """See `Slots.turn`."""
         shared, ticket = self._asker.shared, self._asker.ticket()
         try:
-            await shared.take_slot.remote(ticket, self._node, self.name, self.total)
-        except BaseException:
+            with waiting(self.one, lambda: (ELSEWHERE,)):
+                await shared.take_slot.remote(ticket, self._node, self.name, self.total)
+            work = take()
+            try:
+                yield
+            finally:
+                give_back(work)
+        finally:
             shared.release.remote(ticket)
-            raise
-        self._tickets.append(ticket)
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._asker.shared.release.remote(self._tickets.pop())
 
 
 class Shared:
@@ -174,26 +181,40 @@ class Shared:
         total = self._purse.total
         if (steps := total.steps - before.steps) > 0:
             tokens = (total.tokens - before.tokens) // steps
-            self._purse.prices.learn((total.dollars - before.dollars) / steps, tokens)
+            self._purse.prices.remember((total.dollars - before.dollars) / steps, tokens)
 
     async def spent_on(self, issue: str) -> Spending:
         """Return what an issue has spent, as it was told."""
         return self._spent.get(issue, Spending())
 
-    async def reserve(self, ticket: Ticket, prompt: int) -> tuple[str, str] | None:
+    async def reserve(self, ticket: Ticket, call: Call) -> tuple[str, str] | None:
         """Set aside what a call may cost, or return why it does not fit."""
         try:
-            await self._hold(ticket, self._purse.reserved(prompt))
+            await self._hold(ticket, self._purse.reserved(call))
         except SpentError as error:
             return error.reason.value, error.words
         return None
 
-    async def release(self, ticket: Ticket, told: tuple[str, Spending] | None = None) -> None:
-        """Give back what is held, as if it had not been used, once what an issue has spent is taken in."""
+    async def release(
+        self,
+        ticket: Ticket,
+        told: tuple[str, Spending] | None = None,
+        costs: Sequence[tuple[float | None, Usage]] = (),
+    ) -> None:
+        """Give back what is held, as if it had not been used.
+
+        Args:
+            ticket: what it is held by.
+            told: an issue, and what it has spent by then.
+            costs: what the call has cost that money was set aside for, in dollars and tokens.
+        """
         if told is not None:
             await self.put(*told)
         if held := self._given_back(ticket):
-            await held[0].__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
+            entered, given = held
+            for dollars, usage in costs:
+                given(dollars, usage)
+            await entered.__aexit__(asyncio.CancelledError, asyncio.CancelledError(), None)
 
     async def take_turn(self, ticket: Ticket, name: str) -> tuple[type[ModelError], str] | None:
         """Wait for a turn at an endpoint, or return why there will be none."""
@@ -222,7 +243,7 @@ class Shared:
 
     async def take_slot(self, ticket: Ticket, node: str, name: str, total: int) -> None:
         """Wait for a slot on a node, which has as many as whoever asked first has found there."""
-        await self._hold(ticket, self._slots.setdefault((node, name), Slots(name, total)))
+        await self._hold(ticket, self._slots.setdefault((node, name), Slots(name, total)).turn())
 
     async def called_off(self, attempt: str) -> None:
         """Wait until an attempt is called off; whoever works on it waits here."""

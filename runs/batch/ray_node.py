@@ -128,10 +128,11 @@ async def _worked(order: Order, attempt: Attempt, folder: Path, home: Path, shar
     carried = order.sandboxes or int(has.get(RESOURCE, 0)) or None
     chosen = {"instances": (instance_id,), "slice": "", "shard": "", "sandboxes": carried}
     found = plan(order.model_copy(update=chosen), folder)
+    commons = found.commons()
     commons = replace(
-        found.commons(),
-        sandboxes=RemoteSlots(asker, node, "sandboxes", found.sandboxes),
-        tests=RemoteSlots(asker, node, "tests", found.tests),
+        commons,
+        sandboxes=RemoteSlots(asker, node, commons.sandboxes),
+        tests=RemoteSlots(asker, node, commons.tests),
         paces=RemotePaces(asker),
         purse=RemotePurse(asker),
     )

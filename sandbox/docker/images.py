@@ -9,9 +9,9 @@ import os
 import random
 import re
 import tarfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from sandbox.base import ImageError
@@ -95,19 +95,32 @@ def look_up(engine: DockerClient, image: str, registry: Registry) -> str | None:
     return None
 
 
-def pull(engine: DockerClient, name: str, registry: Registry, tell: Tell = _log.info) -> str:
+def pull(
+    engine: DockerClient,
+    name: str,
+    registry: Registry,
+    tell: Tell = _log.info,
+    given_up: Event | None = None,
+) -> str:
     """Pull an image and return its id; trouble that may pass is waited out, each time longer.
 
+    Args:
+        engine: the engine.
+        name: of the image.
+        registry: where from.
+        tell: is told what happens, a line each.
+        given_up: is set by another thread once nobody wants the image.
+
     Raises:
-        ImageError: there is no such image, its registry refuses, or five tries have failed.
+        ImageError: there is no such image, its registry refuses, five tries have failed, or it was given up.
     """
     from docker.errors import APIError, DockerException, ImageNotFound
     from urllib3.exceptions import HTTPError
 
-    wait = _FIRST_WAIT
+    wait, given_up = _FIRST_WAIT, given_up or Event()
     for tries in range(1, _TRIES + 1):
         try:
-            _pull_once(engine, name, registry, tell)
+            _pull_once(engine, name, registry, tell, given_up)
             found = engine.images.get(name)
         except ImageNotFound as error:
             raise ImageError(f"there is no image {name}: {brief(error)}") from error
@@ -123,7 +136,8 @@ def pull(engine: DockerClient, name: str, registry: Registry, tell: Tell = _log.
             return str(found.id)
         pause = min(_LONGEST_WAIT, wait) * (0.5 + random.random())
         tell(f"pulling {name} failed ({reason}); trying again in {pause:.0f} s")
-        time.sleep(pause)
+        if given_up.wait(pause):
+            raise ImageError(f"the image {name} was given up")
         wait *= 3
     raise AssertionError("unreachable")
 
@@ -272,7 +286,7 @@ class _PullFailedError(Exception):
     """What the engine says in the middle of a pull."""
 
 
-def _pull_once(engine: DockerClient, name: str, registry: Registry, tell: Tell) -> None:
+def _pull_once(engine: DockerClient, name: str, registry: Registry, tell: Tell, given_up: Event) -> None:
     repository, tag = _parted(name)
     login = {"username": registry.username, "password": registry.password} if registry.username else None
     progress = engine.api.pull(
@@ -280,6 +294,8 @@ def _pull_once(engine: DockerClient, name: str, registry: Registry, tell: Tell) 
     )
     said = ""
     for step in progress:
+        if given_up.is_set():
+            raise ImageError(f"the image {name} was given up")
         if "error" in step:
             raise _PullFailedError(str(step["error"]))
         status = str(step.get("status", ""))

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.budget import SpentError
+from agent.budget import Call, SpentError
 from agent.messages import Reply, Usage
 from agent.trajectory import ExitReason
 from runs.journal import Journal
 from runs.ledger import Ledger, RunSpentError
+from runs.prices import OUTPUT, Prices
 from runs.purse import Purse, RunPurse, Spending
 from runs.recipe import Allowance
 from runs.tape import JournalTape
+
+CALL = Call("m", 100, 10)
 
 
 class Spender:
@@ -23,11 +26,11 @@ class Spender:
     def __init__(self, allowance, price=0.25):
         self.spent = Spending()
         self.price = price
-        self.purse = Purse("run", allowance, lambda: self.spent)
+        self.purse = Purse("run", allowance, lambda: self.spent, Prices())
         self.most = self.under_way = 0
 
     async def call(self):
-        async with self.purse.reserved(1000):
+        async with self.purse.reserved(CALL) as answered:
             self.under_way += 1
             self.most = max(self.most, self.under_way)
             await asyncio.sleep(0.001)
@@ -35,7 +38,7 @@ class Spender:
                 dollars=self.price or 0.0, unpriced=self.price is None, input=100, output=10, steps=1
             )
             self.spent = self.spent + more
-            self.purse.prices.learn(self.price, 110)
+            answered(self.price, Usage(input=100, output=10))
             self.under_way -= 1
 
     async def many(self, count):
@@ -93,7 +96,7 @@ async def test_a_longer_prompt_sets_more_aside():
     spender = Spender(Allowance(dollars=1.0))
     await spender.call()
     with pytest.raises(SpentError, match=r"the run's \$1.00 are too few"):
-        async with spender.purse.reserved(4000):
+        async with spender.purse.reserved(Call("m", 401, 10)):
             pass
 
 
@@ -104,12 +107,112 @@ async def test_issues_share_the_run_and_what_each_says_again_counts_once(tmp_pat
         ledgers = [Ledger(journal, Allowance(), run) for journal in (first, second)]
         for number in range(2):
             for ledger, journal in zip(ledgers, (first, second), strict=True):
-                async with ledger.reserved(100):
+                async with ledger.reserved(CALL) as answered:
                     await JournalTape(journal, 0).keep_reply(number, reply, "key")
+                    answered(reply.cost, reply.usage)
         assert run.total.dollars == 1.0
         with pytest.raises(RunSpentError, match="the run's"):
-            async with ledgers[0].reserved(100):
+            async with ledgers[0].reserved(CALL):
                 pass
     with Journal(tmp_path / "a") as again:
         assert Ledger(again, Allowance(), run).spent.dollars == 0.5
         assert run.total == Spending(dollars=1.0, input=400, output=40, steps=4)
+
+
+class Bills:
+    """Calls of several models out of one purse, each with a bill of its own.
+
+    Attributes:
+        total: dollars spent.
+        first: what the first call of each model has cost.
+        above: the most by which a call has cost more than the dearest before it.
+    """
+
+    def __init__(self, dollars):
+        self.spent = Spending()
+        self.purse = Purse("run", Allowance(dollars=dollars), lambda: self.spent, Prices())
+        self.under_way = []
+        self.first = {}
+        self.above = self.most = 0
+
+    async def pay(self, call, dollars, usage, ticks=3):
+        async with self.purse.reserved(call) as answered:
+            self.above = max(self.above, dollars - self.purse.prices.estimate(call).dollars)
+            self.under_way.append(call.model)
+            self.most = max(self.most, len(self.under_way))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            self.spent = self.spent + Spending(dollars=dollars, steps=1)
+            self.first.setdefault(call.model, dollars)
+            answered(dollars, usage)
+            self.under_way.remove(call.model)
+
+    async def pay_all(self, bills):
+        return await asyncio.gather(*(self.pay(*bill) for bill in bills), return_exceptions=True)
+
+
+@st.composite
+def bills(draw):
+    """Return calls of two models at fixed rates, those of output no more than `OUTPUT` times dearer."""
+    rates = {}
+    for model in "ab":
+        rate = draw(st.integers(1, 50)) / 10_000
+        rates[model] = rate, rate * draw(st.floats(1, OUTPUT))
+    found = []
+    for _ in range(draw(st.integers(1, 40))):
+        model, prompt, reply = draw(st.sampled_from("ab")), draw(st.integers(1, 90)), draw(st.integers(1, 90))
+        usage = Usage(input=draw(st.integers(1, prompt)), output=draw(st.integers(0, reply)))
+        dollars = usage.input * rates[model][0] + usage.output * rates[model][1]
+        found.append((Call(model, prompt, reply), dollars, usage, draw(st.integers(0, 5))))
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(bills(), st.floats(0.01, 5))
+def test_dollars_are_passed_by_first_calls_and_by_one_call_above_the_dearest_before_it(calls, limit):
+    spender = Bills(limit)
+    asyncio.run(spender.pay_all(calls))
+    bound = limit + sum(spender.first.values()) + spender.above
+    assert spender.spent.dollars <= bound * (1 + 1e-9)
+
+
+async def test_calls_that_become_dear_after_a_cheap_one_are_not_all_under_way():
+    call, usage, spender = Call("m", 1000, 8192), Usage(input=1000, output=100), Bills(1.0)
+    await spender.pay_all([(call, 0.01, usage), *[(call, 0.6, usage)] * 15])
+    assert spender.spent.dollars <= 1.0 + 0.6
+
+
+async def test_where_money_is_plentiful_all_go_at_once_behind_the_first():
+    call, spender = Call("m", 1000, 8192), Bills(200.0)
+    done = await spender.pay_all([(call, 0.01, Usage(input=1000, output=100))] * 100)
+    assert done == [None] * 100
+    assert spender.most == 99
+
+
+async def test_a_dear_model_neither_ends_a_cheap_one_nor_is_let_go_side_by_side_by_its_price():
+    cheap, dear, usage = Call("cheap", 100, 10), Call("dear", 100, 10), Usage(input=100, output=10)
+    spender = Bills(1.0)
+    await spender.pay_all([(cheap, 0.01, usage)] * 5)
+    done = await spender.pay_all([(dear, 0.6, usage)] * 8)
+    assert [type(one) for one in done] == [type(None), *[SpentError] * 7]
+    assert spender.purse.used_up() is None
+    assert await spender.pay_all([(cheap, 0.01, usage)] * 30) == [None] * 30
+    assert spender.spent.dollars == pytest.approx(0.95)
+
+
+async def test_issues_learn_prices_from_each_other(tmp_path):
+    run, going = RunPurse(Allowance()), asyncio.Event()
+    run.prices.learn(CALL, 0.01, Usage(input=100, output=10))
+    with Journal(tmp_path / "a") as journal:
+        ledger = Ledger(journal, Allowance(dollars=10.0), run)
+
+        async def call():
+            async with ledger.reserved(CALL):
+                await going.wait()
+
+        calls = [asyncio.create_task(call()) for _ in range(4)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(ledger._issue._under_way) == 4
+        going.set()
+        await asyncio.gather(*calls)

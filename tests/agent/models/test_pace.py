@@ -12,6 +12,7 @@ from agent.models.errors import (
 )
 from agent.models.pace import CUT, DOWN, FIRST_PAUSE, GIVEN_UP, AdaptivePace
 from agent.waiting import stopped_by
+from sandbox.work import Work, part_of
 
 
 class Clock:
@@ -175,3 +176,27 @@ async def test_a_wait_that_is_cut_off_leaves_no_hole():
         await asyncio.sleep(0)
     await asyncio.gather(*waiting[1:])
     assert (pace.running, pace.waiting) == (0, 0)
+
+
+async def test_who_waits_for_an_endpoint_says_so_and_is_held_up_while_others_are_answered(clock):
+    pace, others, mine = AdaptivePace("x", first=1, clock=clock), Work(), Work()
+
+    async def wait():
+        with part_of(mine):
+            async with pace.turn():
+                pass
+
+    with part_of(others):
+        async with pace.turn():
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            assert [one.what for one in mine.awaited()] == ["a turn at x"]
+            assert mine.is_held_up()
+            assert not others.is_held_up()
+    await waiting
+    assert mine.is_busy()
+    pace._hold(60)
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    assert mine.is_held_up()  # the server asks for patience
+    waiting.cancel()

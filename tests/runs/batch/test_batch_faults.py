@@ -128,6 +128,24 @@ async def test_an_endpoint_that_refuses_for_good_is_infrastructure(surroundings)
     assert all(one.status is Status.INFRASTRUCTURE for one in ended)
 
 
+async def test_issues_that_queue_for_a_sandbox_are_not_stuck(surroundings):
+    """Eight trajectories of 2 s each in one sandbox: the last waits three times as long as may be quiet."""
+    steps = []
+    queueing = {"instances": ("tiny-*",), "sandboxes": 1, "parallel": 4, "quiet_seconds": 5.0}
+
+    async def slowly(exchange):
+        await asyncio.sleep(2 if "user" in exchange.asked.body else 0)
+        await GIVE_UP(exchange)
+
+    async with Stub() as stub:
+        stub.play(slowly)
+        report, _ = await run(surroundings, order(surroundings, stub, **queueing), steps)
+    assert report["done"] == 4, report
+    assert [step for step in steps if isinstance(step, IssueEnded) and step.outcome.tried > 0] == []
+    told = [str(step) for step in steps]
+    assert any("stage sample, behind others" in line and "wait for a sandbox" in line for line in told)
+
+
 async def test_never_more_calls_at_one_time_than_allowed(surroundings):
     async with Stub() as stub:
         stub.play(acts.calls('{"reason": "no"}', name="give_up", pieces=3))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -14,6 +15,7 @@ from runs.recipe import Recipe
 from sandbox.base import Root
 from sandbox.sizing import Machine
 from sandbox.slots import Slots, SlottedSandbox
+from sandbox.work import Work, part_of
 
 
 def test_models_at_one_address_share_a_pace():
@@ -92,7 +94,7 @@ async def test_only_what_nothing_happens_in_is_ended(tmp_path):
 
         async def worked():
             async with asyncio.timeout(None) as scope:
-                watching = asyncio.create_task(watch.end_when_stuck(scope, 0.5))
+                watching = asyncio.create_task(watch.end_when_stuck(scope, asyncio.Timeout(None), 0.5))
                 try:
                     await busy()
                     assert not any(isinstance(one, Noticed) for one in told)
@@ -105,3 +107,85 @@ async def test_only_what_nothing_happens_in_is_ended(tmp_path):
             await worked()
     assert 1.2 <= time.monotonic() - began < 10
     assert told[-1].text.startswith("still waiting: stage load")
+
+
+@asynccontextmanager
+async def held(slots, work):
+    """Hold a slot as a part of somebody's work."""
+    with part_of(work):
+        async with slots.turn():
+            yield
+
+
+async def watched(watch, inside, *, quiet, deadline):
+    """Do something under watch, and return whether the issue was ended as stuck or by its deadline."""
+    try:
+        async with asyncio.timeout(deadline) as end:
+            try:
+                async with asyncio.timeout(None) as stuck:
+                    watching = asyncio.create_task(watch.end_when_stuck(stuck, end, quiet))
+                    try:
+                        with part_of(watch.work):
+                            await inside()
+                    finally:
+                        watching.cancel()
+            except TimeoutError:
+                return "stuck" if stuck.expired() else "deadline"
+    except TimeoutError:
+        return "deadline"
+    return "done"
+
+
+async def test_waiting_for_others_stops_both_clocks_and_is_named():
+    slots, told, others = Slots("sandboxes", 1, "a sandbox"), [], Work()
+    watch = Watch(told.append)
+
+    async def hold():
+        async with held(slots, others):
+            began.set()
+            await asyncio.sleep(1.5)
+
+    async def wait():
+        async with slots.turn():
+            pass
+
+    began = asyncio.Event()
+    holding = asyncio.create_task(hold())
+    await began.wait()
+    assert await watched(watch, wait, quiet=0.4, deadline=0.8) == "done"
+    await holding
+    (notice,) = told
+    assert "stage load, behind others for" in notice.text
+    assert notice.text.endswith("; waits for a sandbox")
+
+
+async def test_a_part_of_the_issue_that_hangs_is_ended_though_others_of_it_wait():
+    slots = Slots("sandboxes", 1, "a sandbox")
+
+    async def hang():
+        async with slots.turn():
+            await asyncio.sleep(30)
+
+    async def both():
+        await asyncio.gather(hang(), hang())
+
+    assert await watched(Watch(lambda progress: None), both, quiet=0.4, deadline=20) == "stuck"
+    assert (slots.taken, slots.waiting) == (0, 0)
+
+
+async def test_who_wait_for_each_other_are_ended():
+    first, second = Slots("sandboxes", 1), Slots("tests", 1)
+
+    async def take(one, other):
+        async with one.turn():
+            await asyncio.sleep(0.1)
+            async with other.turn():
+                pass
+
+    watches = [Watch(lambda progress: None) for _ in range(2)]
+    async with asyncio.timeout(20):
+        ends = await asyncio.gather(
+            watched(watches[0], lambda: take(first, second), quiet=0.5, deadline=20),
+            watched(watches[1], lambda: take(second, first), quiet=0.5, deadline=20),
+        )
+    assert "stuck" in ends

@@ -21,7 +21,7 @@ class Noted(NoRoom):
     async def before(self, instance_id):
         self.came.append(instance_id)
 
-    async def after(self, instance_id):
+    async def after(self, instance_id, *, again):
         self.came.append(f"{instance_id} left")
 
 
@@ -49,7 +49,7 @@ async def test_no_issue_begins_until_the_engine_is_back(own_engine, monkeypatch)
         "no issue begins until the Docker engine answers",
         "the Docker engine answers",
     ]
-    await awaited.after("a")
+    await awaited.after("a", again=False)
     assert room.came[-1] == "a left"
 
 

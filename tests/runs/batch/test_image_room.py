@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import secrets
 import shutil
+import subprocess
+import sys
 import tarfile
+import threading
+import time
 
 import docker
 import pytest
 
 from runs.batch.images import ImageRoom
-from runs.batch.outcome import Outcome, Status
-from runs.batch.queue import Queue
+from runs.batch.outcome import Failure, Outcome, Status
+from runs.batch.queue import Queue, Stop
 from sandbox.docker.images import PREFIX, build_image, find_image
 from sandbox.slots import Slots
 from tests.conftest import push
@@ -98,8 +103,71 @@ async def test_each_image_is_here_for_its_issues_and_gone_after_the_last_where_r
 
 async def test_as_many_images_stay_as_the_budget_holds(images):
     seen, _ = await worked(images, ahead=0, budget=int(2.5 * SIZE))
-    assert seen["c-1"] == {"one", "two", "three"}  # what is needed is here, whatever the budget
+    assert seen["b-1"] == {"one", "two"}
+    assert seen["c-1"] == {"two", "three"}  # the first made room
+    assert here(images) == {"three"}
+
+
+async def test_images_come_ahead_where_the_budget_holds_them(images):
+    room, _ = room_on(images, 3, int(2.5 * SIZE))
+    await room.before("a-1")
+    await asyncio.gather(*room._pulls.values())
     assert here(images) == {"one", "two"}
+    await room.before("a-2")
+    await asyncio.gather(*room._pulls.values())
+    assert here(images) == {"one", "two"}
+    await room.close()
+
+
+async def test_the_budget_holds_though_an_issue_comes_once_more(images):
+    class Failing(Looking):
+        async def run(self, instance_id, listen):
+            again = instance_id in self.seen
+            outcome = await super().run(instance_id, listen)
+            self.most = max(self.most, len(here(self.client)))
+            await asyncio.sleep(0.3)  # in which images come ahead
+            if instance_id != "a-1" or again:
+                return outcome
+            changed = {"status": Status.INFRASTRUCTURE, "failure": Failure.SANDBOX}
+            return outcome.model_copy(update=changed)
+
+    room, _ = room_on(images, ahead=3, budget=int(1.5 * SIZE))
+    failing = Failing(images)
+    failing.most = 0
+    queue = Queue(list(USES), failing, room, lambda step: None, lambda outcome: None)
+    try:
+        await queue.work(1)
+    finally:
+        await room.close()
+    assert failing.most == 1
+    assert failing.seen["a-1"] == here(images) == {"one"}  # fetched again, and nothing else with it
+
+
+def test_a_stop_waits_for_no_registry(images, own_engine, monkeypatch):
+    """A registry that takes the call and says nothing, as one whose layer comes slowly."""
+    silent = "import socket; s = socket.create_server(('127.0.0.1', 5001)); print(1, flush=True); input()"
+    inside = ["nsenter", f"--net=/proc/{own_engine.process.pid}/ns/net", sys.executable, "-c", silent]
+    monkeypatch.setenv(PREFIX, "127.0.0.1:5001")
+
+    async def stopped():
+        room, _ = room_on(images, 0, None)
+        queue = Queue(list(USES), Looking(images), room, lambda step: None, lambda outcome: None)
+        working = asyncio.create_task(queue.work(1))
+        await asyncio.sleep(0.5)
+        queue.stop(Stop.INTERRUPTED)
+        await asyncio.wait([working])
+        await room.close()
+
+    with subprocess.Popen(inside, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        began = time.monotonic()
+        asyncio.run(stopped())
+        took = time.monotonic() - began
+    for thread in threading.enumerate():
+        if thread.name == "mangabey-images":  # what is left behind ends with the next word of the engine
+            thread.join(60)
+            assert not thread.is_alive()
+    assert took < 8
 
 
 async def test_without_a_budget_images_stay(images):

@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
-from agent.budget import SpentError
+from agent.budget import Call, SpentError
 from agent.models.errors import ModelUnavailableError, RateLimitedError
 from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, RemoteSlots, Shared
 from runs.purse import Spending
 from runs.recipe import Allowance
+from sandbox.slots import Slots
 from tests.runs.acted import Actor
+
+CALL = Call("m", 1000, 100)
 
 
 def turn(asker):
@@ -19,11 +22,11 @@ def turn(asker):
 
 
 def money(asker):
-    return RemotePurse(asker).reserved(1000)
+    return RemotePurse(asker).reserved(CALL)
 
 
 def slot(asker, node="n"):
-    return RemoteSlots(asker, node, "tests", 1)
+    return RemoteSlots(asker, node, Slots("tests", 1)).turn()
 
 
 async def hold(held, seconds=0.0):
@@ -80,10 +83,10 @@ async def test_an_attempt_that_has_ended_holds_nothing_and_is_given_nothing(what
 async def test_what_was_paid_counts_before_what_was_set_aside_is_given_back():
     shared = Shared(Allowance(dollars=1.0), 8, {})
     purse = RemotePurse(Asker(Actor(shared, [0, 0.2]), "a"))  # what tells the spending is overtaken
-    async with purse.reserved(10):
+    async with purse.reserved(CALL):
         purse.put("i", Spending(dollars=1.0, input=10, output=1, steps=1))
     with pytest.raises(SpentError):
-        await hold(RemotePurse(Asker(Actor(shared), "b")).reserved(10))
+        await hold(RemotePurse(Asker(Actor(shared), "b")).reserved(CALL))
 
 
 async def test_spending_that_is_told_late_changes_nothing():

@@ -82,6 +82,7 @@ class Player(Sound):
 CALLED_OFF = """
 import asyncio, sys
 import ray
+from agent.budget import Call
 from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, Shared
 from runs.recipe import Allowance
 
@@ -90,7 +91,8 @@ async def main(shared):
     async def hold(held):
         async with held:
             await asyncio.sleep(0)
-    for what in (lambda: RemotePaces(asker).of("m").turn(), lambda: RemotePurse(asker).reserved(1000)):
+    call = Call("m", 1000, 100)
+    for what in (lambda: RemotePaces(asker).of("m").turn(), lambda: RemotePurse(asker).reserved(call)):
         async with what():
             waiting = [asyncio.create_task(hold(what())) for _ in range(2)]
             await asyncio.sleep(1)
