@@ -15,6 +15,8 @@ from runs.recipe import Allowance
 
 CALLED_OFF = "called_off"
 """Kind of the event after which no trajectory takes another turn."""
+LOST = "lost"
+"""Kind of the event that says what was spent on replies that no journal holds: their node was lost."""
 
 
 class RunSpentError(RunEndedError):
@@ -125,6 +127,8 @@ class Ledger:
             self._charge(attempt.cost, attempt.usage)
         elif event.kind == "observation":
             self._charge(0.0, Usage(), seconds=float(event.data["observation"].get("seconds", 0.0)))
+        elif event.kind == LOST:
+            self._spent = self._spent + Spending.model_validate(event.data["spent"])
         elif event.kind == CALLED_OFF:
             self._called_off = str(event.data["reason"])
 

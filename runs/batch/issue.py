@@ -63,11 +63,10 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
     watch = Watch(listen)
     began = time.monotonic()
     before = await asyncio.to_thread(read_outcome, given.folder, instance_id)
-    failures = before.tried if before else 0
     try:
         outcome = await _bounded(given, instance_id, watch)
         if not outcome.is_final:
-            outcome = outcome.model_copy(update={"tried": failures + 1})
+            outcome = outcome.model_copy(update={"tried": 1 + (before.tried if before else 0)})
     except RunSpentError:
         raise
     except Exception as error:  # one issue's failure, or a defect of ours, must not stop the others
@@ -80,21 +79,13 @@ async def run_issue(given: Surroundings, instance_id: str, listen: Callable[[Pro
             log = redacted("".join(traceback.format_exception(error)))
             with suppress(OSError):
                 await asyncio.to_thread(write_text, place_of(given.folder, instance_id) / LOG, log)
-        outcome = Outcome(
-            instance_id=instance_id,
-            status=Status.INFRASTRUCTURE,
-            failure=failure,
-            message=redacted(message),
-            tried=failures + 1,
-            seconds=round(time.monotonic() - began + (before.seconds if before else 0.0), 3),
-            spent=await asyncio.to_thread(spent_by, given.folder, instance_id),
-        )
-    facts = await asyncio.to_thread(_facts, given.source, instance_id)
-    outcome = outcome.model_copy(update=facts)
-    return await asyncio.shield(asyncio.to_thread(_kept, given.folder, outcome))
+        seconds = time.monotonic() - began
+        outcome = await asyncio.to_thread(failed_outcome, given, instance_id, failure, message, seconds)
+    outcome = await asyncio.to_thread(with_facts, outcome, given.source)
+    return await asyncio.shield(asyncio.to_thread(kept, given.folder, outcome))
 
 
-def _kept(folder: Path, outcome: Outcome) -> Outcome:
+def kept(folder: Path, outcome: Outcome) -> Outcome:
     """Write an outcome and return it; where that fails, that is a failure of this issue and of no other."""
     try:
         write_outcome(folder, outcome)
@@ -104,6 +95,30 @@ def _kept(folder: Path, outcome: Outcome) -> Outcome:
         with suppress(Exception):
             write_outcome(folder, outcome)
     return outcome
+
+
+def failed_outcome(
+    given: Surroundings, instance_id: str, failure: Failure, message: str, seconds: float = 0.0
+) -> Outcome:
+    """Return the outcome of an issue that the machinery failed on, with what its journal says it has spent.
+
+    Args:
+        given: the batch's.
+        instance_id: the issue's.
+        failure: what failed.
+        message: how, in one line.
+        seconds: wall time of this attempt.
+    """
+    before = read_outcome(given.folder, instance_id)
+    return Outcome(
+        instance_id=instance_id,
+        status=Status.INFRASTRUCTURE,
+        failure=failure,
+        message=redacted(message),
+        tried=1 + (before.tried if before else 0),
+        seconds=round(seconds + (before.seconds if before else 0.0), 3),
+        spent=spent_by(given.folder, instance_id),
+    )
 
 
 class _EndedError(Exception):
@@ -201,10 +216,11 @@ def _run_spent(error: BaseException) -> RunSpentError | None:
     return error if isinstance(error, RunSpentError) else None
 
 
-def _facts(source: Source, instance_id: str) -> dict[str, str]:
-    """Return what reports group by."""
+def with_facts(outcome: Outcome, source: Source) -> Outcome:
+    """Return an outcome with what reports group by, where its source knows it."""
     try:
-        facts = source.describe(instance_id)
+        facts = source.describe(outcome.instance_id)
     except Exception:  # a source of the user's own; a report can do without
-        return {}
-    return {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+        return outcome
+    known = {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+    return outcome.model_copy(update=known)

@@ -10,9 +10,10 @@ from runs.progress import Progress
 
 
 class LocalExecutor:
-    """Works on issues in this process."""
+    """Works on issues in this process, so many at one time."""
 
-    def __init__(self, given: Surroundings) -> None:
+    def __init__(self, given: Surroundings, parallel: int) -> None:
+        self.parallel = parallel
         self._given = given
 
     async def run(self, instance_id: str, listen: Callable[[Progress], None]) -> Outcome:

@@ -24,7 +24,8 @@ from sandbox.slots import Slots
 class Plan:
     """An order with all it names found.
 
-    `chosen` are the ids of the instances, `known` the outcomes they have; `parallel` is issues at one time.
+    `chosen` are the ids of the instances, `known` the outcomes they have; `parallel` is issues at one time on
+    this machine.
     """
 
     order: Order
@@ -52,7 +53,7 @@ class Plan:
             paces=Paces(self.order.calls),
             limits=sandbox_limits(self.order.recipe, self.sandboxes),
             purse=RunPurse(self.order.limit),
-            comes_again=self.order.executor == "local" or self.order.shared,
+            comes_again=True,
         )
 
 
@@ -89,8 +90,13 @@ def plan(order: Order, folder: Path) -> Plan:
 
 def _issues_for(sandboxes: int, recipe: Recipe) -> int:
     """Return how many issues fill so many sandboxes; one more keeps them busy while another is judged."""
-    each = min(recipe.parallel, sum(crew.samples for crew in recipe.crews))
+    each = trajectories_at_one_time(recipe)
     return max(1, -(-sandboxes // each) + (sandboxes > each))
+
+
+def trajectories_at_one_time(recipe: Recipe) -> int:
+    """Return how many trajectories of one issue run side by side."""
+    return min(recipe.parallel, sum(crew.samples for crew in recipe.crews))
 
 
 def machine_line(machine: Machine) -> str:

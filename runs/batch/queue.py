@@ -25,7 +25,13 @@ class Stop(enum.StrEnum):
 
 
 class Executor(Protocol):
-    """Works on one issue, wherever that is."""
+    """Works on one issue, wherever that is.
+
+    Attributes:
+        parallel: how many at one time.
+    """
+
+    parallel: int
 
     async def run(self, instance_id: str, listen: Callable[[Progress], None]) -> Outcome:
         """Return an issue's outcome, which lies in the batch's folder then.

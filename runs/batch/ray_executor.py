@@ -1,263 +1,50 @@
 """The executor `ray`: each issue a Ray task on some node of a cluster, the same coroutine as in one process.
 
-What all issues share (the purse, the pace of each endpoint) lives in one actor; every node has slots of its
-own for its sandboxes and tests. Progress flows back through the actor. An issue whose node is lost is begun
+What all issues share (the purse, the pace of each endpoint, the slots of each node for its sandboxes and
+tests) lives in one actor. Progress flows back through the actor. An issue whose node is lost is begun
 again on another, and what it held of the shared things is given back. Each issue works in the batch's folder
-where the nodes share it, else in a local one, whose files come back with the outcome.
+where the nodes share it, else in a local one, which begins as the batch's folder has it and comes back
+through the actor while the issue goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import tempfile
-from collections import Counter
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from agent.budget import Answered, Call, SpentError
-from agent.messages import Usage
-from agent.models.errors import ModelError
-from agent.models.pace import Turn
-from agent.trajectory import ExitReason
-from agent.waiting import off_the_clock
-from runs.batch.issue import Surroundings, run_issue
-from runs.batch.order import Order
-from runs.batch.outcome import Failure, Outcome, Status, failure_of, place_of, read_outcome, write_outcome
-from runs.batch.plan import plan
-from runs.commons import Paces
+from runs.batch.carried import Changes, charge_lost, held, write_pieces
+from runs.batch.issue import Surroundings, failed_outcome, kept, with_facts
+from runs.batch.outcome import Failure, Outcome, failure_of, place_of
+from runs.batch.ray_cluster import Share, issues_on, nodes_of_cluster, remarks, share_of
+from runs.batch.ray_commons import Shared
+from runs.batch.ray_node import Attempt, work_on
 from runs.failures import UsageError
+from runs.journal import Journal, JournalError
 from runs.ledger import RunSpentError
 from runs.progress import Noticed, Progress
-from runs.purse import RunPurse, Spending
-from runs.recipe import Allowance
-from sandbox.owners import new_name
-from sandbox.work import ELSEWHERE
+from runs.purse import Spending
 
-RESOURCE = "sandboxes"
-"""Custom resource of nodes: the trajectories that one carries. Where no node has it, an issue takes a CPU."""
 LOST = 3
 """Times an issue is begun again because its node was lost."""
+GRACE = 10.0
+"""Seconds that a node has to stop when its issue is called off."""
 _POLL = 0.5
 
 
-class RemotePurse(RunPurse):
-    """The run's purse as a node sees it: what is set aside and spent is told to the actor."""
-
-    def __init__(self, commons: Any, issue: str) -> None:
-        super().__init__(Allowance())
-        self._commons = commons
-        self._issue = issue
-
-    def put(self, issue: str, spent: Spending) -> None:
-        """See `RunPurse.put`."""
-        self._commons.put.remote(issue, spent)
-
-    @asynccontextmanager
-    async def reserved(self, call: Call) -> AsyncIterator[Answered]:
-        """See `Purse.reserved`.
-
-        Raises:
-            SpentError: it does not fit into what the run has left.
-        """
-        with off_the_clock("money of the run", lambda: (ELSEWHERE,)):
-            ticket, over = await self._commons.reserve.remote(self._issue, call)
-        if over is not None:
-            raise SpentError(ExitReason(over[0]), over[1])
-        told: list[tuple[float | None, Usage]] = []
-
-        def answered(dollars: float | None, usage: Usage) -> None:
-            self.prices.learn(call, dollars, usage)
-            told.append((dollars, usage))
-
-        try:
-            yield answered
-        finally:
-            self._commons.release.remote(ticket, *told)
-
-
-class RemotePace:
-    """An endpoint's pace as a node sees it: turns are given by the actor."""
-
-    def __init__(self, commons: Any, issue: str, name: str) -> None:
-        self._commons = commons
-        self._issue = issue
-        self._name = name
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Turn]:
-        """See `agent.models.pace.Pace.turn`."""
-        with off_the_clock(f"a turn at {self._name}", lambda: (ELSEWHERE,)):
-            ticket = await self._commons.take_turn.remote(self._issue, self._name)
-        turn = Turn(0.0)
-        try:
-            yield turn
-        except ModelError as error:
-            self._commons.end_turn.remote(ticket, turn.latency, type(error), str(error), error.retry_after)
-            raise
-        except BaseException:
-            self._commons.end_turn.remote(ticket, turn.latency, None, "", None)
-            raise
-        self._commons.end_turn.remote(ticket, turn.latency, None, "", None)
-
-
-class RemotePaces(Paces):
-    """The paces of all endpoints as a node sees them."""
-
-    def __init__(self, commons: Any, issue: str) -> None:
-        super().__init__(1)
-        self._commons = commons
-        self._issue = issue
-
-    def of(self, name: str) -> RemotePace:  # type: ignore[override]
-        """See `Paces.of`."""
-        return RemotePace(self._commons, self._issue, name)
-
-
-class Shared:
-    """What the issues of all nodes share; one Ray actor, whose methods run side by side in one loop."""
-
-    def __init__(self, limit: Allowance, calls: int, known: Mapping[str, Spending]) -> None:
-        self._purse = RunPurse(limit)
-        self._paces = Paces(calls)
-        self._held: dict[int, tuple[str, AbstractAsyncContextManager[Any], Any]] = {}
-        self._begun: Counter[str] = Counter()
-        self._next = 0
-        self._told: list[tuple[str, Progress]] = []
-        for issue, spent in known.items():
-            self._purse.put(issue, spent)
-
-    async def put(self, issue: str, spent: Spending) -> None:
-        """See `RunPurse.put`."""
-        before = self._purse.total
-        self._purse.put(issue, spent)
-        total = self._purse.total
-        if (steps := total.steps - before.steps) > 0:
-            tokens = (total.tokens - before.tokens) // steps
-            self._purse.prices.remember((total.dollars - before.dollars) / steps, tokens)
-
-    async def reserve(self, issue: str, call: Call) -> tuple[int, tuple[str, str] | None]:
-        """Set aside what a call may cost, and return a ticket, or why it does not fit."""
-        try:
-            return await self._hold(issue, self._purse.reserved(call)), None
-        except SpentError as error:
-            return 0, (error.reason.value, error.words)
-
-    async def take_turn(self, issue: str, name: str) -> int:
-        """Wait for a turn at an endpoint, and return its ticket."""
-        return await self._hold(issue, self._paces.of(name).turn())
-
-    async def release(self, ticket: int, *told: tuple[float | None, Usage]) -> None:
-        """Give back what was set aside, and learn what the call has cost."""
-        if held := self._held.pop(ticket, None):
-            for dollars, usage in told:
-                held[2](dollars, usage)
-            await held[1].__aexit__(None, None, None)
-
-    async def end_turn(
-        self,
-        ticket: int,
-        latency: float | None,
-        kind: type[ModelError] | None,
-        words: str,
-        after: float | None,
-    ) -> None:
-        """End a turn, and tell the pace how it went."""
-        if (held := self._held.pop(ticket, None)) is None:
-            return
-        _, turn, given = held
-        given.latency = latency
-        error = None if kind is None else kind(words, retry_after=after)
-        with suppress(ModelError):
-            await turn.__aexit__(kind, error, None)
-
-    async def forget(self, issue: str) -> None:
-        """Give back all that an issue holds or waits for: who worked on it is no more."""
-        self._begun[issue] += 1
-        for ticket in [ticket for ticket, held in self._held.items() if held[0] == issue]:
-            await self.release(ticket)
-
-    async def tell(self, instance_id: str, progress: Progress) -> None:
-        """Keep what happened until the driver asks."""
-        self._told.append((instance_id, progress))
-
-    async def told(self) -> tuple[list[tuple[str, Progress]], Spending]:
-        """Return what happened since the last time, and what is spent."""
-        told, self._told = self._told, []
-        return told, self._purse.total
-
-    async def _hold(self, issue: str, entered: AbstractAsyncContextManager[Any]) -> int:
-        begun = self._begun[issue]
-        given = await entered.__aenter__()
-        if begun != self._begun[issue]:  # who waited for it is no more
-            await entered.__aexit__(None, None, None)
-            return 0
-        self._next += 1
-        self._held[self._next] = issue, entered, given
-        return self._next
-
-
-def work_on(order: Order, instance_id: str, folder: str, home: str, shared: Any, *, local: bool) -> Any:
-    """Work on one issue on a node.
-
-    Returns:
-        Its outcome, from a local folder its files, and why it was left where it has no outcome.
-    """
-    place = Path(tempfile.gettempdir()) / new_name() if local else Path(folder)  # swept where it is killed
-    if local:
-        place.mkdir(mode=0o700)
-    try:
-        return asyncio.run(_work_on(order, instance_id, place, Path(home), shared, local=local))
-    finally:
-        if local:
-            shutil.rmtree(place, ignore_errors=True)
-
-
-async def _work_on(
-    order: Order, instance_id: str, folder: Path, home: Path, shared: Any, *, local: bool
-) -> tuple[Outcome | None, dict[str, bytes], str]:
-    found = plan(order.model_copy(update={"instances": (instance_id,), "slice": "", "shard": ""}), folder)
-    commons = found.commons()
-    given = Surroundings(
-        order,
-        found.source,
-        found.source_name,
-        folder,
-        home,
-        type(commons)(
-            sandboxes=commons.sandboxes,
-            tests=commons.tests,
-            pulls=commons.pulls,
-            paces=RemotePaces(shared, instance_id),
-            limits=commons.limits,
-            purse=RemotePurse(shared, instance_id),
-            comes_again=commons.comes_again,
-        ),
-    )
-    try:
-        outcome = await run_issue(
-            given, instance_id, lambda progress: shared.tell.remote(instance_id, progress)
-        )
-    except RunSpentError as error:
-        return None, _files(place_of(folder, instance_id)) if local else {}, str(error)
-    return outcome, _files(place_of(folder, instance_id)) if local else {}, ""
-
-
-def _files(place: Path) -> dict[str, bytes]:
-    return {str(one.relative_to(place)): one.read_bytes() for one in place.rglob("*") if one.is_file()}
-
-
 class RayExecutor:
-    """Works on issues on the nodes of a cluster."""
+    """Works on issues on the nodes of a cluster, so many at one time."""
 
-    def __init__(self, given: Surroundings, shared: Any, *, local: bool) -> None:
+    def __init__(self, given: Surroundings, shared: Any, parallel: int, *, local: bool) -> None:
+        self.parallel = parallel
         self._given = given
         self._shared = shared
         self._local = local
         self._listeners: dict[str, Callable[[Progress], None]] = {}
+        self._hearing = asyncio.Lock()
+        self._unwritten: dict[str, OSError] = {}
 
     async def run(self, instance_id: str, listen: Callable[[Progress], None]) -> Outcome:
         """See `runs.batch.queue.Executor.run`."""
@@ -270,70 +57,135 @@ class RayExecutor:
                     return await self._once(instance_id)
                 except ray.exceptions.RayTaskError as error:  # it says what failed in the task itself
                     return await asyncio.to_thread(self._failed, instance_id, *failure_of(error.cause))
+                except ray.exceptions.RayActorError as error:  # no other node would do better
+                    message = f"the actor that all nodes share is gone ({type(error).__name__})"
+                    return await asyncio.to_thread(self._failed, instance_id, Failure.NODE, message)
                 except ray.exceptions.RayError as error:
-                    await self._shared.forget.remote(instance_id)
                     listen(Noticed(f"its node was lost ({type(error).__name__}), {lost + 1} times so far"))
+                    await self._charge_lost(instance_id)
+        except (JournalError, OSError) as error:
+            return await asyncio.to_thread(self._failed, instance_id, *failure_of(error))
         finally:
             self._listeners.pop(instance_id, None)
         message = f"its node was lost {LOST + 1} times"
         return await asyncio.to_thread(self._failed, instance_id, Failure.NODE, message)
 
     async def _once(self, instance_id: str) -> Outcome:
-        """Begin an issue on some node and wait for it."""
-        import ray
+        """Begin an issue on some node, on from what is recorded of it, and wait for it."""
+        if not self._local:
+            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), None))
+        place = place_of(self._given.folder, instance_id)
+        with held(place):
+            files = await asyncio.to_thread(Changes(place).take)
+            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), files))
 
-        given = self._given
-        places = str(given.folder.absolute()), str(given.home)
-        task = _remote_task(given.order).remote(
-            given.order, instance_id, *places, self._shared, local=self._local
-        )
+    async def _attempted(self, attempt: Attempt) -> Outcome:
+        """Wait for an attempt, and write what it has brought, however it ends."""
+        share = share_of(await asyncio.to_thread(nodes_of_cluster), self._given.order.recipe)
+        task = self._begin(attempt, share)
+        waiting = asyncio.create_task(self._say_when_waiting(attempt, share))
         try:
-            outcome, files, left = await task
+            outcome, left = await task
         except asyncio.CancelledError:
-            ray.cancel(task, force=True)
+            await self._call_off(attempt.key, task)
             raise
-        await asyncio.to_thread(self._merge, instance_id, files)
+        finally:
+            waiting.cancel()
+            await self._shared.forget.remote(attempt.key)
+            await self.hear()
+        if error := self._unwritten.get(attempt.key):
+            raise error
         if outcome is None:
             raise RunSpentError(left)
         return outcome  # type: ignore[no-any-return]
 
+    def _begin(self, attempt: Attempt, share: Share) -> Any:
+        """Give an attempt to whichever node has room for it."""
+        import ray
+
+        given = self._given
+        recipe = given.order.recipe.model_copy(update={"parallel": share.trajectories})
+        order = given.order.model_copy(update={"recipe": recipe})
+        taken = {"num_cpus": 0, "resources": {share.resource: share.amount}}
+        if share.resource == "CPU":
+            taken = {"num_cpus": share.amount}
+        places = str(given.folder.absolute()), str(given.home)
+        task = ray.remote(**taken, max_retries=0)(work_on)
+        return task.remote(order, attempt, *places, self._shared)
+
+    async def _say_when_waiting(self, attempt: Attempt, share: Share) -> None:
+        """Say what an attempt waits for that no node begins, since its own time has not begun either."""
+        seconds = self._given.order.quiet_seconds / 2
+        await asyncio.sleep(seconds)
+        if not await self._shared.is_begun.remote(attempt.key):
+            line = f"still waiting: no node has had {share.words()} free for {seconds:.0f} s"
+            self._listeners[attempt.instance_id](Noticed(line))
+
+    async def _call_off(self, attempt: str, task: Any) -> None:
+        """Let a node bring what it has recorded and close its sandboxes; end it where that takes long."""
+        import ray
+
+        try:
+            async with asyncio.timeout(GRACE):
+                if await self._shared.call_off.remote(attempt):
+                    await task
+        except (TimeoutError, ray.exceptions.RayError):
+            pass  # what it has brought by now is kept
+        finally:
+            ray.cancel(task, force=True)
+
+    async def _charge_lost(self, instance_id: str) -> None:
+        """Keep what was spent on a lost node, which the next does not know of, beside what came back."""
+        if not self._local:
+            return
+        place = place_of(self._given.folder, instance_id)
+        told = await self._shared.spent_on.remote(place.name)
+        with await asyncio.to_thread(Journal, place) as journal:
+            await charge_lost(journal, told)
+
     async def pass_on(self) -> None:
-        """Pass on what nodes tell, and what is spent, until cancelled."""
+        """Hear what nodes tell, again and again, until cancelled."""
         while True:
-            told, spent = await self._shared.told.remote()
+            await self.hear()
+            await asyncio.sleep(_POLL)
+
+    async def hear(self) -> None:
+        """Pass on what nodes have told, write what they have brought, and take in what is spent."""
+        await asyncio.shield(asyncio.ensure_future(self._hear()))  # what is fetched must be written
+
+    async def _hear(self) -> None:
+        async with self._hearing:
+            told, brought, spent = await self._shared.told.remote()
             self._given.commons.purse.put("", spent)
             for instance_id, progress in told:
                 if listen := self._listeners.get(instance_id):
                     listen(progress)
-            await asyncio.sleep(_POLL)
-
-    def _merge(self, instance_id: str, files: Mapping[str, bytes]) -> None:
-        """Write the files of an issue that a node has worked on in a folder of its own; the outcome last."""
-        place = place_of(self._given.folder, instance_id)
-        for name in sorted(files, key=lambda one: one == "outcome.json"):
-            target = place / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".part-{target.name}")
-            part.write_bytes(files[name])
-            os.replace(part, target)  # noqa: PTH105 (one call, for a file that may exist)
+            for attempt, instance_id, pieces in brought:
+                if attempt in self._unwritten:  # without what came before, it would make no journal
+                    continue
+                try:
+                    await asyncio.to_thread(write_pieces, place_of(self._given.folder, instance_id), pieces)
+                except OSError as error:
+                    self._unwritten[attempt] = error
+                    await self._shared.call_off.remote(attempt)
 
     def _failed(self, instance_id: str, failure: Failure, message: str) -> Outcome:
         """Return, and write, the outcome of an issue that no node could bring to an end."""
-        before = read_outcome(self._given.folder, instance_id)
-        outcome = Outcome(
-            instance_id=instance_id,
-            status=Status.INFRASTRUCTURE,
-            failure=failure,
-            message=message,
-            tried=1 + (before.tried if before else 0),
-        )
-        write_outcome(self._given.folder, outcome)
-        return outcome
+        given = self._given
+        outcome = with_facts(failed_outcome(given, instance_id, failure, message), given.source)
+        return kept(given.folder, outcome)
 
 
 @asynccontextmanager
-async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> AsyncIterator[RayExecutor]:
+async def ray_executor(
+    given: Surroundings, known: Mapping[str, Spending], say: Callable[[str], None]
+) -> AsyncIterator[RayExecutor]:
     """Connect to a cluster, or start one on this machine, for the length of a block.
+
+    Args:
+        given: what issues are given.
+        known: what each has spent before, by the name of its folder.
+        say: is told how the recipe fits the cluster, a line each.
 
     Raises:
         UsageError: Ray is not installed, or no cluster answers.
@@ -359,23 +211,19 @@ async def ray_executor(given: Surroundings, known: Mapping[str, Spending]) -> As
         )
         actor = ray.remote(num_cpus=0, max_concurrency=10_000, scheduling_strategy=here)(Shared)
         shared = actor.remote(order.limit, order.calls, dict(known))
-        executor = RayExecutor(given, shared, local=not order.shared)
+        nodes = await asyncio.to_thread(nodes_of_cluster)
+        for line in remarks(nodes, order.recipe):
+            say(line)
+        parallel = order.parallel or max(1, issues_on(nodes, share_of(nodes, order.recipe)))
+        executor = RayExecutor(given, shared, parallel, local=not order.shared)
         passing = asyncio.create_task(executor.pass_on())
         try:
             yield executor
         finally:
             passing.cancel()
+            with suppress(ray.exceptions.RayError):
+                await executor.hear()
             ray.kill(shared)
     finally:
         if began:
             await asyncio.to_thread(ray.shutdown)
-
-
-def _remote_task(order: Order) -> Any:
-    """Return the Ray task of an issue, with what it takes of a node."""
-    import ray
-
-    each = min(order.recipe.parallel, sum(crew.samples for crew in order.recipe.crews))
-    if RESOURCE in ray.cluster_resources():
-        return ray.remote(num_cpus=0, resources={RESOURCE: each}, max_retries=0)(work_on)
-    return ray.remote(num_cpus=1, max_retries=0)(work_on)

@@ -86,9 +86,9 @@ async def run_batch(
             listen(IssueEnded(outcome, kept=True))
     given = Surroundings(plan.order, plan.source, plan.source_name, folder, home, commons)
     await _sweep(listen)
-    async with _executor(given, known) as executor, _room(plan, given, listen) as room:
+    async with _executor(plan, given, known, listen) as executor, _room(plan, given, listen) as room:
         queue = Queue(plan.waiting, executor, room, listen, files.put)
-        await _work(queue, plan, listen)
+        await _work(queue, executor.parallel, plan.order.limit_time, listen)
     await _sweep(listen)
     files.write()
     await asyncio.to_thread(_recount, files, folder)
@@ -99,12 +99,12 @@ async def run_batch(
     return report
 
 
-async def _work(queue: Queue, plan: Plan, listen: Listener) -> None:
+async def _work(queue: Queue, parallel: int, limit_time: float | None, listen: Listener) -> None:
     """Let the queue work until it is done or stopped."""
-    working = asyncio.create_task(queue.work(plan.parallel))
+    working = asyncio.create_task(queue.work(parallel))
     timer = None
-    if plan.order.limit_time is not None:
-        timer = asyncio.get_running_loop().call_later(plan.order.limit_time, queue.stop, Stop.TIME)
+    if limit_time is not None:
+        timer = asyncio.get_running_loop().call_later(limit_time, queue.stop, Stop.TIME)
     try:
         with signals_heard(queue, lambda line: listen(Noticed(line))):
             await asyncio.wait([working])
@@ -136,15 +136,17 @@ def _spent_before(plan: Plan, folder: Path, known: Mapping[str, Outcome]) -> dic
 
 
 @asynccontextmanager
-async def _executor(given: Surroundings, known: Mapping[str, Spending]) -> AsyncIterator[Executor]:
+async def _executor(
+    plan: Plan, given: Surroundings, known: Mapping[str, Spending], listen: Listener
+) -> AsyncIterator[Executor]:
     if given.order.executor == "local":
         for issue, spent in known.items():
             given.commons.purse.put(issue, spent)
-        yield LocalExecutor(given)
+        yield LocalExecutor(given, plan.parallel)
         return
     from runs.batch.ray_executor import ray_executor
 
-    async with ray_executor(given, known) as executor:
+    async with ray_executor(given, known, lambda line: listen(Noticed(line))) as executor:
         yield executor
 
 
