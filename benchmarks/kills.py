@@ -34,7 +34,7 @@ def kills(folder: Path, issues: int, count: int, seed: int, sandbox: str) -> dic
             bench.command(out, 2, *more), env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as child:
             try:
-                if child.wait(dice.uniform(0.02, 0.35) * calm):
+                if child.wait(dice.uniform(0.02, 0.7) * calm):
                     raise SystemExit(f"the batch in {out} failed with exit code {child.returncode}")
                 _compare(folder / "calm", out)
                 runs += 1

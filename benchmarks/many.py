@@ -60,12 +60,15 @@ class Slow:
         return Reply(tool_calls=(call,), model="slow", cost=0.01, usage=Usage(input=1000, output=100))
 '''
 TURNS = 3
+IMAGE = "mangabey/base:bookworm"
+"""Made by `scripts/base-image.sh bookworm`."""
 NULL = ("-c", "sandbox=benchmarks.null_sandbox:NullHost", "-c", "grade=false")
 
 
 def real(sandbox: str) -> tuple[str, ...]:
     """Return what has issues run in sandboxes of this kind."""
-    return ("-c", f"sandbox={sandbox}", "-c", "grade=false")
+    image = ("-c", f"image={IMAGE}") if sandbox == "docker" else ()
+    return ("-c", f"sandbox={sandbox}", *image, "-c", "grade=false")
 
 
 class Bench:
