@@ -58,7 +58,7 @@ async def cluster(base: Sandbox, candidates: Sequence[Candidate], *, parallel: i
     for one in {one.id: one for one in candidates if one.patch.strip()}.values():
         key = keys[one.patch]
         if isinstance(key, PatchError):
-            failed[one.id] = " ".join(str(key).split())
+            failed[one.id] = " ".join(str(key).split()).removeprefix("the patch does not apply: ")
         else:
             members.setdefault(key, []).append(one)
     idle = members.pop("", [])

@@ -99,7 +99,7 @@ async def test_the_right_fix_wins_and_everyone_else_is_told_why(scene):
         "fails 3 of 3 reproduction tests; dropped conftest.py (configures the test run)"
     )
     assert told[editor.id].startswith("no source change left: dropped conftest.py (configures the test run)")
-    assert told[broken.id].startswith("does not apply: ")
+    assert told[broken.id].startswith("does not apply: patch failed: calc/__init__.py")
     assert outcomes(matrix, "tests/test_a.py::test_inside", BASE) == {F}
     assert outcomes(matrix, "tests/test_a.py::test_inside", clusters.key_of(right.id)) == {P}
     assert outcomes(matrix, "tests/test_a.py::test_inside", clusters.key_of(cheater.id)) == {F}
