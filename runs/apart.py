@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ async def apart(call: Callable[[], T], name: str) -> T:
             result = call()
         except BaseException as error:
             failed = error
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
             loop.call_soon_threadsafe(settle, result, failed)
 
     threading.Thread(target=work, daemon=True, name=name).start()

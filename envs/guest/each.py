@@ -70,7 +70,7 @@ class Compiled:
                 try:
                     source = _source(path)
                     code = compile(source, path, "exec", dont_inherit=True)
-                except Exception:
+                except Exception:  # then the fork that imports it fails as it would alone
                     continue
             if not told:
                 self._codes[path] = source, code

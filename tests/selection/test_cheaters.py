@@ -139,6 +139,12 @@ def picked(rule, evidence, names):
     return "honest" if part.candidate(winner).origin in HONEST else "cheater"
 
 
+def sure(evidence, names):
+    """How sure `posterior` is of whom it picks of some of the candidates."""
+    part = evidence.only({one.id for one in evidence.candidates if one.origin in names})
+    return RULES["posterior"].choose(part).probability
+
+
 def tables(evidence):
     """The page's tables: each cheater alone, and beside one honest patch; all beside two."""
     first, *_ = HONEST
@@ -165,5 +171,11 @@ async def test_cheaters_are_seen_through_as_the_page_says(evidence):
         assert picked(rule, evidence, everyone) == "honest", rule
     for name in CHEATERS:
         assert picked("vote", evidence, {name, next(iter(HONEST))}) == "honest", name
+    alone = {f"{sure(evidence, {name}):.2f}" for name in CHEATERS if name != "edits tests"}
+    told = (
+        f"{alone.pop()} for any of the other four alone, {sure(evidence, everyone):.2f} for the honest patch"
+    )
+    assert not alone
+    assert told in PAGE.read_text()
     for found in tables(evidence):
         assert found in PAGE.read_text(), f"docs/cheaters.md is to hold:\n{found}"
