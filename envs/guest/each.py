@@ -12,6 +12,7 @@ is none). It stops behind a file whose traces it cannot remove, or that leaves p
 after it are not run.
 """
 
+import atexit
 import base64
 import faulthandler  # noqa: F401 (a session imports these two as it begins)
 import functools
@@ -158,10 +159,25 @@ class EachFile:
         self.config.option.xmlpath = report
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_cmdline_main(config):
     """Run every file; pytest's own session goes on in the forks alone."""
-    return 0 if EachFile(config).run() else None
+    if EachFile(config).run():
+        _leave(config, 0)
+    session = yield
+    if session.excinfo is None:
+        _leave(config, session.get_result())
+
+
+def _leave(config, code):
+    """End as the interpreter would, but leave all modules as they are: to clear them touches all memory."""
+    config._ensure_unconfigure()
+    for step in (threading._shutdown, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):
+        try:
+            step()
+        except BaseException:  # the interpreter would tell of it, and go on as well
+            pass
+    os._exit(int(code))
 
 
 def _print(data):

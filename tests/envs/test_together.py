@@ -56,6 +56,11 @@ PLAIN = {
     "tests/test_garbage.py": (
         "import gc\n\ndef test_g(base):\n    gc.collect()\n    assert base.__subclasses__() == []\n"
     ),
+    "tests/test_end.py": "import atexit, os\n\ndef test_e(): atexit.register(os._exit, 5)\n",
+    "tests/test_thread.py": (
+        "import os, threading, time\n\ndef ends(): time.sleep(0.3), os._exit(2)\n\n"
+        "def test_t(): threading.Thread(target=ends).start()\n"
+    ),
     "tests/test_own.py": (
         "import os, sys\n\ndef test_n():\n    assert not any('each_' in path for path in sys.path)\n"
         "    assert not any(name.startswith('each_') for name in os.listdir('tests'))\n"
