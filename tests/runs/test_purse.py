@@ -100,6 +100,13 @@ async def test_a_longer_prompt_sets_more_aside():
             pass
 
 
+async def test_a_short_prompt_with_a_long_reply_makes_no_long_prompt_dear():
+    spender = Bills(5.0)
+    await spender.pay(Call("m", 200, 8000), 0.06, Usage(input=200, output=4000))
+    await spender.pay(Call("m", 40_000, 8000), 0.18, Usage(input=40_000, output=4000))
+    assert spender.purse.prices.bound(Call("m", 50_000, 8000)).tokens == 58_000
+
+
 async def test_issues_share_the_run_and_what_each_says_again_counts_once(tmp_path):
     run = RunPurse(Allowance(dollars=1.0))
     reply = Reply(cost=0.25, usage=Usage(input=100, output=10))
