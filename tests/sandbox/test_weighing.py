@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sandbox.docker.images import Registry
+from sandbox.docker.images import Registry, whole_name
 from sandbox.docker.weighing import told_size
 
 INDEX = {
@@ -96,3 +96,12 @@ def test_so_is_an_answer_that_is_not_http():
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(ValueError, match="cannot be asked"):
             told_size(f"127.0.0.1:{server.getsockname()[1]}/a:1", Registry())
+
+
+def test_a_name_is_whole_with_its_tag_and_without_the_usual_registry():
+    assert [whole_name(name) for name in ("a/b", "docker.io/a/b:1", "docker.io/library/c", "h:5/a")] == [
+        "a/b:latest",
+        "a/b:1",
+        "c:latest",
+        "h:5/a:latest",
+    ]

@@ -190,6 +190,28 @@ async def test_an_image_made_here_is_never_removed(images):
     assert here(images) == {"one"}
 
 
+async def test_an_image_stays_while_an_issue_under_way_uses_it_by_another_name(images):
+    known = find_image(images, "tests/one:1")
+    images.images.get(known).tag("tests/two:1")
+    room, _ = room_on(images, 0, SIZE // 2)
+    for issue in ("b-1", "a-1", "a-2"):
+        await room.before(issue)
+    for issue in ("a-1", "a-2"):
+        await room.after(issue, again=False)
+    assert [image.id for image in images.images.list()] == [known]
+    await room.after("b-1", again=False)
+    await room.close()
+    assert here(images) == set()
+
+
+async def test_an_image_that_somebody_has_named_stays(images):
+    images.images.get(find_image(images, "tests/one:1")).tag("mine:latest")
+    _, said = await worked(images, ahead=0, budget=SIZE // 2)
+    assert {tag for image in images.images.list() for tag in image.tags} >= {"mine:latest"}
+    assert here(images) == {"one", "mine:latest"}
+    assert "tests/one:1 stays: it is mine:latest, too" in said
+
+
 async def test_what_was_built_on_an_image_goes_with_it_and_what_others_built_stays(images):
     base = find_image(images, "tests/one:1")
     mine = build_image(images, base, [], {"/mine": b"1"})
