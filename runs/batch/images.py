@@ -13,6 +13,7 @@ from envs.sources import Source
 from envs.sources.images import NamesImages
 from runs.apart import apart
 from runs.batch.sizes import Here, Sizes
+from runs.pulling import troubles
 from sandbox.base import SandboxError
 from sandbox.docker.images import Registry, digest_of, look_up, pull, remove_built_on, whole_name
 from sandbox.slots import Slots
@@ -150,7 +151,7 @@ class ImageRoom:
     def _fetch(self, image: str) -> None:
         if look_up(self._engine, image, self._registry) is None:
             name = self._registry.full_name(image)
-            pull(self._engine, name, self._registry, given_up=self._closed)
+            pull(self._engine, name, self._registry, troubles(name, self._say), given_up=self._closed)
 
     async def _make_room(self, image: str) -> bool:
         """Remove what nobody uses now until an image fits; return whether it may come."""

@@ -170,6 +170,24 @@ def test_a_stop_waits_for_no_registry(images, own_engine, monkeypatch):
     assert took < 8
 
 
+async def test_a_registry_that_is_away_is_said_while_it_is_tried_again(images, monkeypatch):
+    monkeypatch.setenv(PREFIX, "127.0.0.1:1")
+    loop, said = asyncio.get_running_loop(), asyncio.Queue()
+    names, slots = {"a-1": "tests/one:1"}, Slots("pulls", 1)
+
+    def say(line):
+        loop.call_soon_threadsafe(said.put_nowait, line)
+
+    room = ImageRoom(images, names, slots, 0, None, say)
+    waiting = asyncio.create_task(room.before("a-1"))
+    async with asyncio.timeout(30):
+        line = await said.get()
+    waiting.cancel()
+    await room.close()
+    assert line.startswith("pulling 127.0.0.1:1/tests/one:1 failed (")
+    assert "connection refused" in line
+
+
 async def test_without_a_budget_images_stay(images):
     await worked(images, ahead=0, budget=None)
     assert here(images) == {"one", "two", "three"}
