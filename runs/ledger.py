@@ -40,7 +40,7 @@ class Ledger:
         self._run = run
         self._spent = Spending()
         prices = Prices() if run is None else run.prices
-        self._issue = Purse("issue", allowance, lambda: self._spent, prices)
+        self._issue = Purse("issue", allowance, lambda: self.spent, prices)
         self._read = 0
         self._called_off = ""
         self._told: dict[object, list[Attempt]] = {}
@@ -64,7 +64,6 @@ class Ledger:
 
     def used_up(self) -> tuple[ExitReason, str] | None:
         """Return what of the allowance is used up, None where nothing is."""
-        self._read_on()
         return self._issue.used_up()
 
     @asynccontextmanager
@@ -75,11 +74,9 @@ class Ledger:
             SpentError: the issue's allowance is too small for the call.
             RunSpentError: the run's is.
         """
-        self._read_on()
         async with self._issue.reserved(call) as answered:
             if self._run is None:
                 yield answered
-                self._read_on()
                 return
             try:
                 held = self._run.reserved(call)

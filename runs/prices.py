@@ -24,6 +24,10 @@ class Held:
         """Return the more of both, in dollars and in tokens."""
         return Held(max(self.dollars, other.dollars), max(self.tokens, other.tokens))
 
+    def __and__(self, other: Held) -> Held:
+        """Return the less of both, in dollars and in tokens."""
+        return Held(min(self.dollars, other.dollars), min(self.tokens, other.tokens))
+
 
 class Price:
     """What calls of one model have cost.
@@ -53,16 +57,24 @@ class Price:
             self._uneven = max(self._uneven, dollars / (usage.input + OUTPUT * usage.output))
 
     def estimate(self, call: Call) -> Held:
-        """Return what a call costs: as much as the dearest, and more where its prompt is longer."""
+        """Return what a call costs: as much as the dearest, and more where its prompt is longer.
+
+        In proportion to the prompt, but no more than the rates allow: most of the dearest may be its reply.
+        """
         growth = max(1.0, call.prompt / self._longest) if self._longest else 1.0
-        return Held(self.dearest.dollars * growth, round(self.dearest.tokens * growth))
+        grown = Held(self.dearest.dollars * growth, round(self.dearest.tokens * growth))
+        return self.dearest | (grown & self._most(call))
 
     def bound(self, call: Call) -> Held:
         """Return what a call costs at most, its reply as long as may be, at the highest rates so far."""
+        most = self.dearest | self._most(call)
+        return Held(most.dollars * max(1.0, YOUNG / self._replies), most.tokens)
+
+    def _most(self, call: Call) -> Held:
+        """Return what a prompt and the longest reply come to at the highest rates so far."""
         prompt = call.prompt * self._stretch
         dollars = max(self._even * (prompt + call.reply), self._uneven * (prompt + OUTPUT * call.reply))
-        most = self.estimate(call) | Held(dollars, round(prompt + call.reply))
-        return Held(most.dollars * max(1.0, YOUNG / self._replies), most.tokens)
+        return Held(dollars, round(prompt + call.reply))
 
 
 class Prices:

@@ -93,22 +93,27 @@ async def pull_all(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def troubles(name: str, tell: Tell) -> Tell:
+    """Return what passes on what goes wrong with a pull, and not the engine's own words on its progress."""
+
+    def told(line: str) -> None:
+        if not line.startswith(f"{name}: "):
+            tell(line)
+
+    return told
+
+
 def _pull(
     engine: DockerClient, image: str, users: tuple[str, ...], registry: Registry, tell: Tell, *, dry: bool
 ) -> Pulled:
     began = time.monotonic()
     name = registry.full_name(image)
-
-    def troubles(line: str) -> None:
-        if not line.startswith(f"{name}: "):  # the engine's own words on its progress
-            tell(line)
-
     try:
         if look_up(engine, image, registry) is not None:
             return Pulled(image=name, instances=users, state="here")
         if dry:
             return Pulled(image=name, instances=users, state="missing")
-        pull(engine, name, registry, troubles)
+        pull(engine, name, registry, troubles(name, tell))
     except ImageError as error:
         message = " ".join(str(error).split())
         return Pulled(image=name, instances=users, state="failed", message=message)

@@ -13,8 +13,9 @@ from envs.sources import Source
 from envs.sources.images import NamesImages
 from runs.apart import apart
 from runs.batch.sizes import Here, Sizes
+from runs.pulling import troubles
 from sandbox.base import SandboxError
-from sandbox.docker.images import Registry, digest_of, look_up, pull, remove_built_on
+from sandbox.docker.images import Registry, digest_of, look_up, pull, remove_built_on, whole_name
 from sandbox.slots import Slots
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class ImageRoom:
     An image is fetched before its issue begins; those of the next issues meanwhile, where the budget holds
     them too. After its last queued use an image is removed where all together take more than the budget, with
     what was built on it. One that no issue under way uses makes room for one that is needed now: first such
-    as no issue needs, then that which is needed last. One that no registry has is never removed.
+    as no issue needs, then that which is needed last. One that no registry has is never removed, nor one to
+    which somebody has given a name.
 
     Args:
         engine: the Docker engine.
@@ -92,7 +94,7 @@ class ImageRoom:
         async with self._removing:
             sizes = await self._measured()
             sizes.note(image, await self._apart(lambda: self._found(image)))  # its issue may have fetched it
-            if image in self._idle() and image not in self._queued() and self._taken(sizes) > self._budget:
+            if image in self._unneeded() and self._taken(sizes) > self._budget:
                 await self._remove(sizes, image)
 
     async def close(self) -> None:
@@ -149,7 +151,7 @@ class ImageRoom:
     def _fetch(self, image: str) -> None:
         if look_up(self._engine, image, self._registry) is None:
             name = self._registry.full_name(image)
-            pull(self._engine, name, self._registry, given_up=self._closed)
+            pull(self._engine, name, self._registry, troubles(name, self._say), given_up=self._closed)
 
     async def _make_room(self, image: str) -> bool:
         """Remove what nobody uses now until an image fits; return whether it may come."""
@@ -157,9 +159,9 @@ class ImageRoom:
             return True
         async with self._removing:
             sizes = await self._measured()
-            queued = self._queued()
-            idle = [one for one in self._idle() if one not in queued]
+            idle = self._unneeded()
             if self._running[image]:
+                queued = self._queued()
                 idle += sorted(set(self._idle()) & set(queued), key=queued.index, reverse=True)
             for one in idle:
                 if self._taken(sizes) <= self._budget:
@@ -182,6 +184,9 @@ class ImageRoom:
                 return True
             if not digest_of(self._engine, known):
                 return False
+            if others := self._other_names(known):
+                self._say(f"{image} stays: it is {', '.join(others)}, too")
+                return False
             remove_built_on(self._engine, known, tell=self._say)
             self._engine.images.remove(known, force=True)
         except (DockerException, SandboxError, OSError) as error:
@@ -190,14 +195,29 @@ class ImageRoom:
         self._say(f"removed the image {image}: no issue under way needs it")
         return True
 
+    def _other_names(self, known: str) -> list[str]:
+        """Return the names of an image that are not the data set's: somebody has given it them."""
+        ours = {whole_name(one) for one in self._names.values()}
+        ours |= {whole_name(self._registry.full_name(one)) for one in self._names.values()}
+        return [tag for tag in self._engine.images.get(known).tags if whole_name(tag) not in ours]
+
     def _queued(self) -> list[str]:
         """Return the images of issues that wait, in their order."""
         return [self._names[one] for one in self._waiting]
 
     def _idle(self) -> list[str]:
-        """Return the images that are here and that no issue under way uses."""
-        here = self._sizes.here if self._sizes is not None else ()
-        return [one for one in here if not self._running[one] and one not in self._coming]
+        """Return the images that are here and that no issue under way uses, by whatever name."""
+        return self._here_but({*+self._running, *self._coming})
+
+    def _unneeded(self) -> list[str]:
+        """Return those of them that no issue in the queue needs either."""
+        return self._here_but({*+self._running, *self._coming, *self._queued()})
+
+    def _here_but(self, names: set[str]) -> list[str]:
+        """Return the images that are here, but for those of some names and the same ones by other names."""
+        here = self._sizes.here if self._sizes is not None else {}
+        kept = {here[one].id for one in names if one in here}
+        return [one for one, found in here.items() if one not in names and found.id not in kept]
 
     def _taken(self, sizes: Sizes) -> int:
         """Return the bytes of all images that are here or come."""

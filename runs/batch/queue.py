@@ -46,7 +46,10 @@ class Room(Protocol):
     """Makes room for an issue before it begins, and takes it away where no other needs it."""
 
     async def before(self, instance_id: str) -> None:
-        """Have what an issue needs here; what cannot be had shows itself when the issue begins."""
+        """Have what an issue needs here; what cannot be had shows itself when the issue begins.
+
+        It is cancelled where the issue is not to begin any more.
+        """
 
     async def after(self, instance_id: str, *, again: bool) -> None:
         """Let go of what no issue in the queue needs; `again` says that this one comes once more."""
@@ -77,6 +80,7 @@ class Queue:
         self._failed: list[str] = []
         self._again = False
         self._working: asyncio.Task[None] | None = None
+        self._making_room: set[asyncio.Task[None]] = set()
 
     async def work(self, parallel: int) -> None:
         """Work on all issues, so many at one time; those that fail are tried once more at the end.
@@ -93,8 +97,10 @@ class Queue:
             await self._all(parallel)
 
     def drain(self, reason: Stop) -> None:
-        """Let no further issue begin; those under way go on."""
+        """Let no further issue begin, one that waits for room neither; those under way go on."""
         self.stopped = self.stopped or reason
+        for task in self._making_room:
+            task.cancel()
 
     def stop(self, reason: Stop) -> None:
         """Cut off what is under way; everything paid for is in the journals."""
@@ -114,7 +120,7 @@ class Queue:
     async def _one(self, instance_id: str) -> None:
         self._listen(IssueBegan(instance_id, self._again))
         try:
-            await self._room.before(instance_id)
+            await self._make_room(instance_id)
             if self.stopped:  # while it waited for room
                 self._listen(IssueLeft(instance_id, self.stopped))
                 return
@@ -133,6 +139,18 @@ class Queue:
         self._done(outcome)
         self._listen(IssueEnded(outcome))
         await self._room.after(instance_id, again=again)
+
+    async def _make_room(self, instance_id: str) -> None:
+        """Wait for room, or until the queue is stopped: a registry may take its time."""
+        making = asyncio.create_task(self._room.before(instance_id), name=f"room for {instance_id}")
+        self._making_room.add(making)
+        try:
+            await asyncio.wait([making])
+        finally:
+            self._making_room.discard(making)
+            making.cancel()
+        if not making.cancelled():
+            making.result()
 
 
 @contextmanager

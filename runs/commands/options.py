@@ -100,11 +100,18 @@ def choice_of(
 
 
 def use_registry(registry: str, platform: str) -> None:
-    """Take images from a registry, for a platform, in all of this process; empty ones change nothing."""
+    """Take images from a registry, for a platform, in all of this process; empty ones change nothing.
+
+    Raises:
+        UsageError: the registry is none that an image's name can begin with.
+    """
     import os
 
+    from runs.failures import UsageError
     from sandbox.docker.images import PLATFORM, PREFIX
 
+    if "://" in registry or registry != "".join(registry.split()):
+        raise UsageError(f"--registry {registry!r} cannot begin an image's name; write HOST[:PORT][/PATH]")
     for name, value in ((PREFIX, registry), (PLATFORM, platform)):
         if value:
             os.environ[name] = value

@@ -304,6 +304,13 @@ def _pull_once(engine: DockerClient, name: str, registry: Registry, tell: Tell, 
             said = status
 
 
+def whole_name(name: str) -> str:
+    """Return a name as an engine tells it: with its tag, and without the registry that is the usual one."""
+    repository, tag = _parted(name)
+    short = repository.removeprefix("docker.io/").removeprefix("library/")
+    return f"{short}@{tag}" if "@" in name else f"{short}:{tag}"
+
+
 def _parted(name: str) -> tuple[str, str]:
     """Part a name from its tag or digest."""
     if "@" in name:

@@ -8,6 +8,7 @@ import platform
 import re
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -43,12 +44,16 @@ def told_size(image: str, registry: Registry) -> int:
 
     Raises:
         OSError: the registry cannot be reached, or refuses.
-        ValueError: its answer cannot be read.
+        ValueError: its answer cannot be read, or the name is none.
     """
     from docker.auth import resolve_repository_name
+    from docker.errors import InvalidRepository
     from docker.utils import parse_repository_tag
 
-    index, remote = resolve_repository_name(image)
+    try:
+        index, remote = resolve_repository_name(image)
+    except InvalidRepository as error:
+        raise ValueError(str(error)) from error
     name, reference = parse_repository_tag(remote)
     host = _HUB.get(index, index)
     if host != index and "/" not in name:
@@ -101,5 +106,8 @@ def _ask(url: str, headers: Mapping[str, str]) -> Any:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"{url} is no address of the web")
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310 (checked above)
-    with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
-        return json.loads(answer.read(_LARGEST))
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
+            return json.loads(answer.read(_LARGEST))
+    except HTTPException as error:
+        raise ValueError(f"{url} cannot be asked: {type(error).__name__}") from error

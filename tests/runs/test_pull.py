@@ -120,3 +120,17 @@ def test_without_an_engine_it_is_told_in_one_line(mangabey, tmp_path):
     assert done.returncode == 1
     assert "mangabey: no Docker engine answers" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["pull"], ["batch", "--out", "out", "--dry-run", "--tasks"]])
+@pytest.mark.parametrize("registry", ["https://mirror.example.org/hub", "mirror host"])
+def test_a_registry_that_can_begin_no_name_is_wrong_use(mangabey, tmp_path, command, registry):
+    (tmp_path / "rows.jsonl").write_text(
+        json.dumps({"instance_id": "a-1", "image": "nobody/has:this"}) + "\n"
+    )
+    done = mangabey(*command, tmp_path / "rows.jsonl", "--registry", registry)
+    assert done.returncode == 2
+    told = done.stderr.splitlines()
+    assert told == [
+        f"mangabey: --registry {registry!r} cannot begin an image's name; write HOST[:PORT][/PATH]"
+    ]

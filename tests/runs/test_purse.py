@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.budget import Call, SpentError
-from agent.messages import Reply, Usage
+from agent.messages import Attempt, Reply, Usage
 from agent.trajectory import ExitReason
 from runs.journal import Journal
 from runs.ledger import Ledger, RunSpentError
@@ -100,6 +100,13 @@ async def test_a_longer_prompt_sets_more_aside():
             pass
 
 
+async def test_a_short_prompt_with_a_long_reply_makes_no_long_prompt_dear():
+    spender = Bills(5.0)
+    await spender.pay(Call("m", 200, 8000), 0.06, Usage(input=200, output=4000))
+    await spender.pay(Call("m", 40_000, 8000), 0.18, Usage(input=40_000, output=4000))
+    assert spender.purse.prices.bound(Call("m", 50_000, 8000)).tokens == 58_000
+
+
 async def test_issues_share_the_run_and_what_each_says_again_counts_once(tmp_path):
     run = RunPurse(Allowance(dollars=1.0))
     reply = Reply(cost=0.25, usage=Usage(input=100, output=10))
@@ -117,6 +124,29 @@ async def test_issues_share_the_run_and_what_each_says_again_counts_once(tmp_pat
     with Journal(tmp_path / "a") as again:
         assert Ledger(again, Allowance(), run).spent.dollars == 0.5
         assert run.total == Spending(dollars=1.0, input=400, output=40, steps=4)
+
+
+async def test_what_a_failed_call_was_paid_counts_before_the_next_goes(tmp_path):
+    usage = Usage(input=100, output=10)
+    failed = Attempt(error="broken", message="cut off", seconds=1, cost=0.7, usage=usage)
+    with Journal(tmp_path) as journal:
+        ledger, tape = Ledger(journal, Allowance(dollars=1.0)), JournalTape(journal, 0)
+
+        async def pay(turn):
+            async with ledger.reserved(CALL) as answered:
+                await tape.keep_reply(turn, Reply(cost=0.25, usage=usage), "key")
+                answered(0.25, usage)
+
+        async def fail(turn):
+            async with ledger.reserved(CALL):
+                await asyncio.sleep(0.01)
+                await tape.keep_failure(turn, (failed,), "failed", "key")
+                raise ConnectionError
+
+        await pay(0)
+        done = await asyncio.gather(fail(1), pay(2), return_exceptions=True)
+        assert [type(one) for one in done] == [ConnectionError, SpentError]
+        assert ledger.spent.dollars == 0.95
 
 
 class Bills:

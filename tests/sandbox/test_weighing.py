@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from sandbox.docker.images import Registry
+from sandbox.docker.images import Registry, whole_name
 from sandbox.docker.weighing import told_size
 
 INDEX = {
@@ -75,3 +76,32 @@ def test_what_a_registry_does_not_tell_is_an_error_that_can_be_caught(host):
         told_size(f"{host}/gone:1", Registry())
     with pytest.raises(ValueError, match="no manifest"):
         told_size(f"{host}/odd", Registry())
+
+
+@pytest.mark.parametrize("name", ["https://mirror.example.org/a:1", "mirror host/a:1", "localhost:5x/a:1"])
+def test_a_name_that_is_none_is_such_an_error_too(name):
+    with pytest.raises(ValueError):
+        told_size(name, Registry())
+
+
+def test_so_is_an_answer_that_is_not_http():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            line, _ = server.accept()
+            with line:
+                line.recv(1000)
+                line.sendall(b"\x15\x03\x03\x00\x02\x02\x50\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(ValueError, match="cannot be asked"):
+            told_size(f"127.0.0.1:{server.getsockname()[1]}/a:1", Registry())
+
+
+def test_a_name_is_whole_with_its_tag_and_without_the_usual_registry():
+    assert [whole_name(name) for name in ("a/b", "docker.io/a/b:1", "docker.io/library/c", "h:5/a")] == [
+        "a/b:latest",
+        "a/b:1",
+        "c:latest",
+        "h:5/a:latest",
+    ]

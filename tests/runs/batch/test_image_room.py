@@ -170,6 +170,24 @@ def test_a_stop_waits_for_no_registry(images, own_engine, monkeypatch):
     assert took < 8
 
 
+async def test_a_registry_that_is_away_is_said_while_it_is_tried_again(images, monkeypatch):
+    monkeypatch.setenv(PREFIX, "127.0.0.1:1")
+    loop, said = asyncio.get_running_loop(), asyncio.Queue()
+    names, slots = {"a-1": "tests/one:1"}, Slots("pulls", 1)
+
+    def say(line):
+        loop.call_soon_threadsafe(said.put_nowait, line)
+
+    room = ImageRoom(images, names, slots, 0, None, say)
+    waiting = asyncio.create_task(room.before("a-1"))
+    async with asyncio.timeout(30):
+        line = await said.get()
+    waiting.cancel()
+    await room.close()
+    assert line.startswith("pulling 127.0.0.1:1/tests/one:1 failed (")
+    assert "connection refused" in line
+
+
 async def test_without_a_budget_images_stay(images):
     await worked(images, ahead=0, budget=None)
     assert here(images) == {"one", "two", "three"}
@@ -188,6 +206,28 @@ async def test_an_image_made_here_is_never_removed(images):
     images.images.get(_image(images)).tag("tests/one:1")
     await worked(images, ahead=0, budget=1)
     assert here(images) == {"one"}
+
+
+async def test_an_image_stays_while_an_issue_under_way_uses_it_by_another_name(images):
+    known = find_image(images, "tests/one:1")
+    images.images.get(known).tag("tests/two:1")
+    room, _ = room_on(images, 0, SIZE // 2)
+    for issue in ("b-1", "a-1", "a-2"):
+        await room.before(issue)
+    for issue in ("a-1", "a-2"):
+        await room.after(issue, again=False)
+    assert [image.id for image in images.images.list()] == [known]
+    await room.after("b-1", again=False)
+    await room.close()
+    assert here(images) == set()
+
+
+async def test_an_image_that_somebody_has_named_stays(images):
+    images.images.get(find_image(images, "tests/one:1")).tag("mine:latest")
+    _, said = await worked(images, ahead=0, budget=SIZE // 2)
+    assert {tag for image in images.images.list() for tag in image.tags} >= {"mine:latest"}
+    assert here(images) == {"one", "mine:latest"}
+    assert "tests/one:1 stays: it is mine:latest, too" in said
 
 
 async def test_what_was_built_on_an_image_goes_with_it_and_what_others_built_stays(images):
