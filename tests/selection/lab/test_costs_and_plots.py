@@ -47,6 +47,17 @@ def test_k_candidates_cost_k_times_one_and_their_part_of_the_judging():
     assert two.a_point == pytest.approx(0.7 / 50)
 
 
+def test_a_gain_of_rounding_alone_has_no_price():
+    """The mean of five picks among equals is a last digit above pass@1, which is no gain."""
+    issues = [
+        priced(issue_of([True, *[False] * 4], scores=[0.5] * 5, task=task), 1.0, judging={JUDGE: 1.0})
+        for task in "ab"
+    ]
+    found = measured(issues, (1, 2, EVERYTHING))
+    assert any(at.best.value > share for at, share in zip(found.rules[0].at, found.lines.any, strict=True))
+    assert [one.a_point for one in spent(issues, found, PLAYING)] == [None, None, None]
+
+
 def test_context_and_testers_are_paid_once():
     issue = priced(with_test([True, False], by="sample 7"), 1.0, testers={"sample 7": 0.5}, context=3.0)
     assert dollars_at([issue], 1) == pytest.approx(4.0)
