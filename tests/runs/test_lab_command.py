@@ -51,6 +51,24 @@ def test_tables_fit_80_columns_and_json_holds_every_figure(evidence, tmp_path, c
     assert (plots / "best-at-k.svg").exists()
 
 
+@pytest.mark.parametrize(
+    ("ks", "title", "best"),
+    [
+        ("1", "With 1 candidate,", "33.3"),
+        ("1,2", "With 2 candidates,", "66.7"),
+        ("1,all", "With all", "100.0"),
+    ],
+)
+def test_a_table_says_of_how_many_candidates_it_is(evidence, capsys, ks, title, best):
+    given = ["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]
+    assert run([*given, "--k", ks]) == 0
+    shown = capsys.readouterr().out
+    assert title in shown
+    assert f"best@{ks.split(',')[-1]}" in shown
+    (reader,) = [line for line in shown.splitlines() if line.startswith("reader")]
+    assert reader.split()[-1] == best
+
+
 def test_the_same_seed_gives_the_same_report(evidence, tmp_path):
     labels = str(evidence / "labels.json")
     texts = []
