@@ -186,7 +186,18 @@ async def test_what_trajectories_cost_is_told(tmp_path, capsys):
     assert run(given) == 0
     assert "1.0000" in capsys.readouterr().out
     assert run([*given, "--control", str(tmp_path / "run")]) == 0
-    assert "At equal cost ($0.5000 an issue) one trajectory resolves 50.0%" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "At equal cost ($0.5000 an issue) one trajectory resolves 50.0%" in shown
+    assert "no comparison" not in shown
+
+
+def test_a_control_of_other_issues_is_told(evidence, capsys):
+    other = issue_of([True], task="two")
+    write_evidence(evidence / "two.jsonl", [other.evidence])
+    labels = str(evidence / "labels.json")
+    given = ["lab", str(evidence), "--labels", labels, "--control", str(evidence / "two.jsonl")]
+    assert run([*given, "--rules", "random"]) == 0
+    assert "--control is of 1 issues and the rules of 1, of which 0 are the same" in capsys.readouterr().out
 
 
 async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them(tmp_path):
