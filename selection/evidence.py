@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import mean
 
 from selection.candidate import Candidate
 from selection.clusters import Clusters
@@ -75,7 +76,10 @@ class Evidence:
         for one in self.verdicts:
             if one.judge == judge and one.score is not None:
                 found.setdefault(one.candidate, []).append(one.score)
-        return {candidate: sum(scores) / len(scores) for candidate, scores in found.items()}
+        return {
+            candidate: mean(scores) if len(scores) > 1 else scores[0]  # exact, whatever the order, and slow
+            for candidate, scores in found.items()
+        }
 
     def with_facts(self, found: Mapping[str, Mapping[str, float]]) -> Evidence:
         """Return the evidence with further facts beside those it has, by candidate id and name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -11,6 +12,7 @@ from selection.candidate import TestFile
 from selection.evidence import Comparison, Evidence
 from selection.matrix import BASE, generated_case
 from selection.rules import RULES
+from selection.verdict import Verdict
 from tests.selection.rules.made import CHANGED, crowd
 
 
@@ -22,6 +24,17 @@ def test_a_test_is_excused_where_enough_programs_break_it():
     assert pair.excused == {}
     assert RULES["vote"].choose(pair).winner is None  # as it is for two candidates alone
     assert RULES["vote"].choose(whole).winner is not None
+
+
+@pytest.mark.parametrize("order", list(permutations([0.1, 0.2, 0.3])))
+def test_the_mean_of_readings_does_not_depend_on_their_order(order):
+    whole = crowd(agreeing=1, others=2)
+    first, second, _ = whole.candidates
+    read = [Verdict("verifier:patch", second.id, score, "") for score in (0.1, 0.2, 0.3)]
+    read += [Verdict("verifier:patch", first.id, score, "") for score in order]
+    known = replace(whole, verdicts=tuple(read))
+    assert len(set(known.scores("verifier:patch").values())) == 1
+    assert len(RULES["swe-gym"].choose(known).tied) == 2
 
 
 def asked(whole: Evidence, author: str) -> Evidence:
