@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.foreign import TrajectoryFileError, read_trajectory
 from selection.origins import told_apart
-from selection.records import SUFFIXES, PoolError, ended, read_records, read_text
+from selection.records import SUFFIXES, PoolError, ended, is_text, read_records, read_text
 from selection.verifiers.digest import Step, steps_of
 
 __all__ = ["PoolError", "RawCandidate", "read_candidates"]
@@ -60,7 +60,13 @@ def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
 
 def candidates_in(path: Path) -> list[tuple[Path, RawCandidate]]:
     """Return the patches of a file or folder, each with its file; see `read_candidates`."""
-    return _of_folder(path) if path.is_dir() else [(path, one) for one in _read(path)]
+    found = _of_folder(path) if path.is_dir() else [(path, one) for one in _read(path)]
+    for place, one in found:
+        if not is_text(f"{one.origin}{one.diff}"):
+            raise PoolError(
+                f"{place}: {one.origin!r} is no text: its name or patch has half a surrogate pair"
+            )
+    return found
 
 
 def _of_folder(folder: Path) -> list[tuple[Path, RawCandidate]]:
