@@ -14,6 +14,7 @@ from runs.cli import run
 from runs.graded import Graded, write_graded
 from runs.journal import Journal
 from runs.replies import JournalReplies
+from runs.taking_up import REOPENED
 from selection.clusters import Clusters
 from selection.evidence_file import write_evidence
 from selection.lab.labelled import Label
@@ -232,6 +233,28 @@ async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them
     }
 
 
+async def test_readers_are_paid_for_the_part_of_the_candidates_that_is_measured(tmp_path):
+    issue = issue_of([True, False, False, False], task="one")
+    candidates = tuple(
+        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
+    )
+    verdicts = tuple(Verdict("verifier:patch", id_, 0.5, "") for id_ in issue.ids)
+    with Journal(tmp_path / "run" / "one") as journal:
+        known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
+        write_evidence(journal.folder / "evidence.jsonl.gz", [known])
+        for sample in range(4):
+            reply = Reply(text="x", cost=1.0).model_dump(mode="json")
+            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+        readings = JournalReplies(journal, "selection")
+        for id_ in issue.ids:
+            await readings.put(f"a model verifier:patch/{id_}/0 KEY", Reply(text="YES", cost=25.0))
+    labels, out = tmp_path / "labels.json", tmp_path / "lab.json"
+    labels.write_text(json.dumps({"c0": True, "c1": False}))
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--k", "1,2", "--json", str(out)]
+    assert run([*given, "--rules", "swe-gym"]) == 0
+    assert [one["dollars"] for one in json.loads(out.read_text())["spent"]] == [26.0, 52.0]
+
+
 async def test_a_price_that_is_not_known_is_told_and_is_not_nothing(tmp_path, capsys):
     issue = issue_of([True, False], task="one")
     candidates = tuple(
@@ -340,6 +363,18 @@ async def test_a_grade_that_says_nothing_of_a_patch_is_no_label(tmp_path, capsys
         assert run(["lab", str(folder), "--rules", "random"]) == code
         told = capsys.readouterr()
         assert ("nothing says which candidates are right" in told.err) is (code == 2)
+
+
+async def test_the_grade_of_a_decision_that_was_taken_back_labels_nothing(tmp_path, capsys):
+    issue = issue_of([True], task="one")
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
+        await journal.append("decision", {"patch": issue.evidence.candidates[0].patch})
+        grade = Grade("one", GradeStatus.UNRESOLVED)
+        await journal.append("grade", TypeAdapter(Grade).dump_python(grade, mode="json"))
+        await journal.append(REOPENED, {})
+    assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 2
+    assert "nothing says which candidates are right" in capsys.readouterr().err
 
 
 async def test_disagreeing_grades_of_one_program_say_nothing_of_its_other_candidates(tmp_path, capsys):

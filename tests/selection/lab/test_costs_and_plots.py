@@ -10,6 +10,7 @@ import pytest
 from envs.outcomes import Outcome
 from selection.candidate import TestFile
 from selection.evidence import Comparison
+from selection.feature_verifier import JUDGE as FEATURES
 from selection.lab import EVERYTHING, Plan, figures_of, play
 from selection.lab.costs import control, dollars_at, spent
 from selection.lab.entrants import entrants
@@ -63,6 +64,14 @@ def test_context_and_testers_are_paid_once():
     assert dollars_at([issue], 1) == pytest.approx(4.0)
     assert dollars_at([issue], 2) == pytest.approx(5.0)
     assert dollars_at([issue], 2, everybody) == pytest.approx(5.5)
+
+
+def test_replies_of_readers_without_a_name_are_paid_by_who_hears_a_reader():
+    """Testers and the feature verifier are none."""
+    issue = priced(with_test([True, False], by="sample 7"), 0.0, testers={"sample 7": 0.5}, judging={"": 9.0})
+    assert dollars_at([issue], 2, everybody) == pytest.approx(0.5)
+    assert dollars_at([issue], 2, lambda evidence: frozenset({FEATURES})) == 0.0
+    assert dollars_at([issue], 2, lambda evidence: frozenset({"verifier:patch"})) == pytest.approx(9.0)
 
 
 def with_test(right, by):
