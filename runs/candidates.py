@@ -10,7 +10,8 @@ from runs.crews import origin_of
 from runs.journal import Event, read_events
 from runs.recipe import PURPOSES
 from runs.recorded import KIND, whole
-from selection.pool import PoolError, RawCandidate, read_candidates
+from selection.origins import told_apart
+from selection.pool import PoolError, RawCandidate, candidates_in
 from selection.verifiers.digest import steps_of
 
 JOURNAL = "journal.jsonl"
@@ -20,21 +21,21 @@ def read_from_anywhere(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     """Return the patches of several files and folders, in their order.
 
     Of a folder with journals below it these alone are read: every trajectory that ended, and of testers the
-    tests they wrote. The origin of such a one names the run, and no two runs have the same. What their
-    authors did comes with patches.
+    tests they wrote. The origin of such a one names the run; where two are called alike, their folders are
+    named as well. What their authors did comes with patches.
 
     Raises:
         PoolError: a file or folder holds no candidates, or cannot be read.
         JournalError: a journal is damaged.
     """
-    found: list[RawCandidate] = []
+    found: list[tuple[Path, RawCandidate]] = []
     for path in paths:
         journals = sorted(path.rglob(JOURNAL)) if path.is_dir() else [path] * (path.name == JOURNAL)
-        ours = [one for journal in journals for one in _of_journal(journal.parent)]
+        ours = [(journal.parent, one) for journal in journals for one in _of_journal(journal.parent)]
         if journals and not ours:
             raise PoolError(f"{path} is a run in which no trajectory has ended yet")
-        found += ours or read_candidates([path])
-    return tuple(found)
+        found += ours or candidates_in(path)
+    return told_apart(found)
 
 
 def _of_journal(folder: Path) -> list[RawCandidate]:

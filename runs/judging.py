@@ -132,7 +132,7 @@ def chosen(evidence: Evidence, recipe: Recipe) -> Selection:
     reason = (
         f"abstains: {found.probability:.0%} sure of the best, which is less than {least:.0%} ({found.reason})"
     )
-    return replace(found, winner=None, reason=reason)
+    return replace(found, winner=None, reason=reason, tied=())
 
 
 async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, journal: Journal) -> Evidence:

@@ -47,8 +47,9 @@ def render(report: Report, console: Console | None = None) -> None:
     out = console or Console(highlight=False)
     found = report.figures
     where = f"{found.issues} issues of {len(found.repositories)} repositories"
-    told = f"{where}, {found.candidates:.1f} candidates each; on {found.mixed} they disagree."
-    out.print(told, soft_wrap=True)
+    out.print(
+        f"{where}, {found.candidates:.1f} candidates each; on {found.mixed} they disagree.", soft_wrap=True
+    )
     out.print("\n[bold]best@k[/], % of all issues")
     out.print(_best(found, found.lines, mixed=False))
     if found.mixed:
@@ -57,7 +58,9 @@ def render(report: Report, console: Console | None = None) -> None:
     if found.mixed and any(k != 1 for k in found.lines.ks):
         out.print("\n[bold]Efficiency[/] where candidates disagree, (best@k - pass@1) / (pass@k - pass@1)")
         out.print(_efficiency(found))
-    out.print("\n[bold]With all candidates[/], % of all issues; harm and help against the largest cluster")
+    most = _k(found.lines.ks[-1])
+    told = f"[bold]With {most} candidate{'s' * (most != '1')}[/], % of all issues"
+    out.print(f"\n{told}; harm and help against the largest cluster")
     out.print(_ends(found))
     if report.sources:
         out.print("\n[bold]Sources of verdicts[/], all candidates")
@@ -114,7 +117,8 @@ def _ends(found: Figures) -> Table:
 
 
 def _sources(report: Report) -> Table:
-    table = _table("source", "said", "AUC", "within", "error", "Brier", "best")
+    most = _k(report.plan.ks[-1])
+    table = _table("source", "said", "AUC", "within", "error", "Brier", f"best@{most}")
     for source in report.sources:
         worth = source.reliability
         table.add_row(

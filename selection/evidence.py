@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from statistics import mean
 
 from selection.candidate import Candidate
 from selection.clusters import Clusters
@@ -75,7 +76,10 @@ class Evidence:
         for one in self.verdicts:
             if one.judge == judge and one.score is not None:
                 found.setdefault(one.candidate, []).append(one.score)
-        return {candidate: sum(scores) / len(scores) for candidate, scores in found.items()}
+        return {
+            candidate: mean(scores) if len(scores) > 1 else scores[0]  # exact, whatever the order, and slow
+            for candidate, scores in found.items()
+        }
 
     def with_facts(self, found: Mapping[str, Mapping[str, float]]) -> Evidence:
         """Return the evidence with further facts beside those it has, by candidate id and name."""
@@ -92,7 +96,9 @@ class Evidence:
         """Return what would be known had only these candidates been made.
 
         Tests that only others wrote go with them, and so do those that were asked for to tell them apart;
-        those of authors who bring no candidate stay. A test is excused where it still would be.
+        those of authors who bring no candidate stay. Candidates of one program stand for each other in
+        comparisons. An existing test is excused as it would be by running these alone, or by a judgement
+        that was not made by running.
         """
         kept = tuple(one for one in self.candidates if one.id in ids)
         members = {
@@ -103,11 +109,12 @@ class Evidence:
             {id_: why for id_, why in self.clusters.failed.items() if id_ in ids},
             tuple(id_ for id_ in self.clusters.idle if id_ in ids),
         )
-        comparisons = tuple(one for one in self.comparisons if set(one.shown) <= set(ids))
+        comparisons = self._comparisons_of(ids)
         absent = {one.id for one in self.candidates} - set(ids)
         asked = SEPARATING - {one.judge for one in comparisons} if absent else frozenset[str]()
         matrix = self._matrix_of(frozenset(clusters.members), absent | asked)
-        still = excused_tests(clusters, matrix) if self.excused else {}
+        by_running = excused_tests(self.clusters, self.matrix) if self.excused else {}
+        judged = {test: why for test, why in self.excused.items() if test not in by_running}
         return replace(
             self,
             candidates=kept,
@@ -116,7 +123,24 @@ class Evidence:
             facts={id_: facts for id_, facts in self.facts.items() if id_ in ids},
             verdicts=tuple(one for one in self.verdicts if one.candidate in ids),
             comparisons=comparisons,
-            excused={test: why for test, why in self.excused.items() if test in still},
+            excused={**judged, **excused_tests(clusters, matrix)},
+        )
+
+    def _comparisons_of(self, ids: Collection[str]) -> tuple[Comparison, ...]:
+        """Return the comparisons whose programs are all there, each shown by a candidate that is."""
+        stand_in = {id_: id_ for id_ in ids}
+        for group in self.clusters.members.values():
+            there = next((id_ for id_ in group if id_ in ids), None)
+            if there is not None:
+                stand_in = dict.fromkeys(group, there) | stand_in
+        return tuple(
+            replace(
+                one,
+                shown=tuple(stand_in[id_] for id_ in one.shown),
+                picked=stand_in[one.picked] if one.picked else "",
+            )
+            for one in self.comparisons
+            if all(id_ in stand_in for id_ in one.shown)
         )
 
     def _matrix_of(self, rows: frozenset[str], absent: Collection[str]) -> TestMatrix:

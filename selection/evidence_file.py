@@ -21,6 +21,7 @@ from selection.candidate import Candidate, TestFile
 from selection.clusters import Clusters
 from selection.evidence import Comparison, Evidence
 from selection.matrix import BASE, TestCase, TestMatrix
+from selection.records import is_text
 from selection.verdict import Verdict
 
 SCHEMA = "evidence 1"
@@ -139,7 +140,13 @@ def _flaws(record: _Record) -> Iterator[str]:
     yield from (
         f"two candidates are called {_short(one.id)}" for one in record.candidates if one != known[one.id]
     )
-    placed = Counter([*record.failed, *(id_ for ids in record.members.values() for id_ in ids)])
+    texts = [(one.id, one.patch) for one in record.candidates]
+    texts += [(file.path, f"{file.path}{file.content}") for file in record.files]
+    yield from (
+        f"{_short(name)} is no text: half a surrogate pair" for name, text in texts if not is_text(text)
+    )
+    members = (id_ for ids in record.members.values() for id_ in ids)
+    placed = Counter([*record.failed, *record.idle, *members])
     yield from (f"{_short(id_)} is in two clusters" for id_, times in placed.items() if times > 1)
     named = {*placed, *record.facts, *(one.candidate for one in record.verdicts)}
     named |= {id_ for one in record.comparisons for id_ in one.shown}

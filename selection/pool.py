@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.foreign import TrajectoryFileError, read_trajectory
-from selection.records import SUFFIXES, PoolError, ended, read_records, read_text
+from selection.origins import told_apart
+from selection.records import SUFFIXES, PoolError, ended, is_text, read_records, read_text
 from selection.verifiers.digest import Step, steps_of
 
 __all__ = ["PoolError", "RawCandidate", "read_candidates"]
@@ -48,15 +49,27 @@ def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred`
     file holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose
     submission is the patch and whose steps are kept. A folder holds any of these, at any depth, by their
-    usual names; a patch that lies there as a trajectory and as a prediction is one.
+    usual names; a patch that lies there as a trajectory and as a prediction is one. Files of one name in
+    different folders are told apart (`selection.origins`).
 
     Raises:
         PoolError: a file cannot be read or holds none of this, or a folder has no such file.
     """
-    return tuple(one for path in paths for one in (_of_folder(path) if path.is_dir() else _read(path)))
+    return told_apart(one for path in paths for one in candidates_in(path))
 
 
-def _of_folder(folder: Path) -> list[RawCandidate]:
+def candidates_in(path: Path) -> list[tuple[Path, RawCandidate]]:
+    """Return the patches of a file or folder, each with its file; see `read_candidates`."""
+    found = _of_folder(path) if path.is_dir() else [(path, one) for one in _read(path)]
+    for place, one in found:
+        if not is_text(f"{one.origin}{one.diff}"):
+            raise PoolError(
+                f"{place}: {one.origin!r} is no text: its name or patch has half a surrogate pair"
+            )
+    return found
+
+
+def _of_folder(folder: Path) -> list[tuple[Path, RawCandidate]]:
     """Return what lies in a folder: trajectories first, then predictions that are not of one of them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     kinds: list[list[Path]] = [
@@ -67,11 +80,11 @@ def _of_folder(folder: Path) -> list[RawCandidate]:
     ]
     if not any(kinds):
         raise PoolError(f"the folder {folder} holds no candidates (looked for {_SHOWN})")
-    found: list[RawCandidate] = []
+    found: list[tuple[Path, RawCandidate]] = []
     for kind in kinds:
-        known = {(one.instance_id, one.diff.strip()) for one in found}
-        further = [one for path in kind for one in _read(path)]
-        found += [one for one in further if (one.instance_id, one.diff.strip()) not in known]
+        known = {(one.instance_id, one.diff.strip()) for _, one in found}
+        further = [(path, one) for path in kind for one in _read(path)]
+        found += [(path, one) for path, one in further if (one.instance_id, one.diff.strip()) not in known]
     return found
 
 

@@ -108,7 +108,7 @@ def _measure(
         abstaining=tuple(abstaining(issues, entrants)),
         spent=tuple(spent(issues, found, entrants)),
         control=control(singles, issues, found, entrants) if priced(singles) and priced(issues) else None,
-        notices=(*notices, *_unpriced(issues, singles)),
+        notices=(*notices, *_unpriced(issues, singles), *_other_issues(issues, singles)),
     )
 
 
@@ -123,6 +123,15 @@ def _unpriced(issues: list[Labelled], singles: list[Labelled]) -> list[str]:
     if singles and not (priced(singles) and priced(issues)):
         found.append("--control tells nothing, as it is not known what all of both runs' candidates cost")
     return found
+
+
+def _other_issues(issues: list[Labelled], singles: list[Labelled]) -> list[str]:
+    """Return how far single trajectories and the rules beside them are of different issues."""
+    ours, theirs = ({one.evidence.task for one in group} for group in (issues, singles))
+    if not theirs or ours == theirs:
+        return []
+    shared = f"{len(ours & theirs)} are the same: what they resolve is no comparison"
+    return [f"--control is of {len(theirs)} issues and the rules of {len(ours)}, of which {shared}"]
 
 
 def _playing(names: list[str], issues: list[Labelled], *, refit: bool) -> Playing:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from selection.feature_verifier import JUDGE as FEATURES
-from selection.lab.figures import Figures
+from selection.lab.figures import ROUNDING, Figures
 from selection.lab.labelled import Labelled
 from selection.lab.replay import Entrant
 from selection.rules.hearing import Hears, nobody
@@ -66,7 +66,7 @@ def spent(issues: Sequence[Labelled], figures: Figures, entrants: Sequence[Entra
                     at.k,
                     cost,
                     cost / best if best > 0 else None,
-                    (cost - base) / (100 * gain) if gain > 0 else None,
+                    (cost - base) / (100 * gain) if gain > ROUNDING else None,
                 )
             )
     return found

@@ -11,6 +11,8 @@ from selection.lab.replay import Entrant, Mean, Point, points
 
 EVERYTHING = 1_000_000
 """The k that is all candidates of an issue, however many."""
+ROUNDING = 1e-9
+"""A gain of no more than this is none: sums of shares differ by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def efficiency(at: Sequence[Point], name: str) -> float | None:
     """Return a rule's share of what a perfect choice gains over any choice; None where that is nothing."""
     base = sum(point.any for point in at)
     gain = sum(point.oracle for point in at) - base
-    return (sum(point.rules[name].right for point in at) - base) / gain if gain > 1e-9 else None
+    return (sum(point.rules[name].right for point in at) - base) / gain if gain > ROUNDING else None
 
 
 def _rule(name: str, played: Sequence[Played], mixed: Sequence[Played], plan: Plan) -> RuleFigures:

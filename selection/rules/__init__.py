@@ -83,7 +83,7 @@ _ALL = (
         codemonkeys.choose,
         needs=(codemonkeys.JUDGE,),
         finalists=codemonkeys.finalists,
-        hears=hearing.both(hearing.testers, hearing.comparing(codemonkeys.JUDGE)),
+        hears=hearing.both(hearing.unasked, hearing.comparing(codemonkeys.JUDGE)),
     ),
     Rule(
         "agentless",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from selection.evidence import Evidence
+from selection.evidence import SEPARATING, Evidence
 from selection.rules.readings import Readings
 
 Hears = Callable[[Evidence], frozenset[str]]
@@ -20,6 +20,11 @@ def nobody(evidence: Evidence) -> frozenset[str]:
 def testers(evidence: Evidence) -> frozenset[str]:
     """Return the authors of generated tests: candidates, testers, and readers that wrote some."""
     return frozenset(author for test in evidence.matrix.generated for author in test.authors)
+
+
+def unasked(evidence: Evidence) -> frozenset[str]:
+    """Return the authors of generated tests that were not asked for to tell candidates apart."""
+    return testers(evidence.without_tests_of(SEPARATING))
 
 
 def verifier(evidence: Evidence) -> frozenset[str]:

@@ -104,3 +104,12 @@ def test_a_test_that_the_issue_changes_is_not_counted_among_those_that_guard():
     evidence = crowd(agreeing=2, others=2)
     decision = decision_of(evidence, chosen(evidence, Recipe()))
     assert (decision.guards, set(decision.excused)) == (1, {CHANGED.id})
+
+
+def test_nobody_is_tied_with_a_winner_that_is_not_chosen():
+    evidence = crowd(agreeing=2, others=2)
+    sure, doubtful = (
+        chosen(evidence, Recipe(rule="posterior", min_probability=least)) for least in (0.0, 1.0)
+    )
+    assert (sure.winner is not None, len(sure.tied)) == (True, 2)
+    assert (doubtful.winner, doubtful.tied) == (None, ())

@@ -8,17 +8,14 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from agent.messages import Reply
 from envs.grade import Grade, GradeStatus
 from runs.cli import run
 from runs.graded import Graded, write_graded
 from runs.journal import Journal
-from runs.replies import JournalReplies
-from selection.clusters import Clusters
+from runs.taking_up import REOPENED
 from selection.evidence_file import write_evidence
 from selection.lab.labelled import Label
 from selection.lab.labelled import with_labels as label_all
-from selection.verdict import Verdict
 from tests.selection.lab.made import issue_of
 
 
@@ -49,6 +46,24 @@ def test_tables_fit_80_columns_and_json_holds_every_figure(evidence, tmp_path, c
     assert by_name["random"]["at"][-1]["best"]["value"] == pytest.approx(1 / 3)
     assert by_name["majority-patch"]["at"][-1]["best"]["value"] == pytest.approx(1 / 2)
     assert (plots / "best-at-k.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("ks", "title", "best"),
+    [
+        ("1", "With 1 candidate,", "33.3"),
+        ("1,2", "With 2 candidates,", "66.7"),
+        ("1,all", "With all", "100.0"),
+    ],
+)
+def test_a_table_says_of_how_many_candidates_it_is(evidence, capsys, ks, title, best):
+    given = ["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]
+    assert run([*given, "--k", ks]) == 0
+    shown = capsys.readouterr().out
+    assert title in shown
+    assert f"best@{ks.split(',')[-1]}" in shown
+    (reader,) = [line for line in shown.splitlines() if line.startswith("reader")]
+    assert reader.split()[-1] == best
 
 
 def test_the_same_seed_gives_the_same_report(evidence, tmp_path):
@@ -151,95 +166,13 @@ def test_a_run_that_goes_on_is_not_read(tmp_path, capsys):
     assert "is in use by another run" in capsys.readouterr().err
 
 
-async def test_what_trajectories_cost_is_told(tmp_path, capsys):
-    issue = issue_of([True, False], scores=[0.9, 0.1], task="one")
-    candidates = tuple(
-        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
-    )
-    with Journal(tmp_path / "run" / "one") as journal:
-        write_evidence(journal.folder / "evidence.jsonl.gz", [replace(issue.evidence, candidates=candidates)])
-        for number in range(2):
-            for turn in range(2):
-                reply = Reply(text="x", cost=0.25).model_dump(mode="json")
-                await journal.append("reply", {"sample": number, "turn": turn, "reply": reply})
-    labels = tmp_path / "labels.json"
-    labels.write_text(json.dumps(dict(issue.resolved)))
-    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--rules", "random", "--k", "1,2"]
-    assert run(given) == 0
-    assert "1.0000" in capsys.readouterr().out
-    assert run([*given, "--control", str(tmp_path / "run")]) == 0
-    assert "At equal cost ($0.5000 an issue) one trajectory resolves 50.0%" in capsys.readouterr().out
-
-
-async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them(tmp_path):
-    issue = issue_of([True, False], task="one")
-    candidates = tuple(
-        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
-    )
-    verdicts = tuple(Verdict("verifier:patch", id_, 0.5, "") for id_ in issue.ids)
-    with Journal(tmp_path / "run" / "one") as journal:
-        known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
-        write_evidence(journal.folder / "evidence.jsonl.gz", [known])
-        for sample in range(2):
-            reply = Reply(text="x", cost=1.0).model_dump(mode="json")
-            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
-        await JournalReplies(journal, "context").put("model KEY", Reply(text="x", cost=3.0))
-        readings = JournalReplies(journal, "selection")
-        for id_ in issue.ids:
-            await readings.put(f"a model verifier:patch/{id_}/0 KEY", Reply(text="YES", cost=25.0))
-        await readings.put("a model duel/c0+c1/0 KEY", Reply(text="x", cost=400.0))
-    labels, out = tmp_path / "labels.json", tmp_path / "lab.json"
-    labels.write_text(json.dumps(dict(issue.resolved)))
-    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--k", "1,2", "--json", str(out)]
-    assert run([*given, "--rules", "random,swe-gym,swe-gym+none"]) == 0
-    found = {(one["rule"], one["k"]): one["dollars"] for one in json.loads(out.read_text())["spent"]}
-    assert found == {
-        ("random", 1): 4.0,
-        ("random", 2): 5.0,
-        ("swe-gym", 1): 29.0,
-        ("swe-gym", 2): 55.0,
-        ("swe-gym+none", 1): 4.0,
-        ("swe-gym+none", 2): 5.0,
-    }
-
-
-async def test_a_price_that_is_not_known_is_told_and_is_not_nothing(tmp_path, capsys):
-    issue = issue_of([True, False], task="one")
-    candidates = tuple(
-        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
-    )
-    with Journal(tmp_path / "run" / "one") as journal:
-        write_evidence(journal.folder / "evidence.jsonl.gz", [replace(issue.evidence, candidates=candidates)])
-        for sample in range(2):
-            reply = Reply(text="x", cost=None).model_dump(mode="json")
-            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
-    labels = tmp_path / "labels.json"
-    labels.write_text(json.dumps(dict(issue.resolved)))
-    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--rules", "random"]
-    assert run([*given, "--control", str(tmp_path / "run")]) == 0
-    shown = capsys.readouterr().out
-    assert "Cost" not in shown
-    assert "At equal cost" not in shown
-    assert "no price is known of replies in 1 issues: in one of sample 0, sample 1" in shown
-    assert "--control tells nothing" in shown
-
-
-async def test_costs_of_blank_candidates_of_two_issues_stay_apart(tmp_path):
-    """A blank candidate has the same id in every issue: it is made of its origin and its diff."""
-    for task, dollars in (("one", 1.0), ("two", 5.0)):
-        issue = issue_of([False], task=task)
-        blank = replace(issue.evidence.candidates[0], patch="", origin="sample 0")
-        with Journal(tmp_path / "run" / task) as journal:
-            known = replace(issue.evidence, candidates=(blank,), clusters=Clusters())
-            write_evidence(journal.folder / "evidence.jsonl.gz", [known])
-            reply = Reply(text="x", cost=dollars).model_dump(mode="json")
-            await journal.append("reply", {"sample": 0, "turn": 0, "reply": reply})
-    labels, out = tmp_path / "labels.json", tmp_path / "lab.json"
-    labels.write_text('{"c0": false}')
-    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--k", "1", "--json", str(out)]
+def test_a_control_of_other_issues_is_told(evidence, capsys):
+    other = issue_of([True], task="two")
+    write_evidence(evidence / "two.jsonl", [other.evidence])
+    labels = str(evidence / "labels.json")
+    given = ["lab", str(evidence), "--labels", labels, "--control", str(evidence / "two.jsonl")]
     assert run([*given, "--rules", "random"]) == 0
-    (spent,) = json.loads(out.read_text())["spent"]
-    assert spent["dollars"] == 3.0
+    assert "--control is of 1 issues and the rules of 1, of which 0 are the same" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("issues", [0, 2])
@@ -311,6 +244,18 @@ async def test_a_grade_that_says_nothing_of_a_patch_is_no_label(tmp_path, capsys
         assert run(["lab", str(folder), "--rules", "random"]) == code
         told = capsys.readouterr()
         assert ("nothing says which candidates are right" in told.err) is (code == 2)
+
+
+async def test_the_grade_of_a_decision_that_was_taken_back_labels_nothing(tmp_path, capsys):
+    issue = issue_of([True], task="one")
+    with Journal(tmp_path / "run" / "one") as journal:
+        write_evidence(journal.folder / "evidence.jsonl.gz", [issue.evidence])
+        await journal.append("decision", {"patch": issue.evidence.candidates[0].patch})
+        grade = Grade("one", GradeStatus.UNRESOLVED)
+        await journal.append("grade", TypeAdapter(Grade).dump_python(grade, mode="json"))
+        await journal.append(REOPENED, {})
+    assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 2
+    assert "nothing says which candidates are right" in capsys.readouterr().err
 
 
 async def test_disagreeing_grades_of_one_program_say_nothing_of_its_other_candidates(tmp_path, capsys):

@@ -278,6 +278,21 @@ async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(des
         read_from_anywhere([run])
 
 
+async def test_samples_of_runs_that_are_called_alike_stay_apart(tmp_path):
+    for place in ("a", "b"):
+        with Journal(tmp_path / place / "run" / "tiny-1") as journal:
+            await journal.append("task", {"instance_id": "tiny-1"})
+            made = Trajectory(sample=0, model="m", exit_reason=ExitReason.SUBMITTED, diff=diff(RIGHT))
+            drawn = Variation(kind="tool-agent", round=1, model="m", temperature=0.0)
+            await record(made, drawn, journal)
+    runs = [tmp_path / place / "run" for place in ("a", "b")]
+    assert [one.origin for one in read_from_anywhere(runs)] == [
+        "run sample 0 in a/run",
+        "run sample 0 in b/run",
+    ]
+    assert [one.origin for one in read_from_anywhere(runs[:1])] == ["run sample 0"]
+
+
 def test_what_was_split_off_is_shown_with_its_candidate(desk, mangabey):
     """Edits of existing tests, of the runner's configuration and scratch files, a line for each candidate."""
     added = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+x = 1\n"

@@ -39,6 +39,14 @@ def test_copies_of_a_program_weigh_less_than_independent_ones():
     assert far < apart
 
 
+def test_patches_of_comments_alone_are_not_measured_and_agree_with_nobody():
+    known = evidence_of(patch_of(1), FAR, patch_of(1, 2))
+    *others, idle = (one.id for one in known.candidates)
+    without = replace(known, clusters=Clusters(idle=(idle,)))
+    assert measure(without) == measure(replace(known, candidates=known.candidates[:2]))
+    assert measure(without).keys() == set(others)
+
+
 def test_the_issue_is_held_against_the_patch():
     known = evidence_of(patch_of(1), FAR, problem="`clamp` of calc.py is wrong")
     near, far = (measure(known)[one.id] for one in known.candidates)

@@ -122,6 +122,9 @@ def test_bytes_that_are_no_text_survive(tmp_path):
         ("a.traj", "{}", "no trajectory of mini-swe-agent or SWE-agent"),
         ("a.traj.json", "{", "is no JSON"),
         ("a.pred", "{", "is no JSON"),
+        ("a.json", '[{"model_patch": "\\ud800"}]', "half a surrogate pair"),
+        ("a.json", '[{"model_patch": "", "model_name_or_path": "\\ud800"}]', "half a surrogate pair"),
+        ("a.traj.json", json.dumps(MINI).replace("+b", "+\\ud800"), "half a surrogate pair"),
     ],
 )
 def test_wrong_files_are_told_in_one_line(tmp_path, name, content, message):

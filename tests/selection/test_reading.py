@@ -11,15 +11,18 @@ from agent.context.asking import MemoryReplies
 from agent.messages import Reply
 from agent.models.base import Capabilities
 from agent.models.errors import ModelError
+from envs.outcomes import Outcome
 from envs.task import PublicTask
 from sandbox.base import SandboxFileError
 from selection.cells import MemoryCells
 from selection.clusters import Clusters, cluster, content_order
 from selection.evidence import Evidence
+from selection.matrix import BASE, TestMatrix
 from selection.reading import Readers, Surroundings, read
 from selection.settings import SelectionSettings
 from selection.verifiers.scores import LABELS
 from tests.selection.readers import Reader, asker, candidate, evidence
+from tests.selection.rules.made import KEPT
 
 LABELLING = Capabilities(labels=True, logprobs=True)
 NAMES = "abcdefgh"
@@ -175,6 +178,19 @@ async def test_the_duel_is_between_whom_the_rule_names_else_the_best_ranked(name
     found = await read(evidence(*pool), Readers(select=asker(Reader(lambda *_: "hm"))), settings, given)
     orders = [tuple(met), tuple(reversed(met))] if met else []
     assert [one.shown for one in found.evidence.comparisons] == orders
+
+
+@pytest.mark.parametrize(("keeping", "met"), [("ab", {"a", "b"}), ("", {"a", "b", "c"})])
+async def test_programs_that_break_existing_tests_are_not_voted_on_beside_others(keeping, met):
+    known = evidence(*map(candidate, "abc"))
+    rows = tuple(known.clusters.members)
+    outcomes = {(KEPT.id, BASE): Outcome.PASSED} | {
+        (KEPT.id, row): Outcome.PASSED if row[-1] in keeping else Outcome.FAILED for row in rows
+    }
+    known = replace(known, matrix=TestMatrix((KEPT,), rows, outcomes))
+    readers = Readers(select=asker(Reader(scoring)))
+    found = await read(known, readers, SelectionSettings(groups=3, votes=1), Surroundings())
+    assert {name for one in found.evidence.comparisons for name in one.shown} == met
 
 
 async def test_a_server_that_is_gone_is_not_called_for_every_candidate():

@@ -10,6 +10,7 @@ import pytest
 from envs.outcomes import Outcome
 from selection.candidate import TestFile
 from selection.evidence import Comparison
+from selection.feature_verifier import JUDGE as FEATURES
 from selection.lab import EVERYTHING, Plan, figures_of, play
 from selection.lab.costs import control, dollars_at, spent
 from selection.lab.entrants import entrants
@@ -47,11 +48,30 @@ def test_k_candidates_cost_k_times_one_and_their_part_of_the_judging():
     assert two.a_point == pytest.approx(0.7 / 50)
 
 
+def test_a_gain_of_rounding_alone_has_no_price():
+    """The mean of five picks among equals is a last digit above pass@1, which is no gain."""
+    issues = [
+        priced(issue_of([True, *[False] * 4], scores=[0.5] * 5, task=task), 1.0, judging={JUDGE: 1.0})
+        for task in "ab"
+    ]
+    found = measured(issues, (1, 2, EVERYTHING))
+    assert any(at.best.value > share for at, share in zip(found.rules[0].at, found.lines.any, strict=True))
+    assert [one.a_point for one in spent(issues, found, PLAYING)] == [None, None, None]
+
+
 def test_context_and_testers_are_paid_once():
     issue = priced(with_test([True, False], by="sample 7"), 1.0, testers={"sample 7": 0.5}, context=3.0)
     assert dollars_at([issue], 1) == pytest.approx(4.0)
     assert dollars_at([issue], 2) == pytest.approx(5.0)
     assert dollars_at([issue], 2, everybody) == pytest.approx(5.5)
+
+
+def test_replies_of_readers_without_a_name_are_paid_by_who_hears_a_reader():
+    """Testers and the feature verifier are none."""
+    issue = priced(with_test([True, False], by="sample 7"), 0.0, testers={"sample 7": 0.5}, judging={"": 9.0})
+    assert dollars_at([issue], 2, everybody) == pytest.approx(0.5)
+    assert dollars_at([issue], 2, lambda evidence: frozenset({FEATURES})) == 0.0
+    assert dollars_at([issue], 2, lambda evidence: frozenset({"verifier:patch"})) == pytest.approx(9.0)
 
 
 def with_test(right, by):
@@ -67,7 +87,7 @@ def with_test(right, by):
         ("random", 0),
         ("majority-patch", 0),
         ("codemonkeys-vote", 1000),
-        ("codemonkeys", 1010),
+        ("codemonkeys", 10),  # tests for differences have no vote with it
         ("agentless", 1000),
         ("r2e-execution", 1000),
         ("r2e-execution-free", 1),
