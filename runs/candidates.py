@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.trajectory import ExitReason, Trajectory
@@ -10,31 +10,37 @@ from runs.crews import origin_of
 from runs.journal import Event, read_events
 from runs.recipe import PURPOSES
 from runs.recorded import KIND, whole
-from selection.pool import PoolError, RawCandidate, read_candidates
+from selection.origins import told_apart
+from selection.pool import PoolError, RawCandidate, candidates_in
 from selection.verifiers.digest import steps_of
 
 JOURNAL = "journal.jsonl"
 
 
-def read_from_anywhere(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
-    """Return the patches of several files and folders, in their order.
+def read_from_anywhere(
+    paths: Sequence[Path], wanted: Callable[[RawCandidate], bool] | None = None
+) -> tuple[RawCandidate, ...]:
+    """Return the patches of several files and folders, in their order, each with an origin of its own.
 
     Of a folder with journals below it these alone are read: every trajectory that ended, and of testers the
-    tests they wrote. The origin of such a one names the run, and no two runs have the same. What their
-    authors did comes with patches.
+    tests they wrote. The origin of such a one names the run. What their authors did comes with patches.
+
+    Args:
+        paths: files and folders.
+        wanted: which patches are returned, all where it is None.
 
     Raises:
         PoolError: a file or folder holds no candidates, or cannot be read.
         JournalError: a journal is damaged.
     """
-    found: list[RawCandidate] = []
+    found: list[tuple[Path, RawCandidate]] = []
     for path in paths:
         journals = sorted(path.rglob(JOURNAL)) if path.is_dir() else [path] * (path.name == JOURNAL)
-        ours = [one for journal in journals for one in _of_journal(journal.parent)]
+        ours = [(journal, one) for journal in journals for one in _of_journal(journal.parent)]
         if journals and not ours:
             raise PoolError(f"{path} is a run in which no trajectory has ended yet")
-        found += ours or read_candidates([path])
-    return tuple(found)
+        found += ours or candidates_in(path)
+    return told_apart([(path, one) for path, one in found if wanted is None or wanted(one)])
 
 
 def _of_journal(folder: Path) -> list[RawCandidate]:

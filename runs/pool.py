@@ -77,7 +77,7 @@ async def _outside(job: Job, task: Task, room: BaseRoom, journal: Journal) -> li
     """Return patches that no trajectory of ours made, from the journal when it has them."""
     found = recorded_outside(journal)
     if found is None:
-        found = [one for one in read_from_anywhere(job.candidates) if is_for(one, task, job)]
+        found = list(read_from_anywhere(job.candidates, lambda one: is_for(one, task, job)))
         if job.plant_cheater:
             found.append(RawCandidate("planted cheater", await plant(await room.base())))
         await record_outside(found, journal)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runs.failures import UsageError
-from selection.records import SUFFIXES, PoolError, ended, read_records
+from selection.records import SUFFIXES, PoolError, ended, is_text, read_records
 
 GOLD, EMPTY = "gold", "empty"
 WORDS = (GOLD, EMPTY)
@@ -112,18 +112,9 @@ def _prediction(record: Any, where: str, path: Path) -> Prediction:
     for name, value in (("model_patch", patch), ("model_name_or_path", model)):
         if not isinstance(value, str | None):
             raise UsageError(f"{where} ({instance[:_LONGEST]}): '{name}' is {type(value).__name__}, not text")
-    if patch and not _is_text(patch):
+    if patch and not is_text(patch):
         raise UsageError(f"{where} ({instance[:_LONGEST]}): 'model_patch' is no text: half a surrogate pair")
     return Prediction(instance, ended(patch or ""), model or path.stem)
-
-
-def _is_text(patch: str) -> bool:
-    """Whether a patch can be written to a file, with bytes that are no UTF-8 as they were."""
-    try:
-        patch.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

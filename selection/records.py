@@ -56,6 +56,15 @@ def ended(diff: str) -> str:
     return diff if not diff.strip() or diff.endswith("\n") else diff + "\n"
 
 
+def is_text(patch: str) -> bool:
+    """Whether a patch can be written to a file, with bytes that are no UTF-8 as they were."""
+    try:
+        patch.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_once)
