@@ -255,6 +255,7 @@ async def test_systems_whose_files_have_one_name_are_as_many_candidates(desk):
     assert origins == ["one/fix.diff", "three/fix.diff", "two/fix.diff"]
     assert choice.decision.reason == "most candidates of the same program (2)"
     assert choice.patch == diff(RIGHT)
+    assert "a hash" not in shown(choice)  # twins are one program: nothing was left to chance
 
 
 async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(desk):
