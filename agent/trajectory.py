@@ -37,10 +37,15 @@ class Observation(Value):
 
 
 class Turn(Value):
-    """One reply, and what its actions returned."""
+    """One reply, and what its actions returned.
+
+    `foreign` is what another agent did where none of our tools means the same; then the one observation is
+    what that returned.
+    """
 
     reply: Reply
     observations: tuple[Observation, ...] = ()
+    foreign: str = ""
 
     @property
     def actions(self) -> tuple[ToolCall, ...]:

@@ -18,11 +18,10 @@ JOURNAL = "journal.jsonl"
 
 
 def read_from_anywhere(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
-    """Return the patches of several files and folders, in their order.
+    """Return the patches of several files and folders, in their order, each with an origin of its own.
 
     Of a folder with journals below it these alone are read: every trajectory that ended, and of testers the
-    tests they wrote. The origin of such a one names the run; where two are called alike, their folders are
-    named as well. What their authors did comes with patches.
+    tests they wrote. The origin of such a one names the run. What their authors did comes with patches.
 
     Raises:
         PoolError: a file or folder holds no candidates, or cannot be read.
@@ -31,7 +30,7 @@ def read_from_anywhere(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
     found: list[tuple[Path, RawCandidate]] = []
     for path in paths:
         journals = sorted(path.rglob(JOURNAL)) if path.is_dir() else [path] * (path.name == JOURNAL)
-        ours = [(journal.parent, one) for journal in journals for one in _of_journal(journal.parent)]
+        ours = [(journal, one) for journal in journals for one in _of_journal(journal.parent)]
         if journals and not ours:
             raise PoolError(f"{path} is a run in which no trajectory has ended yet")
         found += ours or candidates_in(path)

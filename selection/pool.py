@@ -13,7 +13,7 @@ from selection.origins import told_apart
 from selection.records import SUFFIXES, PoolError, ended, is_text, read_records, read_text
 from selection.verifiers.digest import Step, steps_of
 
-__all__ = ["PoolError", "RawCandidate", "read_candidates"]
+__all__ = ["PoolError", "RawCandidate", "candidates_in", "read_candidates"]
 
 DIFF_SUFFIXES = (".diff", ".patch")
 DIFF_LINES = ("diff --git ", "--- ", "Index: ")
@@ -43,48 +43,53 @@ class RawCandidate:
 
 
 def read_candidates(paths: Sequence[Path]) -> tuple[RawCandidate, ...]:
-    """Return the patches of several files and folders, in their order.
+    """Return the patches of several files and folders, in their order, each with an origin of its own.
 
     A `.diff` or `.patch` file holds one patch. A `.json` or `.jsonl` file holds predictions as SWE-bench
     takes them: one object a line, a list of objects, or an object of objects by instance id; a `.pred`
     file holds one. A `.traj` or `.traj.json` file is a trajectory of SWE-agent or mini-swe-agent, whose
     submission is the patch and whose steps are kept. A folder holds any of these, at any depth, by their
-    usual names; a patch that lies there as a trajectory and as a prediction is one. Files of one name in
-    different folders are told apart (`selection.origins`).
+    usual names; what an agent leaves of one patch, beside its trajectory and above it, is one. A file that
+    is named twice is read once.
 
     Raises:
         PoolError: a file cannot be read or holds none of this, or a folder has no such file.
     """
-    return told_apart(one for path in paths for one in candidates_in(path))
+    return told_apart([found for place in paths for found in candidates_in(place)])
 
 
-def candidates_in(path: Path) -> list[tuple[Path, RawCandidate]]:
-    """Return the patches of a file or folder, each with its file; see `read_candidates`."""
-    found = _of_folder(path) if path.is_dir() else [(path, one) for one in _read(path)]
-    for place, one in found:
-        if not is_text(f"{one.origin}{one.diff}"):
-            raise PoolError(
-                f"{place}: {one.origin!r} is no text: its name or patch has half a surrogate pair"
-            )
-    return found
+def candidates_in(place: Path) -> list[tuple[Path, RawCandidate]]:
+    """Return the patches of a file or folder, each with the file it is from; see `read_candidates`.
+
+    Raises:
+        PoolError: see `read_candidates`.
+    """
+    return _of_folder(place) if place.is_dir() else [(place, one) for one in _read(place)]
 
 
 def _of_folder(folder: Path) -> list[tuple[Path, RawCandidate]]:
     """Return what lies in a folder: trajectories first, then predictions that are not of one of them."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
+    ran = {path.with_suffix("") for path in files if path.suffix == ".traj"}
     kinds: list[list[Path]] = [
         [path for path in files if path.name.endswith(TRAJECTORY_SUFFIXES)],
         [path for path in files if path.suffix == PREDICTION_SUFFIX],
         [path for path in files if PREDICTION_FILES.fullmatch(path.name)],
-        [path for path in files if path.suffix in DIFF_SUFFIXES],
+        # SWE-agent leaves the patch of `x.traj` as `x.patch`, which does not say what task it is for
+        [path for path in files if path.suffix in DIFF_SUFFIXES and path.with_suffix("") not in ran],
     ]
     if not any(kinds):
         raise PoolError(f"the folder {folder} holds no candidates (looked for {_SHOWN})")
     found: list[tuple[Path, RawCandidate]] = []
     for kind in kinds:
-        known = {(one.instance_id, one.diff.strip()) for _, one in found}
-        further = [(path, one) for path in kind for one in _read(path)]
-        found += [(path, one) for path, one in further if (one.instance_id, one.diff.strip()) not in known]
+        known: dict[tuple[str, str], list[Path]] = {}
+        for path, one in found:
+            known.setdefault((one.instance_id, one.diff.strip()), []).append(path)
+        for path in kind:
+            for one in _read(path):
+                twins = known.get((one.instance_id, one.diff.strip()), ())
+                if not any(twin.is_relative_to(path.parent) for twin in twins):
+                    found.append((path, one))
     return found
 
 
@@ -112,7 +117,7 @@ def _trajectory(path: Path) -> RawCandidate:
     name = path.name.removesuffix(".json").removesuffix(".traj")
     return RawCandidate(
         origin=f"{found.model or 'trajectory'} ({path.name})",
-        diff=ended(found.diff),
+        diff=_patch(found.diff, str(path)),
         instance_id=name if _INSTANCE.fullmatch(name) else "",
         exit_reason=found.exit_reason.value,
         steps=steps_of(found),
@@ -134,4 +139,10 @@ def _prediction(record: Any, path: Path, where: str, number: int) -> RawCandidat
     if not isinstance(patch, str | None) or not isinstance(instance, str):
         raise PoolError(f"{where}: 'model_patch' and 'instance_id' are to be text")
     name = record.get("model_name_or_path") or path.stem
-    return RawCandidate(f"{name} ({path.name}:{number})", ended(patch or ""), instance)
+    return RawCandidate(f"{name} ({path.name}:{number})", _patch(patch or "", where), instance)
+
+
+def _patch(text: str, where: str) -> str:
+    if not is_text(text):
+        raise PoolError(f"{where}: its patch is no text: half a surrogate pair")
+    return ended(text)

@@ -20,8 +20,8 @@ class TrajectoryFileError(ValueError):
 def read_trajectory(path: Path) -> Trajectory:
     """Return the trajectory in a file of mini-swe-agent or SWE-agent.
 
-    Actions become calls of our tools where these mean the same; any other action is left in the reply's
-    text. `diff` is what was submitted, `usage` and `cost` what the file says, `seconds` wall time for
+    Actions become calls of our tools where these mean the same; any other action is the turn's `foreign`
+    one. `diff` is what was submitted, `usage` and `cost` what the file says, `seconds` wall time for
     mini-swe-agent and the commands' time for SWE-agent.
 
     Raises:

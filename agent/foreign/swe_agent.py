@@ -98,16 +98,17 @@ def _turn(step: _Step, number: int, native: Call | None) -> Turn:
     else:
         call = line(step.action, ident)
     calls = (call,) if call else ()
+    foreign = "" if call else step.action.strip()
     reply = Reply(
         text=step.response or step.thought,
         tool_calls=calls,
         finish_reason="tool_calls" if calls else "stop",
     )
+    done = [call.id] if call else [ident] * bool(foreign)
     seen = tuple(
-        Observation(call_id=one.id, text=step.observation, seconds=max(0.0, step.execution_time))
-        for one in calls
+        Observation(call_id=one, text=step.observation, seconds=max(0.0, step.execution_time)) for one in done
     )
-    return Turn(reply=reply, observations=seen)
+    return Turn(reply=reply, observations=seen, foreign=foreign)
 
 
 def _exit(status: str) -> ExitReason:

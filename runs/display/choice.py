@@ -24,7 +24,7 @@ def render_choice(choice: Choice, folder: Path, console: Console | None = None) 
     out.rule(f"[bold]{escape(choice.instance_id)}[/]", align="left")
     show_patch(decision.patch, out)
     out.print()
-    show_table(decision, out)
+    show_table(decision, out, "decision.json")
     for line in rejections(decision):
         out.print(line)
     show_inputs(decision, out)
@@ -40,8 +40,9 @@ def _words(decision: Decision) -> list[tuple[str, str]]:
     if decision.winner:
         origin = next(line.origin for line in decision.lines if line.candidate == decision.winner)
         said.insert(1, ("chosen", origin))
-    if len(decision.tied) > 1:
-        said.append(("tied", f"{len(decision.tied)} candidates are equal; a hash of the content decides"))
+    tied = {line.cluster or line.candidate for line in decision.lines if line.candidate in decision.tied}
+    if decision.winner and len(tied) > 1:
+        said.append(("tied", f"{len(tied)} programs are equal in all; a hash of their content decides"))
     said.append(("sure", _how_sure(decision)))
     said += [("excused", f"{test}: {why}") for test, why in list(decision.excused.items())[:_MOST]]
     said += [("trouble", one) for one in decision.trouble[:_MOST]]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line, origins_by_cluster
+from runs.decision import Column, Decision, Line, Said, origins_by_cluster
 from runs.display.plain import one_line
 
 MOST_COLUMNS = 8
@@ -39,22 +39,25 @@ def show_patch(patch: str, out: Console) -> None:
         out.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
 
 
-def show_table(decision: Decision, out: Console) -> None:
-    """Print candidates against tests and judges; candidates that make the same program share a row."""
+def show_table(decision: Decision, out: Console, whole: str) -> None:
+    """Print candidates against tests and judges; candidates that make the same program share a row.
+
+    Args:
+        decision: what to show.
+        out: where; its width is kept.
+        whole: the file that has what there is no room for.
+    """
     judges = _judges(decision)
     shown = _shown(decision, MOST_COLUMNS - len(judges) - bool(decision.probabilities))
     fancy = _unicode(out)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", title_justify="left")
-    table.add_column("candidates", overflow="ellipsis", no_wrap=True, ratio=1)
+    table.add_column("candidates")  # the one that gives way where there is no room for all
     if decision.probabilities:
-        table.add_column("right", justify="right")
+        table.add_column("right", justify="right", no_wrap=True)
     for number, _ in enumerate(shown, 1):
-        table.add_column(f"T{number}", justify="center")
-    for letter in judges.values():
-        table.add_column(letter, justify="right")
-    table.add_column("votes", justify="right")
-    table.add_column("breaks", justify="right")
-    table.add_column("lines", justify="right")
+        table.add_column(f"T{number}", justify="center", no_wrap=True)
+    for head in (*judges.values(), "votes", "breaks", "lines"):
+        table.add_column(head, justify="right", no_wrap=True)
     base = [_mark(column.base, fancy) for _, column in shown]
     sure = [""] * bool(decision.probabilities)
     table.add_row(Text("(untouched base)", style="dim"), *sure, *base, *[""] * len(judges), "", "", "")
@@ -63,6 +66,8 @@ def show_table(decision: Decision, out: Console) -> None:
     out.print(table)
     for judge, letter in judges.items():
         out.print(Text(f"{letter}   {judge}: what it says of being right, 0 to 1", style="dim"))
+    for line in _unread(decision):
+        note(line, out)
     for number, (_, column) in enumerate(shown, 1):
         why = "" if column.speaks else "; no vote: it does not fail on the base"
         name = column.target.rpartition("/")[2]
@@ -70,17 +75,21 @@ def show_table(decision: Decision, out: Console) -> None:
     for line in _dropped(decision, out.width):
         note(line, out)
     hidden = len(decision.columns) - len(shown)
-    more = f"; {hidden} more tests in report.json" if hidden else ""
+    more = f"; {hidden} more tests in {whole}" if hidden else ""
     out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))
 
 
 def note(text: str, out: Console) -> None:
     """Print one dim line, cut to the terminal's width; what it cannot show is replaced."""
-    fancy = _unicode(out)
-    shown = "".join(one if one.isprintable() else "\ufffd" for one in text)
-    line = Text(shown if fancy else shown.encode("ascii", "replace").decode(), style="dim")
-    line.truncate(out.width, overflow="ellipsis" if fancy else "crop")
+    line = Text(printable(text, out), style="dim")
+    line.truncate(out.width, overflow="ellipsis" if _unicode(out) else "crop")
     out.print(line)
+
+
+def printable(text: str, out: Console) -> str:
+    """Return a text with marks in place of what a terminal cannot show."""
+    shown = "".join(one if one.isprintable() else "\ufffd" for one in text)
+    return shown if _unicode(out) else shown.encode("ascii", "replace").decode()
 
 
 def _row(
@@ -89,7 +98,8 @@ def _row(
     best = group[0]
     won = decision.winner in {line.candidate for line in group}
     style = "bold green" if won else ""
-    name = Text(("→ " if fancy else "> ") * won + _few([line.origin for line in group]), style=style)
+    who = ("→ " if fancy else "> ") * won + _few([line.origin for line in group])
+    name = Text(who, style=style, no_wrap=True, overflow="ellipsis" if fancy else "crop")
     cells = [_mark(best.outcomes[index], fancy) if best.outcomes else Text("") for index in indexes]
     votes = Text(f"{best.votes:g}" if best.outcomes else "-", style=style)
     sure = [Text(_percent(decision.probabilities.get(best.cluster)))] * bool(decision.probabilities)
@@ -113,6 +123,19 @@ def rejections(decision: Decision) -> list[Text]:
             who = _few([line.origin for line in group])
             lines.append(Text.assemble((f"{who}: ", "yellow"), group[0].rejected))
     return lines
+
+
+def _unread(decision: Decision) -> list[str]:
+    """Return in a line for each which readers gave no score at all, and what the first of them said."""
+    told: dict[str, list[Said]] = {}
+    for one in decision.verdicts:
+        if one.judge not in COUNTED:
+            told.setdefault(one.judge, []).append(one)
+    return [
+        f"{judge}: scores none of {len(said)}: {said[0].evidence.removeprefix('unscored: ')}"
+        for judge, said in sorted(told.items())
+        if all(one.score is None for one in said)
+    ]
 
 
 def _dropped(decision: Decision, width: int) -> list[str]:
@@ -175,12 +198,14 @@ def _few(names: Sequence[str], most: int = 4) -> str:
     others = [name for name, match in numbered.items() if not match]
     phrases = []
     if samples:
-        shown = ", ".join(map(str, samples[:most])) + (
-            f" +{len(samples) - most}" if len(samples) > most else ""
-        )
-        phrases.append(f"sample{'s' if len(samples) > 1 else ''} {shown}")
-    phrases += others[:most]
+        phrases.append(f"sample{'s' if len(samples) > 1 else ''} {_some(list(map(str, samples)), most)}")
+    if others:
+        phrases.append(_some(others, most))
     return ", ".join(phrases) or "nobody"
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" +{len(names) - most}" if len(names) > most else "")
 
 
 def _unicode(out: Console) -> bool:

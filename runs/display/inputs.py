@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.text import Text
 
 from runs.decision import Decision, origins_by_cluster
-from runs.display.decision import note
+from runs.display.decision import note, printable
 from runs.display.plain import one_line
 from selection.differences.inputs import parting
 from selection.differences.leading import Disagreement
@@ -24,27 +25,28 @@ def show_inputs(decision: Decision, out: Console) -> None:
     rows = tuple(dict.fromkeys(row for one in decision.differences for row in one.values))
     if not rows:
         return
-    names = dict(zip(rows, letters(len(rows)), strict=True))
-    groups, room = origins_by_cluster(decision.lines), max(10, out.width // len(rows) - 12)
-    who = ", ".join(f"{name} ({one_line(groups[row][0].origin, room)})" for row, name in names.items())
-    note(f"no test tells {who} apart, but:", out)
+    names, groups = dict(zip(rows, letters(len(rows)), strict=True)), origins_by_cluster(decision.lines)
+    who = ", ".join(f"{name} ({one_line(groups[row][0].origin)})" for row, name in names.items())
+    out.print(Text(printable(f"no test tells {who} apart, but:", out), style="dim"))
     for one in decision.differences[:MOST]:
         for line in _lines(one, names, out.width - 2):
             note(f"  {line}", out)
 
 
 def _lines(one: Disagreement, names: Mapping[str, str], width: int) -> tuple[str, ...]:
-    """Return an input and what each program and the base come to: in one line where they fit, else in two."""
-    told = {names[row]: value for row, value in one.values.items()} | {"base": one.base}
-    others = {
-        value: next((other for other in told.values() if other != value), "") for value in told.values()
-    }
+    """Return an input and who comes to what: in one line where they fit, else in two."""
+    told: dict[str, list[str]] = {}
+    for row, value in one.values.items():
+        told.setdefault(value, []).append(names[row])
+    told.setdefault(one.base, []).append("base")
+    others = {value: next((other for other in told if other != value), "") for value in told}
 
     def values(room: int) -> str:
-        return ", ".join(f"{name}: {parting(value, others[value], room)}" for name, value in told.items())
+        parts = (f"{', '.join(who)}: {parting(value, others[value], room)}" for value, who in told.items())
+        return "; ".join(parts)
 
     given = one.input if one.where == one.input else f"{one.input} [{one.where}]"
-    if len(whole := f"{one.input} -> {values(ROOMS[0])}") <= width:
+    if len(whole := f"{given} -> {values(ROOMS[0])}") <= width:
         return (whole,)
     fitting = (text for room in ROOMS if len(text := values(room)) <= width - 5)
     return given, f"  -> {next(fitting, values(ROOMS[-1]))}"

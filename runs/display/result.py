@@ -22,7 +22,7 @@ def render(report: Report, folder: Path, console: Console | None = None) -> None
     decision = report.decision
     show_patch(decision.patch, out)
     out.print()
-    show_table(decision, out)
+    show_table(decision, out, "report.json")
     for line in rejections(decision):
         out.print(line)
     show_inputs(decision, out)

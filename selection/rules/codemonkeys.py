@@ -41,7 +41,7 @@ def choose(evidence: Evidence) -> Selection:
     top = {tallies.cluster_of(id_) or id_ for id_ in finalists(evidence)}
     picks = _picks(evidence, tallies, top)
     if not picks:
-        note = "" if len(top) < 2 else "no duel of the first three is known, so the votes decide"
+        note = "" if len(top) < 2 else "no duel picked one of the first three, so the votes decide"
         return decide(NAME, evidence, tallies, _votes(tallies), note)
 
     def place(one: Candidate) -> int:

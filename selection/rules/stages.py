@@ -42,8 +42,7 @@ class Stage:
         """Return in words what put a candidate behind the winner."""
         if self.value(one) is None:
             return f"{self.noun}: not known, the winner has {self._number(winner)}"
-        than = "fewer" if self.best == "most" else "more"
-        return f"{than} {self.noun}: {self._number(one)}, the winner has {self._number(winner)}"
+        return f"{self.noun}: {self._number(one)}, the winner has {self._number(winner)}"
 
     def _number(self, one: Candidate) -> str:
         value = self.value(one)

@@ -45,7 +45,7 @@ def choose(evidence: Evidence) -> Selection:
         Stage("fewest", "lost comparisons", groups_lost),
         Stage("most", "picks", picked),
     )
-    return decide(NAME, evidence, tallies, stages, "" if lost else "no comparison by an agent is known")
+    return decide(NAME, evidence, tallies, stages, "" if lost else "no agent that compared them picked one")
 
 
 def _rounds(evidence: Evidence, tallies: Tallies) -> dict[str, int]:

@@ -58,7 +58,15 @@ def _steps(trajectory: Trajectory) -> Iterator[Step]:
         seen = [one.text for one in turn.observations]
         for call, text in zip_longest(turn.actions, seen[: len(turn.actions)], fillvalue=""):
             if isinstance(call, ToolCall):
-                yield Step(cut_middle(_action(call), ACTION), cut_middle(text, OBSERVATION))
+                yield _step(_action(call), text)
+        if turn.foreign:
+            program = turn.foreign.split(maxsplit=1)[0]
+            quiet = program if program in TALKING else f"$ {_quiet('command', turn.foreign)}"
+            yield _step(quiet, "".join(seen))
+
+
+def _step(action: str, observation: str) -> Step:
+    return Step(cut_middle(action, ACTION), cut_middle(observation, OBSERVATION))
 
 
 def _action(call: ToolCall) -> str:

@@ -13,13 +13,15 @@ from agent.messages import Usage
 from agent.trajectory import ExitReason
 from envs.grading import Grade, GradeStatus
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line
+from runs.decision import Column, Decision, Line, Said
+from runs.display.choice import render_choice
 from runs.display.live import LiveDisplay
 from runs.display.plain import line_of, one_line
 from runs.display.result import render
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
+from runs.selecting import Choice
 from selection.differences.leading import Disagreement
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
@@ -106,11 +108,83 @@ def test_inputs_that_part_programs_take_a_few_lines_of_80_columns(tmp_path, enco
     assert max(map(len, lines[:-1])) <= 80
     at = lines.index("no test tells A (sample 0), B (sample 1) apart, but:")
     end = next(number for number, line in enumerate(lines) if line.startswith("decision"))
-    assert lines[at + 1] == "  f(3) -> A: 3, B: 4, base: 1"
+    assert lines[at + 1] == "  f(3) [the issue] -> A: 3; B: 4; base: 1"
     assert end - at <= 8
     assert "same" in lines[at + 3]
     assert "x'" in lines[at + 3]  # where they part, not where they begin
     assert "\x1b" not in text
+
+
+def test_programs_that_agree_on_an_input_share_its_value_and_keep_their_whole_names(tmp_path):
+    whole = report()
+    origins = {"c1": f"one/{'n' * 40} (preds.jsonl:1)", "c3": f"two/{'n' * 40} (preds.jsonl:1)"}
+    lines = [
+        one.model_copy(update={"origin": origins.get(one.candidate, "sample 2")})
+        for one in whole.decision.lines
+    ]
+    found = Disagreement(
+        input="printed",
+        where="the issue, with 3 in place of 2",
+        program="p",
+        base="'name.pyname'",
+        values={"k1": "'name.pyname'", "k2": "'name.py'"},
+    )
+    decision = whole.decision.model_copy(update={"differences": (found,), "lines": tuple(lines)})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
+    said = " ".join(text.split())
+    assert f"A ({origins['c1']}), B ({origins['c3']}) apart, but:" in said
+    assert "printed [the issue, with 3 in place of 2]" in said
+    assert "-> A, base: 'name.pyname'; B: 'name.py'" in said
+
+
+@pytest.mark.parametrize("columns", [1, 8])
+def test_long_names_take_no_room_from_what_tells_candidates_apart(tmp_path, columns):
+    whole = report(columns=columns)
+    lines = [one.model_copy(update={"origin": f"{one.candidate} {'n' * 90}"}) for one in whole.decision.lines]
+    said = tuple(Said(judge="features", candidate=one.candidate, score=0.25, evidence="") for one in lines)
+    decision = whole.decision.model_copy(update={"lines": tuple(lines), "verdicts": said})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path).splitlines()
+    head = next(line for line in text if line.startswith("candidates"))
+    row = next(line for line in text if line.startswith("→ c1 n"))
+    assert head.split() == [
+        "candidates",
+        *(f"T{n + 1}" for n in range(min(columns, 7))),
+        *("R1", "votes", "breaks", "lines"),
+    ]
+    assert row.split()[-3:] == ["0.25", "1", "2"]
+    assert max(len(head), len(row)) <= 80
+
+
+def test_the_file_with_the_tests_that_are_not_shown_is_the_one_that_is_there(tmp_path):
+    assert "22 more tests in report.json" in rendered(report(columns=30), tmp_path).replace("\n", " ")
+    out = io.StringIO()
+    choice = Choice(instance_id="i", problem_statement="p", decision=report(columns=30).decision)
+    render_choice(choice, tmp_path, Console(file=out, width=80))
+    assert "more tests in decision.json" in out.getvalue()
+
+
+def test_names_beyond_the_fourth_are_counted(tmp_path):
+    whole = report()
+    lines = [
+        Line(candidate=f"c{n}", origin=f"{n}.diff", cluster="k1", rejected="was not tested") for n in range(6)
+    ]
+    decision = whole.decision.model_copy(update={"lines": tuple(lines)})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
+    assert "0.diff, 1.diff, 2.diff, 3.diff +2: was not tested" in text
+
+
+def test_a_reader_without_any_score_is_told_with_its_reason(tmp_path):
+    whole = report()
+    said = [("verifier:patch", None, "unscored: the server is\ngone"), ("verifier:digest", 0.5, "")]
+    verdicts = tuple(
+        Said(judge=judge, candidate=one, score=score, evidence=why)
+        for judge, score, why in said
+        for one in ("c1", "c3")
+    )
+    decision = whole.decision.model_copy(update={"verdicts": verdicts})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
+    assert "verifier:patch: scores none of 2: the server is\ufffdgone" in text
+    assert "verifier:digest: scores none" not in text
 
 
 def test_an_abstention_and_a_grade_are_said(tmp_path):

@@ -111,6 +111,37 @@ def test_every_format_brings_what_its_author_did(tmp_path, made):
     assert "$ " in text
 
 
+def test_what_swe_agent_does_in_its_window_is_read_too(tmp_path):
+    content = files.swe_agent_0()
+    edit = "edit 3:3\n    return width * height\nend_of_edit\n"
+    step = {"action": edit, "observation": "[File: shapes.py]", "response": PRAISE, "thought": PRAISE}
+    content["trajectory"].insert(1, step)
+    (tmp_path / "a.traj").write_text(json.dumps(content))
+    (found,) = read_from_anywhere([tmp_path / "a.traj"])
+    assert [step.action for step in found.steps] == [
+        "$ open shapes.py 10",
+        f"$ {edit.strip()}",
+        "$ python -m pytest",
+        "submit",
+    ]
+    assert found.steps[1].observation == "[File: shapes.py]"
+    assert PRAISE not in digest(found.steps)
+    content = files.swe_agent_1()
+    function = {"name": "think", "arguments": json.dumps({"thought": PRAISE})}
+    said = {
+        "role": "assistant",
+        "action": f"think {PRAISE}",
+        "tool_calls": [{"id": "t", "function": function}],
+    }
+    content["trajectory"].insert(0, {"action": said["action"], "observation": "", "response": PRAISE})
+    content["history"].insert(3, said)
+    (tmp_path / "b.traj").write_text(json.dumps(content))
+    (found,) = read_from_anywhere([tmp_path / "b.traj"])
+    actions = [step.action for step in found.steps]
+    assert actions[0] == "think"
+    assert "$ str_replace_editor undo_edit /testbed/new.py" in actions
+
+
 async def test_patches_from_elsewhere_come_back_with_their_steps(tmp_path):
     found = [RawCandidate("a", "+\udcff\n", steps=(Step("$ ls", "x"),)), RawCandidate("b", "")]
     with Journal(tmp_path) as journal:

@@ -246,6 +246,18 @@ async def test_comments_alone_are_not_chosen_however_many_say_so(desk):
     assert max(map(len, shown(choice).splitlines())) <= 80
 
 
+async def test_systems_whose_files_have_one_name_are_as_many_candidates(desk):
+    """Two that make the same patch outnumber a third; as one candidate they would only be equal to it."""
+    for name, new in (("one", RIGHT), ("two", RIGHT), ("three", WRONG)):
+        desk.put(f"{name}/fix.diff", diff(new))
+    choice = await desk.choose(rule="majority-patch")
+    origins = sorted(line.origin for line in choice.decision.lines)
+    assert origins == ["one/fix.diff", "three/fix.diff", "two/fix.diff"]
+    assert choice.decision.reason == "most candidates of the same program (2)"
+    assert choice.patch == diff(RIGHT)
+    assert "a hash" not in shown(choice)  # twins are one program: nothing was left to chance
+
+
 async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(desk):
     run = desk.folder / "run"
     with Journal(run / "tiny-1") as journal:
@@ -287,8 +299,8 @@ async def test_samples_of_runs_that_are_called_alike_stay_apart(tmp_path):
             await record(made, drawn, journal)
     runs = [tmp_path / place / "run" for place in ("a", "b")]
     assert [one.origin for one in read_from_anywhere(runs)] == [
-        "run sample 0 in a/run",
-        "run sample 0 in b/run",
+        "a/run sample 0",
+        "b/run sample 0",
     ]
     assert [one.origin for one in read_from_anywhere(runs[:1])] == ["run sample 0"]
 

@@ -24,9 +24,9 @@ def test_equal_patches_of_files_called_alike_are_samples_of_their_own(runs, tmp_
     for given in (runs, [tmp_path]):
         found = read_candidates(given)
         assert {one.origin for one in found} == {
-            "m (preds.json:1) in one/x",
-            "m (preds.json:1) in two/x",
-            "m (preds.json:1) in y",
+            "one/x/m (preds.json:1)",
+            "two/x/m (preds.json:1)",
+            "three/y/m (preds.json:1)",
         }
         assert len({candidate_id(one.origin, one.diff) for one in found}) == 3
 

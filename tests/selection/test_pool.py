@@ -81,8 +81,56 @@ def test_a_folder_holds_all_of_these_and_no_patch_twice(tmp_path):
         ("preds (preds.json:3)", "own__project-3"),
         ("mine.diff", ""),
     ]
-    again = read_candidates([first, first])
-    assert [one.diff for one in again] == [DIFF, DIFF]
+    again = read_candidates([first, first, first / "own__project-1.traj.json"])
+    assert [one.diff for one in again] == [DIFF]
+
+
+def test_equal_names_in_several_folders_are_told_apart_by_what_differs(tmp_path):
+    for run in ("one", "two"):
+        folder = tmp_path / run / "trajs" / "own__project-1"
+        folder.mkdir(parents=True)
+        (folder / "own__project-1.traj.json").write_text(json.dumps(MINI))
+        (tmp_path / run / "fix.diff").write_text(DIFF)
+    (tmp_path / "fix.diff").write_text(DIFF)
+    assert [one.origin for one in read_candidates([tmp_path])] == [
+        "one/trajectory (own__project-1.traj.json)",
+        "two/trajectory (own__project-1.traj.json)",
+        "fix.diff",
+        "one/fix.diff",
+        "two/fix.diff",
+    ]
+    assert [one.origin for one in read_candidates([tmp_path / "one"])][1] == "fix.diff"
+
+
+def test_what_swe_agent_leaves_of_a_trajectory_is_one_candidate(tmp_path):
+    for name in ("own__project-1", "own__project-2"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / f"{name}.traj").write_text(json.dumps(SWE))
+        (folder / f"{name}.patch").write_text(SWE["info"]["submission"])
+        prediction = {"instance_id": name, "model_patch": SWE["info"]["submission"]}
+        (folder / f"{name}.pred").write_text(json.dumps(prediction))
+    assert [one.instance_id for one in read_candidates([tmp_path])] == ["own__project-1", "own__project-2"]
+
+
+def test_systems_that_agree_are_two_candidates(tmp_path):
+    """A trajectory of one, a prediction of the other, in folders beside each other."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "one" / "own__project-1.traj.json").write_text(json.dumps(MINI))
+    record = {"instance_id": "own__project-1", "model_patch": DIFF, "model_name_or_path": "other"}
+    (tmp_path / "two" / "preds.json").write_text(json.dumps([record]))
+    assert [one.origin for one in read_candidates([tmp_path])] == [
+        "trajectory (own__project-1.traj.json)",
+        "other (preds.json:1)",
+    ]
+
+
+def test_origins_can_be_shown_on_any_terminal(tmp_path):
+    record = {"instance_id": "i", "model_patch": DIFF, "model_name_or_path": "a\x1b[2J\n\ud800é"}
+    (tmp_path / "preds.json").write_text(json.dumps([record]))
+    (found,) = read_candidates([tmp_path])
+    assert found.origin == "a\ufffd[2J\ufffd\ufffdé (preds.json:1)"
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8")))
@@ -117,13 +165,14 @@ def test_bytes_that_are_no_text_survive(tmp_path):
         ("a.json", '{"i": 3}', "is no object"),
         ("a.jsonl", '{"instance_id": "i"}', "no 'model_patch'"),
         ("a.jsonl", '{"model_patch": 3}', "to be text"),
+        ("a.jsonl", '{"model_patch": "\\ud800"}', "half a surrogate pair"),
         ("a.jsonl", "{}\n{", "line 2 is no JSON"),
         ("a.jsonl", "[" * 100_000, "is no JSON"),
         ("a.traj", "{}", "no trajectory of mini-swe-agent or SWE-agent"),
         ("a.traj.json", "{", "is no JSON"),
+        ("a.traj.json", '{"messages": [], "info": {"submission": "\\ud800"}}', "half a surrogate pair"),
         ("a.pred", "{", "is no JSON"),
         ("a.json", '[{"model_patch": "\\ud800"}]', "half a surrogate pair"),
-        ("a.json", '[{"model_patch": "", "model_name_or_path": "\\ud800"}]', "half a surrogate pair"),
         ("a.traj.json", json.dumps(MINI).replace("+b", "+\\ud800"), "half a surrogate pair"),
     ],
 )

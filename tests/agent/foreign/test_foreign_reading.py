@@ -72,6 +72,8 @@ def test_swe_agent_0(tmp_path):
     found = read(tmp_path, files.swe_agent_0())
     assert commands(found) == [[], [("bash", "python -m pytest")], [("submit", None)]]
     assert found.turns[0].reply.text.startswith("I open it.")
+    assert [turn.foreign for turn in found.turns] == ["open shapes.py 10", "", ""]
+    assert found.turns[0].observations[0].text == "[File: shapes.py]"
     assert (found.usage, found.cost) == (Usage(input=900, output=80), 0.75)
     assert (found.exit_reason, found.diff) == (ExitReason.SUBMITTED, files.PATCH)
 
