@@ -12,6 +12,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from agent.trajectory import ExitReason
 from selection.candidate import Candidate
 from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
 from selection.evidence import Evidence
@@ -34,6 +35,7 @@ ABOUT: Mapping[str, str] = {
     "issue_names": "share of its identifiers that the issue names",
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
+    "submitted": "its author handed it in, and was not stopped by a limit or an error",
     "demonstration": "changes what the issue's own programs come to",
     "faulty": "breaks a file, or uses names that nothing defines",
 }
@@ -47,6 +49,7 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
     return {
         one.id: {
             **_own(one),
+            **_of_ending(one),
             **_of_issue(one.patch, issue),
             **_of_others(one, programs),
             **evidence.facts.get(one.id, {}),
@@ -73,6 +76,11 @@ def _own(one: Candidate) -> Features:
         "tests": math.log1p(len(one.tests)),
         "dropped": math.log1p(len(one.dropped)),
     }
+
+
+def _of_ending(one: Candidate) -> Features:
+    """Return whether its trajectory ended by submission; predictions and diffs do not say how theirs did."""
+    return {"submitted": float(one.exit_reason == ExitReason.SUBMITTED)} if one.exit_reason else {}
 
 
 @lru_cache(maxsize=4096)
