@@ -11,11 +11,12 @@ import math
 import posixpath
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from agent.trajectory import ExitReason
 from selection.candidate import Candidate
 from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
-from selection.evidence import Evidence
+from selection.evidence import ISSUE, Evidence
 
 Features = Mapping[str, float]
 """By name; one that cannot be known (agreement of a lone candidate) is missing."""
@@ -35,6 +36,7 @@ ABOUT: Mapping[str, str] = {
     "issue_names": "share of its identifiers that the issue names",
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
+    "executed": "share of its changes that the issue's programs and others' failing tests execute",
     "submitted": "its author handed it in, and was not stopped by a limit or an error",
     "demonstration": "changes what the issue's own programs come to",
     "faulty": "breaks a file, or uses names that nothing defines",
@@ -50,6 +52,7 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
         one.id: {
             **_own(one),
             **_of_ending(one),
+            **_of_runs(one, evidence),
             **_of_issue(one.patch, issue),
             **_of_others(one, programs),
             **evidence.facts.get(one.id, {}),
@@ -81,6 +84,15 @@ def _own(one: Candidate) -> Features:
 def _of_ending(one: Candidate) -> Features:
     """Return whether its trajectory ended by submission; predictions and diffs do not say how theirs did."""
     return {"submitted": float(one.exit_reason == ExitReason.SUBMITTED)} if one.exit_reason else {}
+
+
+def _of_runs(one: Candidate, evidence: Evidence) -> Features:
+    """Return how much of a change runs on the base, the mean of runs; its own tests would speak for it."""
+    counted = {ISSUE, *(test.id for test in evidence.matrix.tests if test.authors != (one.id,))}
+    shares = [
+        shares[one.id] for run, shares in evidence.executed.items() if run in counted and one.id in shares
+    ]
+    return {"executed": fmean(shares)} if shares else {}
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ from selection import faults
 from selection.candidate import Candidate
 from selection.clusters import Clusters
 from selection.differences import demonstrations
-from selection.evidence import Evidence
+from selection.evidence import ISSUE, Evidence
 from selection.feature_verifier import JUDGE, Weights, scored, shipped, verdicts
 from selection.features import ABOUT, measure
 from selection.fitting import FITTED, fit_features
@@ -80,7 +80,8 @@ def test_every_feature_has_words_and_every_weight_a_feature():
     )
     first = known.candidates[0].id
     facts = {demonstrations.FACT: 1.0, faults.FACT: 0.0}
-    assert set(measure(known)[first]) == set(ABOUT) - set(facts)
+    assert set(measure(known)[first]) == set(ABOUT) - {*facts, "executed"}
+    known = replace(known, executed={ISSUE: {first: 0.5}})
     assert set(measure(replace(known, facts={first: facts}))[first]) == set(ABOUT)
     assert set(shipped().weights) == set(FITTED) <= set(ABOUT)
     assert all(spread > 0 for spread in shipped().spread.values())

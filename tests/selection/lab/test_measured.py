@@ -35,6 +35,6 @@ def test_what_ranks_backwards_loses_what_it_would_win(issue):
         with_facts(issue, **worth),
         with_facts(issue, **{id_: 1 - value for id_, value in worth.items()}),
     ]
-    forward, backward = ([one for one in measured([way]) if one.name == "faulty"][0] for way in ways)
+    forward, backward = (next(one for one in measured([way]) if one.name == "faulty") for way in ways)
     assert (forward.within, backward.within) == ((1.0, 0.0) if issue.mixed else (None, None))
     assert forward.right + forward.wrong == len(issue.resolved)
