@@ -36,7 +36,7 @@ ABOUT: Mapping[str, str] = {
     "issue_names": "share of its identifiers that the issue names",
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
-    "executed": "share of its changes that the issue's programs and others' failing tests execute",
+    "executed": "something of it is executed by the issue's programs, or by failing tests of others (share)",
     "submitted": "its author handed it in, and was not stopped by a limit or an error",
     "demonstration": "changes what the issue's own programs come to",
     "faulty": "breaks a file, or uses names that nothing defines",
@@ -87,10 +87,15 @@ def _of_ending(one: Candidate) -> Features:
 
 
 def _of_runs(one: Candidate, evidence: Evidence) -> Features:
-    """Return how much of a change runs on the base, the mean of runs; its own tests would speak for it."""
+    """Return the share of runs on the base that execute something of a change.
+
+    Its own tests would speak for it, and a run of nothing that anybody changes does not get to the fault.
+    """
     counted = {ISSUE, *(test.id for test in evidence.matrix.tests if test.authors != (one.id,))}
     shares = [
-        shares[one.id] for run, shares in evidence.executed.items() if run in counted and one.id in shares
+        float(shares[one.id] > 0)
+        for run, shares in evidence.executed.items()
+        if run in counted and one.id in shares and any(shares.values())
     ]
     return {"executed": fmean(shares)} if shares else {}
 

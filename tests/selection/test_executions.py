@@ -69,9 +69,13 @@ async def test_who_changes_what_the_issue_runs_is_told_from_who_does_not_and_not
     evidence, cells = await evidence_in(scene, SHOWN), Counting()
     ran = await ran_in(scene, evidence, cells)
     assert list(ran) == [ISSUE]
-    assert measured(evidence, ran) == {"right": 1.0, "aside": 0.0, "both": 0.5, "new": None, "blank": None}
+    both = evidence.candidates[2]
+    assert ran[ISSUE][both.id] == 0.5
+    assert measured(evidence, ran) == {"right": 1.0, "aside": 0.0, "both": 1.0, "new": None, "blank": None}
     cells.left = 0
     assert await ran_in(scene, evidence, cells) == ran
+    aside = replace(evidence, executed=ran).only([evidence.candidates[1].id])
+    assert measured(aside, aside.executed) == {"aside": None}  # nothing of anybody's is executed
 
 
 async def test_failing_tests_of_others_count_and_own_ones_do_not(scene):
@@ -81,12 +85,12 @@ async def test_failing_tests_of_others_count_and_own_ones_do_not(scene):
         "tests/test_aside.py::test_double",
         "tests/test_right.py::test_high",
     ]
-    assert measured(evidence, ran) == {"right": 0.0, "aside": 0.0, "both": 0.5, "new": None, "blank": None}
+    assert measured(evidence, ran) == {"right": 0.0, "aside": 0.0, "both": 1.0, "new": None, "blank": None}
     alone = replace(evidence, executed=ran).only(
         [one.id for one in evidence.candidates if one.origin != "aside"]
     )
     assert [run.partition(":")[2] for run in alone.executed] == ["tests/test_right.py::test_high"]
-    assert measured(alone, alone.executed) == {"right": None, "both": 0.5, "new": None, "blank": None}
+    assert measured(alone, alone.executed) == {"right": None, "both": 1.0, "new": None, "blank": None}
 
 
 async def test_tests_of_one_path_do_not_hide_each_other(scene):
