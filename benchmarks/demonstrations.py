@@ -1,10 +1,11 @@
-"""Evidence of what an issue's own programs come to with published predictions; no test is run.
+"""Evidence of what an issue's own programs come to with published predictions, and of what is executed.
 
     python -m benchmarks.demonstrations --rows ROWS.jsonl --candidates CANDIDATES.jsonl.gz --out OUT
         [--evidence FOLDER]
 
 OUT gets the files that `benchmarks.selection_evidence` writes; an instance that FOLDER has is taken from
-there and given the fact, and so keeps its tests. An instance that is in OUT is not done again. Clones are
+there and given what it lacks, and so keeps its tests. Of tests those alone are run which fail on the base,
+there and once. An instance that is in OUT is not done again. Clones are
 looked for in MANGABEY_MIRRORS.
 """
 
@@ -23,6 +24,8 @@ from benchmarks.selection_evidence import (
     environment_root,
     gathered,
     predictions,
+    runner_of,
+    with_executions,
     with_faults,
 )
 from benchmarks.swebench_rows import write_rows
@@ -34,17 +37,19 @@ from runs.base_tree import BaseTree
 from sandbox.base import SandboxError
 from sandbox.hosts import open_host
 from selection.cells import MemoryCells
-from selection.differences.demonstrations import demonstrated
+from selection.differences.demonstrations import FACT, demonstrated
 from selection.differences.programs import issue_programs
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence, write_evidence
+from selection.features import measure
 
 
 async def make(source: Source, name: str, listed: Sequence[Prediction], options: argparse.Namespace) -> None:
-    """Write an instance's evidence with the fact, and its labels; none where the issue shows no program."""
+    """Write an instance's evidence, and its labels; none where there is no program, and no test of FOLDER."""
     began = time.monotonic()
     task, repository = await source.load(name, options.home)
-    if not any(issue_programs(task.problem_statement)):
+    known = options.evidence / f"{name}.jsonl.gz" if options.evidence else None
+    if not any(issue_programs(task.problem_statement)) and not (known and known.exists()):
         print(f"{name}: no program", flush=True)
         return
     prepared = await prepare(task, repository, options.home)
@@ -53,8 +58,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     try:
         base = await prepared_base(task, environment_root(task, prepared), host, LIMITS)
         pool, clusters = await gathered(base, listed, tree)
-        known = options.evidence / f"{name}.jsonl.gz" if options.evidence else None
-        if known is not None and known.exists():
+        if known and known.exists():
             (evidence,) = read_evidence(known)
         else:
             evidence = Evidence(
@@ -64,14 +68,19 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
                 candidates=tuple(pool.values()),
                 clusters=clusters,
             )
-        facts = await demonstrated(evidence, base, cells=MemoryCells())
+        cells = MemoryCells()
+        if not any(FACT in facts for facts in evidence.facts.values()):
+            evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells))
+        evidence = await with_executions(evidence, base, tree, runner_of(task), cells)
     finally:
         await host.close()
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence.with_facts(facts), tree)])
-    changed = sum(fact["demonstration"] for fact in facts.values())
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence, tree)])
+    shown = [facts[FACT] for facts in evidence.facts.values() if FACT in facts]
+    ran = [one["executed"] for one in measure(evidence).values() if "executed" in one]
     print(
-        f"{name}: {len(facts)} candidates run, {changed:.0f} change what the issue shows,"
+        f"{name}: {len(shown)} candidates run, {sum(shown):.0f} change what the issue shows;"
+        f" {len(evidence.executed)} runs traced, {sum(ran):.1f} of {len(ran)} change what they execute;"
         f" {time.monotonic() - began:.0f} s",
         flush=True,
     )
@@ -94,7 +103,8 @@ async def run(options: argparse.Namespace) -> None:
                 print(f"{name}: left out: {' '.join(str(error).split())[:300]}", flush=True)
 
     async with asyncio.TaskGroup() as group:
-        for name in sorted(listed, key=lambda name: (not name.startswith(options.first), name)):
+        names = [name for name in listed if options.only in name]
+        for name in sorted(names, key=lambda name: (not name.startswith(options.first), name)):
             group.create_task(one(name))
 
 
@@ -108,6 +118,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--evidence", type=Path, help="folder of evidence that is taken where it has any")
     parser.add_argument("--home", type=Path, default=Path(".mangabey"))
+    parser.add_argument("--only", default="", help="part of an instance's id")
     parser.add_argument("--first", default="", help="begin with the instances whose ids begin so")
     parser.add_argument("--parallel", type=int, default=2)
     asyncio.run(run(parser.parse_args()))

@@ -6,10 +6,10 @@
 For each instance its predictions become candidates and clusters, and the test matrix is run: existing tests
 of the base commit near the change, as many as its time allows, tests that the predictions brought, tests
 that the issue's own snippets give (as `builtin/repair` writes them), and those of FOLDER/ID, which somebody
-wrote who saw the issue and the repository only. The issue's own programs are run too. Neither the hidden
-tests nor the labels are looked at. OUT gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for
-measuring only) and the finished cells, so that a run that was interrupted goes on. Clones are looked for in
-MANGABEY_MIRRORS.
+wrote who saw the issue and the repository only. The issue's own programs are run too, and it is traced
+what they and failing tests execute on the base. Neither the hidden tests nor the labels are looked at. OUT
+gets `ID.jsonl.gz` (evidence) for each instance, `labels.json` (for measuring only) and the finished cells, so
+that a run that was interrupted goes on. Clones are looked for in MANGABEY_MIRRORS.
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ from sandbox.base import Limits, PatchError, Root, Sandbox, SandboxError
 from sandbox.forks import forked
 from sandbox.hosts import open_host
 from selection.candidate import Candidate, TestFile
+from selection.cells import CellStore
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
+from selection.executions import executions
 from selection.faults import faulty
 from selection.matrix import run_matrix
 from selection.records import ended
@@ -96,7 +98,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
             base = await prepared_base(task, environment_root(task, prepared), host, LIMITS)
             pool, clusters = await gathered(base, listed, tree)
             candidates = tuple(pool.values())
-            public = replace(task.public(), test_runner=_runner(task))
+            public = replace(task.public(), test_runner=runner_of(task))
             spoken = await _spoken(journal, base, public, prepared.grading.tree, tree)
             chosen = await _existing(journal, base, public.test_runner, candidates, clusters, options.budget)
             written = await asyncio.to_thread(_written, options.written, name)
@@ -123,11 +125,13 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
                 matrix=matrix,
                 excused=excused_tests(clusters, matrix),
             )
-            facts = await demonstrated(evidence, base, cells=JournalCells(journal))
+            cells = JournalCells(journal)
+            evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells))
+            evidence = await with_executions(evidence, base, tree, public.test_runner, cells)
     finally:
         await host.close()
     add_labels(options.out / "labels.json", name, listed, pool)
-    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence.with_facts(facts), tree)])
+    write_evidence(options.out / f"{name}.jsonl.gz", [with_faults(evidence, tree)])
     print(f"{name}: {len(matrix.tests)} tests x {len(matrix.rows)} rows", end="", flush=True)
     print(f" in {time.monotonic() - began:.0f} s", flush=True)
 
@@ -157,9 +161,22 @@ async def gathered(
 
 def with_faults(evidence: Evidence, tree: Mapping[str, bytes]) -> Evidence:
     """Return evidence with what is wrong with its candidates for all to see."""
+    return evidence.with_facts(faulty(evidence, _texts(evidence, tree)))
+
+
+async def with_executions(
+    evidence: Evidence, base: Sandbox, tree: Mapping[str, bytes], runner: str, cells: CellStore
+) -> Evidence:
+    """Return evidence with how much of what its candidates change runs on the base."""
+    return replace(
+        evidence, executed=await executions(evidence, base, _texts(evidence, tree), runner, cells=cells)
+    )
+
+
+def _texts(evidence: Evidence, tree: Mapping[str, bytes]) -> Mapping[str, str]:
+    """Return the base's files that candidates touch."""
     paths = {path for one in evidence.candidates for path in touched(one.patch)}
-    texts = {path: tree[path].decode("utf-8", "replace") for path in paths if path in tree}
-    return evidence.with_facts(faulty(evidence, texts))
+    return {path: tree[path].decode("utf-8", "replace") for path in paths if path in tree}
 
 
 def environment_root(task: Task, prepared: Prepared) -> Root:
@@ -171,7 +188,7 @@ def environment_root(task: Task, prepared: Prepared) -> Root:
     return prepared.grading if own else replace(prepared.grading, image=prepared.root.image)
 
 
-def _runner(task: Task) -> str:
+def runner_of(task: Task) -> str:
     """Return the command that runs tests; pytest's own need a plugin that its configuration names."""
     return f"{task.test_runner} -p pytester" if task.repo == "pytest-dev/pytest" else task.test_runner
 

@@ -28,6 +28,7 @@ from selection.differences.demonstrations import demonstrated
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
+from selection.executions import executions
 from selection.faults import faulty
 from selection.feature_verifier import verdicts as features_read
 from selection.matrix import TestMatrix, run_matrix
@@ -168,6 +169,8 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
     texts = await base_texts(base, [one.patch for one in pool.candidates])
     evidence = evidence.with_facts(await asyncio.to_thread(faulty, evidence, texts))
     evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells, place=place))
+    ran = await executions(evidence, base, texts, task.test_runner, cells=cells, place=place)
+    evidence = replace(evidence, executed=ran)
     return replace(evidence, verdicts=await asyncio.to_thread(features_read, evidence))
 
 
@@ -191,7 +194,7 @@ async def _read(
     if reading.tests:
         further = replace(pool, tests=(*pool.tests, *reading.tests))
         again = await _tested(task, room, further, recipe, journal)
-        found = replace(found, matrix=again.matrix, excused=again.excused)
+        found = replace(found, matrix=again.matrix, excused=again.excused, executed=again.executed)
     return found, reading.trouble
 
 

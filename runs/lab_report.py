@@ -12,6 +12,7 @@ from selection.lab.abstaining import Cautious
 from selection.lab.costs import Control, Spent
 from selection.lab.figures import EVERYTHING, Figures, Lines, Plan
 from selection.lab.intervals import Estimate
+from selection.lab.measured import Measured
 from selection.lab.sources import Source
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Report:
     plan: Plan
     figures: Figures
     sources: tuple[Source, ...]
+    features: tuple[Measured, ...] = ()
     abstaining: tuple[Cautious, ...] = ()
     spent: tuple[Spent, ...] = ()
     control: Control | None = None
@@ -65,6 +67,11 @@ def render(report: Report, console: Console | None = None) -> None:
     if report.sources:
         out.print("\n[bold]Sources of verdicts[/], all candidates")
         out.print(_sources(report))
+    if report.features:
+        out.print(
+            "\n[bold]Features[/] of candidates, means; apart: issues in which right and wrong ones differ"
+        )
+        out.print(_features(report))
     if report.abstaining:
         out.print("\n[bold]Abstaining below a probability[/], all candidates, % of all issues")
         out.print(_abstaining(report))
@@ -129,6 +136,21 @@ def _sources(report: Report) -> Table:
             f"{worth.error:.3f}",
             f"{worth.brier:.3f}",
             _percent(source.best[-1]) if source.best else "",
+        )
+    return table
+
+
+def _features(report: Report) -> Table:
+    table = _table("feature", "right", "mean", "wrong", "mean", "apart", "within")
+    for one in report.features:
+        table.add_row(
+            one.name,
+            str(one.right),
+            _number(one.mean_right),
+            str(one.wrong),
+            _number(one.mean_wrong),
+            str(one.apart),
+            _number(one.within),
         )
     return table
 

@@ -1,7 +1,7 @@
 """Fit the feature verifier and the posterior on labelled candidates, and say how well they do elsewhere.
 
     python scripts/fit_selection.py --candidates candidates.jsonl.gz --issues issues.jsonl
-        [--evidence FOLDER --labels labels.json] [--out FOLDER]
+        [--evidence FOLDER --labels labels.json] [--features NAME,...] [--out FOLDER]
 
 Candidates are predictions with `resolved`; those marked `equals_gold` or `chosen_with_hindsight` are left
 out. Evidence is what `benchmarks/selection_evidence.py` makes by running: an issue that has some is taken
@@ -30,8 +30,10 @@ from selection.clusters import Clusters
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence
 from selection.feature_verifier import WEIGHTS, Weights
-from selection.fitting import RIDGE, fit_features, fit_posterior, priors
+from selection.features import ABOUT
+from selection.fitting import FITTED, RIDGE, fit_features, fit_posterior, priors
 from selection.lab.labelled import Labelled, read_labels, with_labels
+from selection.lab.measured import measured
 from selection.lab.replay import pick_of
 from selection.posterior import MODELS
 from selection.rules import RULES
@@ -107,7 +109,7 @@ def evidence_of(task: str, repo: str, problem: str, candidates: Sequence[Candida
 
 
 _PARTS: dict[tuple[str, tuple[str, ...]], Evidence] = {}
-_FEATURES: dict[tuple[str, ...], Weights] = {}
+_FEATURES: dict[tuple[tuple[str, ...], tuple[str, ...]], Weights] = {}
 
 
 def _part(issue: Labelled, ids: tuple[str, ...]) -> Evidence:
@@ -118,11 +120,11 @@ def _part(issue: Labelled, ids: tuple[str, ...]) -> Evidence:
     return _PARTS[key]
 
 
-def _features(issues: Sequence[Labelled]) -> Weights:
+def _features(issues: Sequence[Labelled], names: tuple[str, ...]) -> Weights:
     """Return the feature verifier of some issues; fitted once for all rules."""
-    key = tuple(issue.evidence.task for issue in issues)
+    key = (tuple(issue.evidence.task for issue in issues), names)
     if key not in _FEATURES:
-        _FEATURES[key] = fit_features(issues)
+        _FEATURES[key] = fit_features(issues, names=names)
     return _FEATURES[key]
 
 
@@ -135,21 +137,21 @@ def held_out(issues: Sequence[Labelled], fit: Fit) -> list[tuple[Labelled, Choos
     return found
 
 
-def posterior(name: str, ridge: float) -> Fit:
+def posterior(name: str, ridge: float, names: tuple[str, ...]) -> Fit:
     """Return what fits the posterior of a name, and its feature verifier with it."""
 
     def fit(issues: Sequence[Labelled]) -> Choose:
-        features = _features(issues)
+        features = _features(issues, names)
         return chooser(name, fit_posterior(issues, priors(name), features, ridge), features)
 
     return fit
 
 
-def features_only(issues: Sequence[Labelled]) -> Choose:
-    """Return the rule that goes by the feature verifier alone."""
+def features_only(names: tuple[str, ...]) -> Fit:
+    """Return what fits the rule that goes by the feature verifier alone."""
     model = priors(NAME)
     alone = model.model_copy(update={"weights": dict.fromkeys(model.weights, 0.0) | {"features": 1.0}})
-    return chooser(NAME, alone, _features(issues))
+    return lambda issues: chooser(NAME, alone, _features(issues, names))
 
 
 def main() -> int:
@@ -159,6 +161,9 @@ def main() -> int:
     parser.add_argument("--issues", type=Path, required=True)
     parser.add_argument("--evidence", type=Path)
     parser.add_argument("--labels", type=Path)
+    parser.add_argument(
+        "--features", type=_named, default=FITTED, metavar="NAME,...", help="what the verifier goes by"
+    )
     parser.add_argument("--ridge", type=float, default=2.0, help="of the posterior's weights")
     parser.add_argument(
         "--out", type=Path, default=FOLDER, metavar="FOLDER", help="where weights are written"
@@ -170,33 +175,48 @@ def main() -> int:
     print(f"{len(issues)} issues, {sum(issue.mixed for issue in issues)} with right and wrong candidates")
     print(f"{len(run)} with tests that were run, {sum(issue.mixed for issue in run)} of them mixed")
     if not chosen.dry:
-        write(issues, chosen.ridge, chosen.out)
+        write(issues, chosen.ridge, chosen.features, chosen.out)
+    print(f"\n{'feature':15} right  mean  wrong  mean  apart within")
+    for one in measured(issues):
+        means = f"{one.right:5} {told(one.mean_right)}  {one.wrong:5} {told(one.mean_wrong)}"
+        print(f"{one.name:15} {means}  {one.apart:5}  {told(one.within)}")
     for title, group in (("all issues", issues), ("issues with tests that were run", run)):
         if any(issue.mixed for issue in group):
             print(f"\n{title}\n{HEADINGS}")
-            report(issues, group, chosen.ridge)
+            report(issues, group, chosen.ridge, chosen.features)
     return 0
 
 
-def report(issues: Sequence[Labelled], group: Sequence[Labelled], ridge: float) -> None:
+def _named(text: str) -> tuple[str, ...]:
+    """Return the features of a list by commas."""
+    names = tuple(text.split(","))
+    if strange := set(names) - set(ABOUT):
+        raise argparse.ArgumentTypeError(f"no feature is called {min(strange)}; there are {', '.join(ABOUT)}")
+    return names
+
+
+def report(
+    issues: Sequence[Labelled], group: Sequence[Labelled], ridge: float, names: tuple[str, ...]
+) -> None:
     """Print the figures of every rule on a group of issues; the fitted ones are fitted on all issues."""
     tasks = {issue.evidence.task for issue in group}
     for name, rule in RULES.items():
         if name not in (NAME, EXECUTION):
             print(line(name, [(issue, rule.choose) for issue in group]), flush=True)
-    fits = {"features": features_only, EXECUTION: posterior(EXECUTION, ridge), NAME: posterior(NAME, ridge)}
+    fits = {"features": features_only(names)}
+    fits |= {name: posterior(name, ridge, names) for name in (EXECUTION, NAME)}
     for name, fit in fits.items():
         pairs = [pair for pair in held_out(issues, fit) if pair[0].evidence.task in tasks]
         print(line(name, pairs), flush=True)
 
 
-def write(issues: Sequence[Labelled], ridge: float, folder: Path) -> None:
+def write(issues: Sequence[Labelled], ridge: float, names: tuple[str, ...], folder: Path) -> None:
     """Write the weights, fitted on all issues."""
     folder.mkdir(parents=True, exist_ok=True)
     number = sum(len(issue.resolved) for issue in issues)
     run = sum(bool(issue.evidence.matrix.rows) for issue in issues)
     note = f"{number} candidates of {len(issues)} issues, {run} of them with tests that were run"
-    features = _features(issues).model_copy(update={"fitted_on": f"{note}; ridge {RIDGE:g}"})
+    features = _features(issues, names).model_copy(update={"fitted_on": f"{note}; ridge {RIDGE:g}"})
     models = {
         name: fit_posterior(issues, priors(name), features, ridge).model_copy(update={"fitted_on": note})
         for name in (NAME, EXECUTION)

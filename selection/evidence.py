@@ -15,6 +15,8 @@ from selection.excused import excused_tests
 from selection.matrix import TestCase, TestMatrix
 from selection.verdict import Verdict
 
+ISSUE = "issue"
+"""The run of the issue's own programs, among those of `Evidence.executed`."""
 SEPARATING = frozenset({"duel", "differences"})
 """Authors whose tests were asked for to tell some candidates apart."""
 
@@ -40,9 +42,10 @@ class Evidence:
     """What is known of one issue's candidates.
 
     `facts` are measured properties of a candidate that do not depend on the others, by candidate id and name
-    (see `selection.features`). `verdicts` are those of verifiers, `comparisons` those of judges who saw
-    several candidates. `excused` are existing tests that the issue legitimately changes, with the recorded
-    judgement why: they guard nothing.
+    (see `selection.features`). `executed` is how much of what a candidate changes runs on the base, from 0 to
+    1, by run (`ISSUE` or a test's id) and candidate id (see `selection.executions`). `verdicts` are those of
+    verifiers, `comparisons` those of judges who saw several candidates. `excused` are existing tests that the
+    issue legitimately changes, with the recorded judgement why: they guard nothing.
     """
 
     task: str
@@ -52,6 +55,7 @@ class Evidence:
     clusters: Clusters = field(default_factory=Clusters)
     matrix: TestMatrix = field(default_factory=TestMatrix)
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    executed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     excused: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +125,11 @@ class Evidence:
             clusters=clusters,
             matrix=matrix,
             facts={id_: facts for id_, facts in self.facts.items() if id_ in ids},
+            executed={
+                run: {id_: share for id_, share in shares.items() if id_ in ids}
+                for run, shares in self.executed.items()
+                if run == ISSUE or any(test.id == run for test in matrix.tests)
+            },
             verdicts=tuple(one for one in self.verdicts if one.candidate in ids),
             comparisons=comparisons,
             excused={**judged, **excused_tests(clusters, matrix)},

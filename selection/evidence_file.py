@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from agent.messages import Value
 from envs.outcomes import Outcome
@@ -58,6 +58,7 @@ class _Record(Value):
     messages: dict[str, dict[str, str]]
     quarantined: tuple[str, ...]
     facts: dict[str, dict[str, float]]
+    executed: dict[str, dict[str, float]] = Field(default_factory=dict)
     verdicts: tuple[Verdict, ...]
     comparisons: tuple[Comparison, ...]
     excused: dict[str, str]
@@ -150,12 +151,15 @@ def _flaws(record: _Record) -> Iterator[str]:
     yield from (f"{_short(id_)} is in two clusters" for id_, times in placed.items() if times > 1)
     named = {*placed, *record.facts, *(one.candidate for one in record.verdicts)}
     named |= {id_ for one in record.comparisons for id_ in one.shown}
+    named |= {id_ for shares in record.executed.values() for id_ in shares}
     yield from (f"no candidate is called {_short(id_)}" for id_ in sorted(named - set(known)))
     for one in record.comparisons:
         if one.picked and one.picked not in one.shown:
             yield f"{_short(one.judge)} picked {_short(one.picked)}, which it was not shown"
     numbers = [one.score for one in record.verdicts if one.score is not None]
     yield from (f"{number} is no score from 0 to 1" for number in numbers if not 0 <= number <= 1)
+    shares = [share for run in record.executed.values() for share in run.values()]
+    yield from (f"{share} is no share from 0 to 1" for share in shares if not 0 <= share <= 1)
     numbers = [number for facts in record.facts.values() for number in facts.values()]
     yield from (f"{number} is no fact" for number in numbers if not math.isfinite(number))
     yield from _flaws_of_matrix(record)
@@ -204,6 +208,7 @@ def _record(one: Evidence) -> _Record:
         messages={row: _messages(matrix, row) for row in everyone},
         quarantined=matrix.quarantined,
         facts={id_: dict(facts) for id_, facts in one.facts.items()},
+        executed={run: dict(shares) for run, shares in one.executed.items()},
         verdicts=one.verdicts,
         comparisons=one.comparisons,
         excused=dict(one.excused),
@@ -238,6 +243,7 @@ def _evidence(record: _Record) -> Evidence:
         clusters=Clusters(record.members, record.failed, record.idle),
         matrix=TestMatrix(tests, record.rows, cells, messages, record.quarantined),
         facts=record.facts,
+        executed=record.executed,
         verdicts=record.verdicts,
         comparisons=record.comparisons,
         excused=record.excused,

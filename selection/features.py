@@ -11,10 +11,12 @@ import math
 import posixpath
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from statistics import fmean
 
+from agent.trajectory import ExitReason
 from selection.candidate import Candidate
 from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
-from selection.evidence import Evidence
+from selection.evidence import ISSUE, Evidence
 
 Features = Mapping[str, float]
 """By name; one that cannot be known (agreement of a lone candidate) is missing."""
@@ -34,6 +36,8 @@ ABOUT: Mapping[str, str] = {
     "issue_names": "share of its identifiers that the issue names",
     "issue_module": "changes a file whose name the issue says",
     "issue_function": "changes a function that the issue names",
+    "executed": "something of it is executed by the issue's programs, or by failing tests of others (share)",
+    "submitted": "its author handed it in, and was not stopped by a limit or an error",
     "demonstration": "changes what the issue's own programs come to",
     "faulty": "breaks a file, or uses names that nothing defines",
 }
@@ -47,6 +51,8 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
     return {
         one.id: {
             **_own(one),
+            **_of_ending(one),
+            **_of_runs(one, evidence),
             **_of_issue(one.patch, issue),
             **_of_others(one, programs),
             **evidence.facts.get(one.id, {}),
@@ -73,6 +79,25 @@ def _own(one: Candidate) -> Features:
         "tests": math.log1p(len(one.tests)),
         "dropped": math.log1p(len(one.dropped)),
     }
+
+
+def _of_ending(one: Candidate) -> Features:
+    """Return whether its trajectory ended by submission; predictions and diffs do not say how theirs did."""
+    return {"submitted": float(one.exit_reason == ExitReason.SUBMITTED)} if one.exit_reason else {}
+
+
+def _of_runs(one: Candidate, evidence: Evidence) -> Features:
+    """Return the share of runs on the base that execute something of a change.
+
+    Its own tests would speak for it, and a run of nothing that anybody changes does not get to the fault.
+    """
+    counted = {ISSUE, *(test.id for test in evidence.matrix.tests if test.authors != (one.id,))}
+    shares = [
+        float(shares[one.id] > 0)
+        for run, shares in evidence.executed.items()
+        if run in counted and one.id in shares and any(shares.values())
+    ]
+    return {"executed": fmean(shares)} if shares else {}
 
 
 @lru_cache(maxsize=4096)

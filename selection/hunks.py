@@ -20,19 +20,19 @@ def is_binary(section: str) -> bool:
 
 def added_lines(section: str) -> list[str]:
     """Return the lines a section adds, without their signs."""
-    return [line for _, sign, line in _changes(section) if sign == "+"]
+    return [line for _, sign, line in changes(section) if sign == "+"]
 
 
 def changed_lines(section: str) -> int:
     """Return how many lines a section adds and removes; a binary change is one."""
-    return 1 if is_binary(section) else sum(sign in "+-" for _, sign, _ in _changes(section))
+    return 1 if is_binary(section) else sum(sign in "+-" for _, sign, _ in changes(section))
 
 
 def new_content(section: str) -> str:
     """Return the content of a text file that a section creates."""
     lines: list[str] = []
     ended = True
-    for _, sign, line in _changes(section):
+    for _, sign, line in changes(section):
         if sign == "+":
             lines.append(line)
         elif sign == NO_NEWLINE and lines:
@@ -46,7 +46,7 @@ def new_text(section: str, before: str) -> str | None:
     old, new, at = before.split("\n"), list[str](), 0
     if is_binary(section):
         return None
-    for number, sign, line in _changes(section):
+    for number, sign, line in changes(section):
         if sign == NO_NEWLINE:
             continue
         if number - 1 < at or number - 1 > len(old):
@@ -76,7 +76,7 @@ def touched_sections(section: str, before: str) -> set[str]:
     headers = ["", *_headers(before)]
     found: set[str] = set()
     current, last = "", -1
-    for number, sign, line in _changes(section):
+    for number, sign, line in changes(section):
         if sign == "+":
             header = HEADER.match(line)
             if header:
@@ -102,7 +102,7 @@ def _headers(text: str) -> list[str]:
     return found
 
 
-def _changes(section: str) -> Iterator[tuple[int, str, str]]:
+def changes(section: str) -> Iterator[tuple[int, str, str]]:
     """Yield each line of the hunks: its number in the old file (for additions the next one's), sign, text."""
     number = old = new = 0
     for line in section.split("\n"):

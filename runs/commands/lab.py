@@ -96,6 +96,7 @@ def _measure(
     from selection.lab import sources as all_sources
     from selection.lab.abstaining import abstaining
     from selection.lab.costs import control, priced, spent
+    from selection.lab.measured import measured
 
     entrants, fits = playing
     with _told(len(issues)) as told:
@@ -105,6 +106,7 @@ def _measure(
         plan=plan,
         figures=found,
         sources=(*all_sources.judges(issues, fits, plan.ks), *all_sources.rules(issues, entrants)),
+        features=measured(issues),
         abstaining=tuple(abstaining(issues, entrants)),
         spent=tuple(spent(issues, found, entrants)),
         control=control(singles, issues, found, entrants) if priced(singles) and priced(issues) else None,

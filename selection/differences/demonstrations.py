@@ -47,7 +47,7 @@ async def demonstrated(
     Raises:
         SandboxError: the base cannot be forked.
     """
-    programs = await _programs(evidence, base) if evidence.clusters.members else ()
+    programs = await shown_programs(evidence, base, cells, place) if evidence.clusters.members else ()
     if not programs:
         return {}
     once, again = [await _came_to(base, "", programs, cells, place, turn) for turn in (1, 2)]
@@ -61,12 +61,24 @@ async def demonstrated(
     return found
 
 
-async def _programs(evidence: Evidence, base: Sandbox) -> tuple[Program, ...]:
-    """Return the issue's programs; names that they leave out are imported, as issues omit what all know."""
+async def shown_programs(
+    evidence: Evidence, base: Sandbox, cells: CellStore, place: str = ""
+) -> tuple[Program, ...]:
+    """Return the issue's programs; names that they leave out are imported, as issues omit what all know.
+
+    Args:
+        evidence: whose issue.
+        base: the untouched repository, in which names are looked for.
+        cells: where it is kept where names are defined.
+        place: names the base and its environment.
+
+    Raises:
+        SandboxError: the base cannot be forked.
+    """
     shown = list(issue_programs(evidence.problem_statement))[:MOST]
     missing = {one.source: undefined_names(one.source) for one in shown}
     wanted = sorted({name for names in missing.values() for name in names})
-    homes = await _homes(base, wanted) if wanted else {}
+    homes = await _homes(base, wanted, cells, place) if wanted else {}
     return tuple(
         replace(
             one,
@@ -77,15 +89,20 @@ async def _programs(evidence: Evidence, base: Sandbox) -> tuple[Program, ...]:
     )
 
 
-async def _homes(base: Sandbox, names: Sequence[str]) -> Mapping[str, str]:
+async def _homes(base: Sandbox, names: Sequence[str], cells: CellStore, place: str) -> Mapping[str, str]:
     """Return the module of the repository that defines each name; names without one are missing."""
+    key = hashlib.sha256(json.dumps(("homes 1", place, names)).encode()).hexdigest()
+    if (known := cells.get(key)) is not None:
+        return HOMES.validate_python(known["homes"])
     guest = (resources.files("selection.differences") / "guest" / "homes.py").read_text(encoding="utf-8")
     async with forked(base) as box:
         done = await box.exec(["python", "-c", guest], stdin=json.dumps(names).encode(), timeout=SECONDS)
     try:
-        return HOMES.validate_json(done.output)
+        found = HOMES.validate_json(done.output)
     except ValidationError:
-        return {}
+        found = {}
+    await cells.put(key, {"homes": found})
+    return found
 
 
 def _import(name: str, module: str) -> str:

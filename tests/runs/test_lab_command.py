@@ -44,6 +44,8 @@ def test_tables_fit_80_columns_and_json_holds_every_figure(evidence, tmp_path, c
     assert data["plan"]["ks"] == [1, 2, 4, 8, "all"]
     by_name = {rule["name"]: rule for rule in data["figures"]["rules"]}
     assert by_name["random"]["at"][-1]["best"]["value"] == pytest.approx(1 / 3)
+    features = {one["name"]: one for one in data["features"]}
+    assert (features["size"]["right"], features["size"]["wrong"]) == (1, 2)
     assert by_name["majority-patch"]["at"][-1]["best"]["value"] == pytest.approx(1 / 2)
     assert (plots / "best-at-k.svg").exists()
 

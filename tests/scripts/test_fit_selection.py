@@ -93,3 +93,16 @@ def test_weights_are_written_and_say_what_they_were_fitted_on(predictions, tmp_p
         ("posterior", "posterior-execution"),
         "144 candidates of 24 issues, 0 of them with tests that were run",
     )
+
+
+def test_the_features_are_told_one_by_one_and_others_can_be_fitted(predictions, tmp_path):
+    done = fitted(*predictions, "--features", "agreement,size", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = {words[0]: words[1:] for words in map(str.split, done.stdout.splitlines()) if words}
+    assert told["issue_function"] == ["42", "1.000", "102", "0.000", "24", "1.000"]
+    assert "submitted" not in told
+    features = WEIGHTS.validate_json((tmp_path / "features.json").read_bytes())
+    assert set(features.weights) == {"agreement", "size"}
+    refused = fitted(*predictions, "--features", "agreement,taste", "--dry")
+    assert refused.returncode == 2
+    assert "no feature is called taste" in refused.stderr

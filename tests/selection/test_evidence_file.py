@@ -45,6 +45,7 @@ WHOLE = Evidence(
         {("old", "p"): "AssertionError"},
     ),
     facts={"a": {"faulty": 1.0}},
+    executed={"issue": {"a": 1.0, "b": 0.5}, "x:t": {"b": 0.0}},
     verdicts=(Verdict("verifier:patch", "a", 0.5, ""), Verdict("verifier:patch", "b", None, "")),
     comparisons=(Comparison("duel", ("a", "b"), "a"),),
 )
@@ -170,6 +171,8 @@ def measured(found) -> None:
         (("verdicts", 0, "score"), 1.5, "1.5 is no score"),
         (("verdicts", 0, "score"), float("nan"), "nan is no score"),
         (("facts", "a", "faulty"), float("inf"), "inf is no fact"),
+        (("executed", "issue", "a"), 1.5, "1.5 is no share from 0 to 1"),
+        (("executed", "issue"), {"z": 1.0}, "no candidate is called 'z'"),
         (("comparisons", 0, "picked"), "c", "'duel' picked 'c', which it was not shown"),
         (("candidates", 0, "patch"), 7, "candidates.0.patch"),
     ],

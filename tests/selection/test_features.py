@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,14 @@ from selection import faults
 from selection.candidate import Candidate
 from selection.clusters import Clusters
 from selection.differences import demonstrations
-from selection.evidence import Evidence
+from selection.evidence import ISSUE, Evidence
 from selection.feature_verifier import JUDGE, Weights, scored, shipped, verdicts
 from selection.features import ABOUT, measure
 from selection.fitting import FITTED, fit_features
 from selection.lab.labelled import Labelled
+from selection.pool import read_candidates
+from selection.separate import candidate_from_diff
+from tests.agent.foreign import files
 from tests.selection.rules.made import candidate_of, patch_of
 
 FAR = patch_of(5).replace("calc.py", "other.py").replace("clamp", "scale")
@@ -54,11 +58,38 @@ def test_the_issue_is_held_against_the_patch():
     assert (far["issue_function"], far["issue_module"]) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "made", "status", "worth"),
+    [
+        ("a.traj.json", files.mini_2, "Submitted", 1.0),
+        ("a.traj.json", files.mini_2, "LimitsExceeded", 0.0),
+        ("a.traj", files.swe_agent_1, "submitted", 1.0),
+        ("a.traj", files.swe_agent_1, "submitted (exit_cost)", 0.0),
+        ("a.diff", None, "", None),
+        ("preds.json", None, "", None),
+    ],
+)
+def test_who_was_stopped_is_told_from_who_submitted_and_who_does_not_say(tmp_path, name, made, status, worth):
+    if made:
+        content = made()
+        content["info"] |= {"exit_status": status, "submission": patch_of(1)}
+    else:
+        content = [{"instance_id": "a__b-1", "model_patch": patch_of(1)}]
+    (tmp_path / name).write_text(patch_of(1) if name == "a.diff" else json.dumps(content))
+    (raw,) = read_candidates([tmp_path / name])
+    one = candidate_from_diff(raw.diff, origin=raw.origin, base={}, exit_reason=raw.exit_reason)
+    assert measure(Evidence("t", candidates=(one,)))[one.id].get("submitted") == worth
+
+
 def test_every_feature_has_words_and_every_weight_a_feature():
     known = evidence_of(patch_of(1), FAR)
+    known = replace(
+        known, candidates=tuple(replace(one, exit_reason="submitted") for one in known.candidates)
+    )
     first = known.candidates[0].id
     facts = {demonstrations.FACT: 1.0, faults.FACT: 0.0}
-    assert set(measure(known)[first]) == set(ABOUT) - set(facts)
+    assert set(measure(known)[first]) == set(ABOUT) - {*facts, "executed"}
+    known = replace(known, executed={ISSUE: {first: 0.5}})
     assert set(measure(replace(known, facts={first: facts}))[first]) == set(ABOUT)
     assert set(shipped().weights) == set(FITTED) <= set(ABOUT)
     assert all(spread > 0 for spread in shipped().spread.values())

@@ -48,7 +48,7 @@ async def test_who_changes_what_the_issue_shows_is_told_from_who_does_not(scene)
     found = await demonstrated(evidence, base, cells=cells)
     assert {id_: facts[FACT] for id_, facts in found.items()} == {right: 1.0, idle: 0.0, broken: 1.0}
     assert await demonstrated(evidence, base, cells=cells) == found
-    assert cells.put_in == 2 + len(evidence.clusters.members)
+    assert cells.put_in == 1 + 2 + len(evidence.clusters.members)
     known = evidence.with_facts(found)
     assert [measure(known)[id_][FACT] for id_ in (right, idle)] == [1.0, 0.0]
     assert known.only([idle]).facts == {idle: {FACT: 0.0}}
