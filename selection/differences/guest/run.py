@@ -1,4 +1,4 @@
-"""Run small programs, each in a process of its own, and tell what values they came to. Python 3.8 and newer.
+"""Run small programs, each in a process of its own, and tell what values they came to. Python 3.6 and newer.
 
 Standard input holds {"programs": [source, ...], "seconds": of each, "total": of all, "characters": of a
 value}. Standard output gets one JSON object a line: {"n": number, "seen": [[expression, value], ...],
@@ -31,11 +31,18 @@ def shown(value, characters):
     return text if len(text) <= characters else text[:characters] + "..."
 
 
+def text_of(source, node):
+    """Return an expression as it is written; before Python 3.8 its first line."""
+    if hasattr(ast, "get_source_segment"):
+        return ast.get_source_segment(source, node) or ast.dump(node)
+    return source.splitlines()[node.lineno - 1].strip()
+
+
 class Watch(ast.NodeTransformer):
     """Turn bare expressions and both sides of asserted comparisons into calls that record their values."""
 
     def record(self, node):
-        label = ast.get_source_segment(self.source, node) or ast.dump(node)
+        label = text_of(self.source, node)
         call = ast.Call(
             func=ast.Name(id="__seen__", ctx=ast.Load()),
             args=[ast.Constant(value=label[:200]), node],
