@@ -17,6 +17,7 @@ from agent.trajectory import ExitReason
 from selection.candidate import Candidate
 from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
 from selection.evidence import ISSUE, Evidence
+from selection.unfit import unfit
 
 Features = Mapping[str, float]
 """By name; one that cannot be known (agreement of a lone candidate) is missing."""
@@ -45,7 +46,7 @@ ABOUT: Mapping[str, str] = {
 
 
 def measure(evidence: Evidence) -> Mapping[str, Features]:
-    """Return the features of every candidate that changes something, by id."""
+    """Return the features of every candidate that makes a program of its own, by id."""
     programs = _programs(evidence)
     issue = evidence.problem_statement
     return {
@@ -62,8 +63,7 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
 
 
 def _changing(evidence: Evidence) -> list[Candidate]:
-    idle = evidence.clusters.idle
-    return [one for one in evidence.candidates if one.patch.strip() and one.id not in idle]
+    return [one for one in evidence.candidates if not unfit(one, evidence.clusters)]
 
 
 def _own(one: Candidate) -> Features:

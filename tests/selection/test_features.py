@@ -43,10 +43,12 @@ def test_copies_of_a_program_weigh_less_than_independent_ones():
     assert far < apart
 
 
-def test_patches_of_comments_alone_are_not_measured_and_agree_with_nobody():
+@pytest.mark.parametrize("how", ["idle", "failed"])
+def test_patches_that_make_no_program_are_not_measured_and_agree_with_nobody(how):
     known = evidence_of(patch_of(1), FAR, patch_of(1, 2))
-    *others, idle = (one.id for one in known.candidates)
-    without = replace(known, clusters=Clusters(idle=(idle,)))
+    *others, last = (one.id for one in known.candidates)
+    clusters = Clusters(idle=(last,)) if how == "idle" else Clusters(failed={last: "no such file"})
+    without = replace(known, clusters=clusters)
     assert measure(without) == measure(replace(known, candidates=known.candidates[:2]))
     assert measure(without).keys() == set(others)
 
