@@ -85,9 +85,11 @@ async def _brought(place: Path, attempt: Attempt, shared: Any) -> AsyncIterator[
     changes.take()  # is there already
 
     async def bring() -> None:
-        while not ended.is_set():
+        last = False
+        while not last:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _EACH)
+            last = ended.is_set()  # before the look: what is written during one needs another
             if pieces := await asyncio.to_thread(changes.take):
                 await shared.bring.remote(attempt.key, attempt.instance_id, pieces)
 
