@@ -106,8 +106,11 @@ def write_pieces(place: Path, pieces: Iterable[Piece]) -> None:
             _write_on(target, piece)
             continue
         part = target.with_name(f"{_UNFINISHED}{target.name}")
-        part.write_bytes(piece.data)
-        os.replace(part, target)  # noqa: PTH105 (one call, for a file that may exist)
+        with part.open("wb") as file:
+            file.write(piece.data)
+            file.flush()
+            os.fsync(file.fileno())  # a line of the journal may refer to it
+        part.replace(target)
 
 
 def _write_on(journal: Path, piece: Piece) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent.messages import Value
@@ -123,6 +124,7 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
     Raises:
         UsageError: the folder holds another kind of run.
     """
+    plan, machine = await _where(plan)
     done = [one for one in plan.known.values() if one.is_final]
     left, recipe = len(plan.waiting), plan.order.recipe
     registry = Registry.from_environment()
@@ -141,7 +143,7 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
         tests=plan.tests,
         trajectories=left * sum(crew.samples for crew in recipe.crews),
         calls_at_most=left * recipe.calls_at_most(),
-        machine=machine_line(this_machine()),
+        machine=machine,
         images=len(images.names),
         missing_images=images.missing,
         images_note=images.note,
@@ -155,6 +157,29 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
         tokens=_scaled([(float(one.spent.tokens), one) for one in done], each, left),
         hours=_hours(done, each, recipe.parallel, left / plan.parallel),
     )
+
+
+async def _where(plan: Plan) -> tuple[Plan, str]:
+    """Return a plan with what goes on side by side where its issues run, and that place in one line.
+
+    Raises:
+        UsageError: no cluster answers.
+    """
+    order = plan.order
+    if order.executor == "local":
+        return plan, machine_line(this_machine())
+    from runs.batch.ray_cluster import carrying, connected, issues_on, nodes_of_cluster, share_of
+
+    async with connected(order.address):
+        nodes = await asyncio.to_thread(nodes_of_cluster)
+    share = share_of(nodes, order.recipe)
+    able = carrying(nodes, share)
+    parallel = order.parallel or max(1, issues_on(nodes, share))
+    most = parallel * share.trajectories
+    sandboxes = min(most, order.sandboxes * len(able)) if order.sandboxes else most
+    tests = sum(order.tests or max(2, int(node.get("CPU", 0))) for node in able)
+    words = f"{len(able)} of {len(nodes)} nodes of a cluster carry issues, each takes {share.words()}"
+    return replace(plan, parallel=parallel, sandboxes=sandboxes, tests=tests), words
 
 
 def _drawn(outcome: Outcome) -> int:
@@ -211,6 +236,8 @@ async def _images(plan: Plan, home: Path, registry: Registry) -> ImagesNeeded:
     if not found:
         return ImagesNeeded()
     names = tuple(map(registry.full_name, found))
+    if plan.order.executor != "local":
+        return ImagesNeeded(names=names, missing=None, note="each node of a cluster has its own")
     try:
         here = await asyncio.to_thread(_look, tuple(found), registry)
     except (SandboxError, OSError) as error:

@@ -277,11 +277,21 @@ class Shared:
         if attempt not in self._ended:
             self._brought.append((attempt, instance_id, pieces))
 
-    async def told(self) -> tuple[list[tuple[str, Progress]], list[Brought], Spending]:
-        """Return what happened and what was recorded since the last time, and what is spent."""
+    async def told(self) -> tuple[list[tuple[str, Progress]], list[Brought], Spending, str]:
+        """Return what happened and was recorded since the last time, what is spent, and how full all is."""
         told, self._told = self._told, []
         brought, self._brought = self._brought, []
-        return told, brought, self._purse.total
+        return told, brought, self._purse.total, self._bounds()
+
+    def _bounds(self) -> str:
+        """Return how full the limits are: slots of all nodes together, and the pace of each endpoint."""
+        parts = []
+        for name in sorted({name for _, name in self._slots}):
+            alike = [slots for (_, other), slots in self._slots.items() if other == name]
+            taken, total = sum(one.taken for one in alike), sum(one.total for one in alike)
+            parts.append(f"{name}: {taken} of {total}, {sum(one.waiting for one in alike)} wait")
+        parts += [pace.told() for pace in self._paces.by_endpoint.values()]
+        return "; ".join(parts) or "no node has begun yet"
 
     def _take_in(self, issue: str, spent: Spending) -> None:
         self._spent[issue] = spent

@@ -10,6 +10,7 @@ through the actor while the issue goes on.
 from __future__ import annotations
 
 import asyncio
+import functools
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,10 +19,10 @@ from typing import Any
 from runs.batch.carried import Changes, charge_lost, held, write_pieces
 from runs.batch.issue import Surroundings, failed_outcome, kept, with_facts
 from runs.batch.outcome import Failure, Outcome, failure_of, place_of
-from runs.batch.ray_cluster import Share, issues_on, nodes_of_cluster, remarks, share_of
+from runs.batch.ray_cluster import Share, connected, issues_on, nodes_of_cluster, remarks, share_of
 from runs.batch.ray_commons import Shared
 from runs.batch.ray_node import Attempt, work_on
-from runs.failures import UsageError
+from runs.batch.steps import Bounds, Listener
 from runs.journal import Journal, JournalError
 from runs.ledger import RunSpentError
 from runs.progress import Noticed, Progress
@@ -37,10 +38,13 @@ _POLL = 0.5
 class RayExecutor:
     """Works on issues on the nodes of a cluster, so many at one time."""
 
-    def __init__(self, given: Surroundings, shared: Any, parallel: int, *, local: bool) -> None:
+    def __init__(
+        self, given: Surroundings, shared: Any, parallel: int, listen: Listener, *, local: bool
+    ) -> None:
         self.parallel = parallel
         self._given = given
         self._shared = shared
+        self._listen = listen
         self._local = local
         self._listeners: dict[str, Callable[[Progress], None]] = {}
         self._hearing = asyncio.Lock()
@@ -101,8 +105,6 @@ class RayExecutor:
 
     def _begin(self, attempt: Attempt, share: Share) -> Any:
         """Give an attempt to whichever node has room for it."""
-        import ray
-
         given = self._given
         recipe = given.order.recipe.model_copy(update={"parallel": share.trajectories})
         order = given.order.model_copy(update={"recipe": recipe})
@@ -110,8 +112,7 @@ class RayExecutor:
         if share.resource == "CPU":
             taken = {"num_cpus": share.amount}
         places = str(given.folder.absolute()), str(given.home)
-        task = ray.remote(**taken, max_retries=0)(work_on)
-        return task.remote(order, attempt, *places, self._shared)
+        return _task().options(**taken).remote(order, attempt, *places, self._shared)
 
     async def _say_when_waiting(self, attempt: Attempt, share: Share) -> None:
         """Say what an attempt waits for that no node begins, since its own time has not begun either."""
@@ -155,8 +156,9 @@ class RayExecutor:
 
     async def _hear(self) -> None:
         async with self._hearing:
-            told, brought, spent = await self._shared.told.remote()
+            told, brought, spent, bounds = await self._shared.told.remote()
             self._given.commons.purse.put("", spent)
+            self._listen(Bounds(bounds))
             for instance_id, progress in told:
                 if listen := self._listeners.get(instance_id):
                     listen(progress)
@@ -176,35 +178,34 @@ class RayExecutor:
         return kept(given.folder, outcome)
 
 
+@functools.cache
+def _task() -> Any:
+    """Return `work_on` as Ray's: one for all issues, as each is sent to every worker."""
+    import ray
+
+    return ray.remote(max_retries=0)(work_on)
+
+
 @asynccontextmanager
 async def ray_executor(
-    given: Surroundings, known: Mapping[str, Spending], say: Callable[[str], None]
+    given: Surroundings, known: Mapping[str, Spending], listen: Listener
 ) -> AsyncIterator[RayExecutor]:
     """Connect to a cluster, or start one on this machine, for the length of a block.
 
     Args:
         given: what issues are given.
         known: what each has spent before, by the name of its folder.
-        say: is told how the recipe fits the cluster, a line each.
+        listen: is told how the recipe fits the cluster, and how full its limits are.
 
     Raises:
         UsageError: Ray is not installed, or no cluster answers.
     """
-    try:
+    order = given.order
+    listen(Bounds("connecting to the cluster"))
+    async with connected(order.address):
         import ray
         import ray.util.scheduling_strategies
-    except ImportError as error:
-        raise UsageError('the executor ray needs Ray: pip install "mangabey[ray]"') from error
-    order, began = given.order, not ray.is_initialized()
-    if began:
-        try:
-            await asyncio.to_thread(
-                ray.init, address=order.address or None, log_to_driver=False, include_dashboard=False
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise UsageError(f"no Ray cluster answers at {order.address}: {reason}") from error
-    try:
+
         # beside this process: its node may not be lost anyway
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=False
@@ -213,9 +214,9 @@ async def ray_executor(
         shared = actor.remote(order.limit, order.calls, dict(known))
         nodes = await asyncio.to_thread(nodes_of_cluster)
         for line in remarks(nodes, order.recipe):
-            say(line)
+            listen(Noticed(line))
         parallel = order.parallel or max(1, issues_on(nodes, share_of(nodes, order.recipe)))
-        executor = RayExecutor(given, shared, parallel, local=not order.shared)
+        executor = RayExecutor(given, shared, parallel, listen, local=not order.shared)
         passing = asyncio.create_task(executor.pass_on())
         try:
             yield executor
@@ -224,6 +225,3 @@ async def ray_executor(
             with suppress(ray.exceptions.RayError):
                 await executor.hear()
             ray.kill(shared)
-    finally:
-        if began:
-            await asyncio.to_thread(ray.shutdown)

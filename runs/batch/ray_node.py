@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from runs.batch.carried import Changes, Piece, write_pieces
+from runs.batch.images import image_names, image_room
 from runs.batch.issue import Surroundings, run_issue
 from runs.batch.order import Order
 from runs.batch.outcome import Outcome, place_of
 from runs.batch.plan import plan
+from runs.batch.queue import NoRoom
 from runs.batch.ray_cluster import RESOURCE, this_node
 from runs.batch.ray_commons import Asker, RemotePaces, RemotePurse, RemoteSlots
 from runs.commands.options import use_registry
 from runs.ledger import RunSpentError
+from runs.progress import Noticed, Progress
+from sandbox.cleaning import clean_up
 from sandbox.owners import new_name
 
 _EACH = 1.0
@@ -85,9 +89,11 @@ async def _brought(place: Path, attempt: Attempt, shared: Any) -> AsyncIterator[
     changes.take()  # is there already
 
     async def bring() -> None:
-        while not ended.is_set():
+        last = False
+        while not last:
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), _EACH)
+            last = ended.is_set()  # before the look: what is written during one needs another
             if pieces := await asyncio.to_thread(changes.take):
                 await shared.bring.remote(attempt.key, attempt.instance_id, pieces)
 
@@ -124,6 +130,7 @@ async def _awaited(reference: Any) -> Any:
 
 async def _worked(order: Order, attempt: Attempt, folder: Path, home: Path, shared: Any) -> Outcome:
     instance_id, asker = attempt.instance_id, Asker(shared, attempt.key)
+    await asyncio.to_thread(clean_up)  # what killed attempts have left here
     node, has = await asyncio.to_thread(this_node)
     carried = order.sandboxes or int(has.get(RESOURCE, 0)) or None
     chosen = {"instances": (instance_id,), "slice": "", "shard": "", "sandboxes": carried}
@@ -133,8 +140,16 @@ async def _worked(order: Order, attempt: Attempt, folder: Path, home: Path, shar
         commons,
         sandboxes=RemoteSlots(asker, node, commons.sandboxes),
         tests=RemoteSlots(asker, node, commons.tests),
+        pulls=RemoteSlots(asker, node, commons.pulls),
         paces=RemotePaces(asker),
         purse=RemotePurse(asker),
     )
     given = Surroundings(order, found.source, found.source_name, folder, home, commons)
-    return await run_issue(given, instance_id, lambda progress: shared.tell.remote(instance_id, progress))
+
+    def listen(progress: Progress) -> None:
+        shared.tell.remote(instance_id, progress)
+
+    names = {} if order.recipe.image else image_names(found.source, (instance_id,))
+    async with image_room(names, commons.pulls, 0, None, lambda line: listen(Noticed(line))) as room:
+        await (room or NoRoom()).before(instance_id)
+        return await run_issue(given, instance_id, listen)

@@ -146,7 +146,7 @@ async def _executor(
         return
     from runs.batch.ray_executor import ray_executor
 
-    async with ray_executor(given, known, lambda line: listen(Noticed(line))) as executor:
+    async with ray_executor(given, known, listen) as executor:
         yield executor
 
 

@@ -41,5 +41,12 @@ class IssueLeft:
     reason: str
 
 
-Step = IssueBegan | IssueWent | IssueEnded | IssueLeft | Noticed
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How full the limits are, in one line, where they are not this process's own."""
+
+    words: str
+
+
+Step = IssueBegan | IssueWent | IssueEnded | IssueLeft | Bounds | Noticed
 Listener = Callable[[Step], None]

@@ -54,7 +54,7 @@ def batch(
     calls: Annotated[
         int, typer.Option(min=1, help="Most model calls at one time at one endpoint; it adapts below.")
     ] = 512,
-    pulls: Annotated[int, typer.Option(min=1, help="Images fetched at one time.")] = 2,
+    pulls: Annotated[int, typer.Option(min=1, help="Images fetched at one time, by each machine.")] = 2,
     limit_cost: Annotated[
         float | None, typer.Option(min=0.0001, max=1e9, help="Dollars of the whole run, by the prices known.")
     ] = None,
@@ -84,7 +84,10 @@ def batch(
         typer.Option(metavar="N|N%", help="Exit code 1 where more issues fail by infrastructure than this."),
     ] = "0",
     executor: Annotated[str, typer.Option(help="`local`, or `ray` for a cluster.")] = "local",
-    address: Annotated[str, typer.Option(help="The Ray cluster's address; empty starts one here.")] = "",
+    address: Annotated[
+        str,
+        typer.Option(help="The Ray cluster's address; empty takes the one that Ray finds, or starts one."),
+    ] = "",
     shared: Annotated[
         bool,
         typer.Option("--shared-out/--local-out", help="Whether all Ray nodes see the folder of --out."),
@@ -117,6 +120,8 @@ def batch(
         raise UsageError(f"there is no executor {executor!r}; take local or ray")
     if executor == "local" and (address or not shared):
         raise UsageError("--address and --local-out are for a cluster; add --executor ray")
+    if executor == "ray" and disk_budget is not None:
+        raise UsageError("--disk-budget is for one machine: on a cluster nobody removes images of nodes")
     if executor == "ray" and find_spec("ray") is None:
         raise UsageError('the executor ray needs Ray: pip install "mangabey[ray]"')
     read_threshold(fail_on, 1)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from runs.batch.outcome import Outcome, Status
-from runs.batch.steps import IssueBegan, IssueEnded, IssueLeft, IssueWent, Step
+from runs.batch.steps import Bounds, IssueBegan, IssueEnded, IssueLeft, IssueWent, Step
 from runs.commons import Commons
 from runs.display.watching import Noting
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
@@ -47,7 +47,8 @@ class BatchState:
         self.ended: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
         self.running: dict[str, str] = {}
-        self._samples: dict[str, int] = {}
+        self._samples: dict[str, set[int]] = {}
+        self._bounds = ""
         self._failed: dict[str, str] = {}
         self._began = time.monotonic()
         self._fresh = 0
@@ -71,6 +72,8 @@ class BatchState:
             case IssueEnded(outcome, kept):
                 self._ended(outcome)
                 self._fresh += not kept
+            case Bounds(words):
+                self._bounds = words
             case Noticed():
                 pass
 
@@ -99,7 +102,9 @@ class BatchState:
         )
 
     def bounds(self) -> str:
-        """Return how full the limits are."""
+        """Return how full the limits are, as it was told, else those of this process."""
+        if self._bounds:
+            return self._bounds
         parts = [self.commons.sandboxes.told(), self.commons.tests.told()]
         return "; ".join([*parts, *(pace.told() for pace in self.commons.paces.by_endpoint.values())])
 
@@ -107,12 +112,12 @@ class BatchState:
         match progress:
             case StageBegan(stage, _):
                 self.running[instance_id] = stage
-            case SampleBegan():
-                self._samples[instance_id] = self._samples.get(instance_id, 0) + 1
-            case SampleEnded():
-                self._samples[instance_id] = self._samples.get(instance_id, 0) - 1
+            case SampleBegan(sample=sample):  # again where its node was lost
+                self._samples.setdefault(instance_id, set()).add(sample)
+            case SampleEnded(sample=sample):
+                self._samples.setdefault(instance_id, set()).discard(sample)
             case SampleTurned(sample, turn, text):
-                running = self._samples.get(instance_id, 0)
+                running = len(self._samples.get(instance_id, ()))
                 self.running[instance_id] = f"sample, {running} run; {sample}.{turn}: {text}"
 
     def _ended(self, outcome: Outcome) -> None:
@@ -150,7 +155,7 @@ def line_of(step: Step) -> str:
             return f"{instance_id}: note: {text}"
         case Noticed(text):
             return f"note: {text}"
-        case IssueWent():
+        case IssueWent() | Bounds():
             return ""
 
 

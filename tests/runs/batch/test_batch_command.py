@@ -198,6 +198,7 @@ def test_a_model_that_fails_is_infrastructure_and_comes_again(batches):
         (["--executor", "slurm"], "local or ray"),
         (["--address", "10.0.0.1:6379"], "add --executor ray"),
         (["--local-out"], "add --executor ray"),
+        (["--executor", "ray", "--disk-budget", "4"], "is for one machine"),
         (["-i", "tiny-9"], "did you mean"),
         (["--shard", "3/2"], "no shard"),
     ],

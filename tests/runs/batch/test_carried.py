@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from runs.batch.carried import Changes, charge_lost, write_pieces
@@ -51,6 +54,16 @@ async def test_a_torn_line_is_neither_sent_nor_left(there, here):
         await journal.append("cell", {"n": 1})
     write_pieces(here, changes.take())
     assert [event.data["n"] for event in read_events(here)] == [0, 1]
+
+
+def test_what_a_line_refers_to_is_on_disk_before_it(there, here, monkeypatch):
+    (there / "blobs").mkdir(parents=True)
+    (there / "blobs" / "b.gz").write_bytes(b"text")
+    (there / "journal.jsonl").write_text("{}\n")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    write_pieces(here, Changes(there).take())
+    assert synced == [".part-b.gz", "journal.jsonl"]
 
 
 def test_an_outcome_comes_last_and_unfinished_files_do_not_come(there):

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import socket
+from importlib.util import find_spec
+
 import pytest
 
-from runs.batch.ray_cluster import Share, issues_on, remarks, share_of
+from runs.batch.ray_cluster import Share, connected, issues_on, remarks, share_of
+from runs.failures import UsageError
 from runs.recipe import Recipe
 
 EIGHT = Recipe(samples=8, parallel=8)
@@ -29,3 +33,13 @@ def test_what_does_not_fit_is_said():
         "an issue would run 8 trajectories at one time; the largest node has 5 sandboxes, so 5 run"
     ]
     assert remarks([{"CPU": 0.0}], EIGHT) == ["no node has a CPU or sandboxes yet: issues wait until one has"]
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason='needs pip install "mangabey[ray]"')
+async def test_an_address_where_nothing_listens_is_said_at_once():
+    with socket.socket() as taken:  # and does not listen
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UsageError, match=f"^no Ray cluster answers at {address}: .*refused"):
+            async with connected(address):
+                pass

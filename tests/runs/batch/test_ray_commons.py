@@ -93,7 +93,7 @@ async def test_spending_that_is_told_late_changes_nothing():
     shared = Shared(Allowance(dollars=9.0), 8, {})
     for steps in (6, 5):
         await shared.put("i", Spending(dollars=1.0 * steps, input=10 * steps, output=steps, steps=steps))
-    assert (await shared.told())[-1].dollars == 6.0
+    assert (await shared.told())[2].dollars == 6.0
 
 
 async def test_failures_of_an_endpoint_reach_its_pace_and_a_call_that_is_called_off_does_not():
@@ -134,3 +134,14 @@ async def test_issues_on_a_node_share_its_slots_and_other_nodes_have_their_own()
         assert not waiting.done()
     async with asyncio.timeout(5):
         await waiting
+
+
+async def test_how_full_the_limits_are_is_told_over_all_nodes():
+    shared = Shared(Allowance(), 1, {})
+    asker = Asker(Actor(shared), "a")
+    assert (await shared.told())[3] == "no node has begun yet"
+    async with slot(asker), slot(asker, node="m"), turn(asker):
+        waiting = asyncio.create_task(hold(slot(asker)))
+        await asyncio.sleep(0.05)
+        assert (await shared.told())[3] == "tests: 2 of 2, 1 wait; m: 1 of 1 calls, 0 wait"
+    await waiting

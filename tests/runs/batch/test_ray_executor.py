@@ -228,6 +228,16 @@ def test_what_runs_side_by_side_is_what_the_nodes_carry(nodes, tmp_path):
     assert len(nodes.batches.calls()) == 48
 
 
+def test_a_dry_run_tells_what_the_nodes_carry(nodes, tmp_path):
+    where = ("--executor", "ray", "--address", nodes.address, "--dry-run", "-i", "tiny-*")
+    done = nodes.batches.run(tmp_path / "out", *where, samples=4)
+    assert done.returncode == 0, done.stderr
+    said = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "side 2 issues, 4 trajectories, 4 test commands" in said
+    assert "machine 2 of 3 nodes of a cluster carry issues, each takes 2 sandboxes" in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_an_order_says_of_machines_holds_on_each_node(nodes, tmp_path):
     asked = ("--registry", "mirror.example.org/hub", "--platform", "linux/amd64", "--sandboxes", "1")
     model = f"{nodes.batches.folder}/tells.py:Player"

@@ -28,7 +28,7 @@ async def test_an_issue_that_no_node_ends_keeps_what_it_has_spent_and_where_it_b
     write_outcome(tmp_path, before)
     with Journal(place_of(tmp_path, "a/b")) as journal:
         await journal.append("reply", {"sample": 0, "turn": 0, "reply": PAID})
-    executor = RayExecutor(SimpleNamespace(folder=tmp_path, source=Source()), None, 1, local=False)
+    executor = RayExecutor(SimpleNamespace(folder=tmp_path, source=Source()), None, 1, print, local=False)
     outcome = executor._failed("a/b", Failure.NODE, "its node was lost 4 times")
     assert outcome == read_outcome(tmp_path, "a/b")
     assert (outcome.spent.dollars, outcome.spent.tokens) == (0.04, 110)
@@ -39,7 +39,7 @@ async def test_an_issue_that_no_node_ends_keeps_what_it_has_spent_and_where_it_b
 async def test_what_cannot_be_written_here_ends_the_attempt_and_leaves_no_hole_in_its_journal(tmp_path):
     shared = Shared(Allowance(), 1, {})
     given = SimpleNamespace(folder=tmp_path, commons=SimpleNamespace(purse=RunPurse(Allowance())))
-    executor = RayExecutor(given, Actor(shared), 1, local=True)
+    executor = RayExecutor(given, Actor(shared), 1, print, local=True)
     (tmp_path / "i").touch()  # where a folder must be
     await shared.bring("a", "i", [Piece("journal.jsonl", 0, b"{}\n")])
     await executor.hear()
@@ -64,7 +64,7 @@ async def test_an_issue_fails_where_what_all_nodes_share_is_lost(tmp_path):
         async def _once(self, instance_id):
             raise ray.exceptions.ActorDiedError
 
-    executor = Lost(SimpleNamespace(folder=tmp_path, source=Source()), None, 1, local=False)
+    executor = Lost(SimpleNamespace(folder=tmp_path, source=Source()), None, 1, print, local=False)
     outcome = await executor.run("i", [].append)
     assert outcome.failure is Failure.NODE
     assert outcome.message == "the actor that all nodes share is gone (ActorDiedError)"
