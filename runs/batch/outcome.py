@@ -61,9 +61,13 @@ class Failure(enum.StrEnum):
     DEADLINE = "deadline"
     STUCK = "stuck"
     NODE = "node"
-    """The machine that worked on it was lost."""
+    """The machine that worked on it was lost, or cannot work on it."""
     DEFECT = "defect"
     """A defect of Mangabey."""
+
+
+class NodeError(Exception):
+    """A node of a cluster cannot work on issues."""
 
 
 LOST = {
@@ -128,6 +132,7 @@ def failure_of(error: BaseException) -> tuple[Failure, str]:
     if _is_full(error):
         return Failure.DISK, " ".join(str(error).split())
     kinds: tuple[tuple[type[BaseException], Failure], ...] = (
+        (NodeError, Failure.NODE),
         (UngradedError, Failure.ENVIRONMENT),
         (TaskError, Failure.TASK),
         (GitError, Failure.TASK),

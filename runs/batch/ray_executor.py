@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from runs.batch.carried import Changes, charge_lost, held, write_pieces
+from runs.batch.digests import digest_of_code
 from runs.batch.issue import Surroundings, failed_outcome, kept, with_facts
 from runs.batch.outcome import Failure, Outcome, failure_of, place_of
 from runs.batch.ray_cluster import Share, connected, issues_on, nodes_of_cluster, remarks, share_of
@@ -76,12 +77,13 @@ class RayExecutor:
 
     async def _once(self, instance_id: str) -> Outcome:
         """Begin an issue on some node, on from what is recorded of it, and wait for it."""
+        key, code = secrets.token_hex(8), digest_of_code()
         if not self._local:
-            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), None))
+            return await self._attempted(Attempt(instance_id, key, None, code))
         place = place_of(self._given.folder, instance_id)
         with held(place):
             files = await asyncio.to_thread(Changes(place).take)
-            return await self._attempted(Attempt(instance_id, secrets.token_hex(8), files))
+            return await self._attempted(Attempt(instance_id, key, files, code))
 
     async def _attempted(self, attempt: Attempt) -> Outcome:
         """Wait for an attempt, and write what it has brought, however it ends."""

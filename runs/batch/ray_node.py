@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from runs.batch.carried import Changes, Piece, write_pieces
+from runs.batch.digests import digest_of_code
 from runs.batch.images import image_names, image_room
 from runs.batch.issue import Surroundings, run_issue
 from runs.batch.order import Order
-from runs.batch.outcome import Outcome, place_of
+from runs.batch.outcome import NodeError, Outcome, place_of
 from runs.batch.plan import plan
 from runs.batch.queue import NoRoom
 from runs.batch.ray_cluster import RESOURCE, this_node
@@ -39,11 +41,13 @@ class Attempt:
         key: tells it from all other attempts.
         files: what the batch's folder has of the issue, where the node works in a folder of its own; None
             where all nodes see the batch's.
+        code: digest of the program that the command runs; see `require_code`.
     """
 
     instance_id: str
     key: str
     files: Sequence[Piece] | None
+    code: str
 
 
 def work_on(
@@ -60,7 +64,11 @@ def work_on(
 
     Returns:
         Its outcome, or why it was left without one.
+
+    Raises:
+        NodeError: this node has another program than the command.
     """
+    require_code(attempt.code)
     use_registry(order.registry, order.platform)
     if attempt.files is None:
         return asyncio.run(_work_on(order, attempt, Path(folder), Path(home), shared))
@@ -70,6 +78,19 @@ def work_on(
         return asyncio.run(_work_apart(order, attempt, own, Path(home), shared))
     finally:
         shutil.rmtree(own, ignore_errors=True)
+
+
+def require_code(code: str) -> None:
+    """Refuse to work with another program than the command's, whose results this node's would mix with.
+
+    Raises:
+        NodeError: this node's has another digest.
+    """
+    if (own := digest_of_code()) != code:
+        raise NodeError(
+            f"node {platform.node()} has another Mangabey than the command (code {own}, not {code}):"
+            " install the same there"
+        )
 
 
 async def _work_apart(

@@ -7,9 +7,13 @@ import tempfile
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
+import pytest
+
 from runs.batch import ray_node
+from runs.batch.digests import digest_of_code
+from runs.batch.outcome import Failure, NodeError, failure_of
 from runs.batch.ray_commons import RemoteSlots
-from runs.batch.ray_node import Attempt
+from runs.batch.ray_node import Attempt, require_code, work_on
 from runs.commons import Commons, Paces
 from runs.recipe import Recipe
 from sandbox.base import Limits
@@ -33,11 +37,19 @@ class Driver:
 async def test_what_is_recorded_while_something_is_brought_comes_too(tmp_path, monkeypatch):
     monkeypatch.setattr(ray_node, "_EACH", 0.01)
     driver = Driver()
-    async with ray_node._brought(tmp_path, Attempt("i", "a", ()), Actor(driver)):
+    async with ray_node._brought(tmp_path, Attempt("i", "a", (), ""), Actor(driver)):
         (tmp_path / "first").touch()
         await driver.busy.wait()
         (tmp_path / "outcome.json").touch()
     assert driver.brought == ["first", "outcome.json"]
+
+
+def test_a_node_with_another_program_is_named_and_does_no_work(tmp_path):
+    attempt = Attempt("i", "a", None, "0123456789ab")
+    with pytest.raises(NodeError, match="another Mangabey") as caught:
+        work_on(None, attempt, str(tmp_path), str(tmp_path), None)
+    assert failure_of(caught.value)[0] is Failure.NODE
+    require_code(digest_of_code())
 
 
 class Room:
@@ -76,7 +88,7 @@ async def test_a_node_removes_what_killed_attempts_left_and_fetches_its_image_in
         "this_node": lambda: ("n", {}),
     }.items():
         monkeypatch.setattr(ray_node, name, one)
-    assert await ray_node._worked(order, Attempt("i", "a", None), tmp_path, tmp_path, None) == "i"
+    assert await ray_node._worked(order, Attempt("i", "a", None, ""), tmp_path, tmp_path, None) == "i"
     assert not left.exists()
     names, pulls, *_ = asked[0]
     assert (names, room.had) == ({"i": "image-of-i"}, ["i"])
