@@ -221,5 +221,6 @@ def with_facts(outcome: Outcome, source: Source) -> Outcome:
         facts = source.describe(outcome.instance_id)
     except Exception:  # a source of the user's own; a report can do without
         return outcome
-    known = {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+    difficulty = facts.get("difficulty") or facts.get("tier", "")
+    known = {"repo": str(facts.get("repository", "")), "difficulty": str(difficulty)}
     return outcome.model_copy(update=known)

@@ -79,6 +79,9 @@ def test_the_page_of_a_batch_shows_what_a_model_said_and_runs_nothing(batches):
     assert "half(5) is 2" in found.said
     for part in ("trajectory 0", "matrix:", "Time by stage", "Failures of infrastructure", "return n / 2"):
         assert part in found.said
+    assert "By repository" in found.said
+    assert "pypi/tiny7" in found.said  # all seven, also those that failed
+    assert "By difficulty" in found.said
 
 
 def test_the_page_shows_inputs_that_part_programs_as_text():
