@@ -130,6 +130,18 @@ def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
     assert len(batches.calls()) == len(set(batches.calls())) == 24
 
 
+def test_an_interrupt_that_leaves_nothing_to_do_has_stopped_nothing(batches):
+    out = batches.folder / "out"
+    child = batches.start(out, "-i", "tiny-1", THINKING=0.5)
+    batches.wait_for_calls(1)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert "no further issue begins" in said
+    assert "the same command goes on" not in said
+    assert report(out)["stopped"] is None
+
+
 def test_two_interrupts_stop_and_nothing_is_paid_twice(batches):
     out = batches.folder / "out"
     child = batches.start(out, *TINY, THINKING=0.5)
