@@ -70,10 +70,26 @@ def test_a_dry_run_says_what_is_known_and_what_is_not_and_does_nothing(batches):
     assert "money       unknown" in told.stdout
     assert not out.exists()
     batches.run(out, "-i", "tiny-1")
-    told = batches.run(out, *TINY, "--dry-run", "--json")
-    found = json.loads(told.stdout)
-    assert found["waiting"] == ["tiny-2", "tiny-3", "tiny-4"]
-    assert found["dollars"] == pytest.approx(4.5)
+    took = json.loads((out / "tiny-1" / "outcome.json").read_text())["seconds"]
+    for more in (("-i", "tiny-1"), ()):  # what is done counts, chosen or not
+        told = batches.run(out, "-i", "tiny-[234]", *more, "--dry-run", "--json", "--parallel", "9")
+        found = json.loads(told.stdout)
+        assert found["waiting"] == ["tiny-2", "tiny-3", "tiny-4"]
+        assert found["done"] == len(more) // 2
+        assert found["dollars"] == pytest.approx(4.5)
+        assert found["hours"] == pytest.approx(took / 3600)  # all at one time take as long as one
+
+
+def test_a_dry_run_refuses_what_is_no_folder_of_a_batch_as_the_run_does(batches):
+    file, evaluated = batches.folder / "a-file", batches.folder / "evaluated"
+    file.touch()
+    evaluated.mkdir()
+    (evaluated / "evaluation.json").touch()
+    for place, said in ((file, "is a file"), (evaluated, "holds an evaluation")):
+        for more in ((), ("--dry-run",)):
+            refused = batches.run(place, *TINY, *more)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert said in refused.stderr
 
 
 def test_a_dry_run_is_refused_as_the_run_would_be_and_scales_to_other_samples(batches):
