@@ -15,7 +15,7 @@ from runs.page.html import page, tag, text
 from runs.page.intervals import paired, wilson
 from runs.page.issues import issue_row
 from runs.page.reading import TEXT, IssueShown, RunShown, read_run, read_runs, short
-from runs.page.report import compare
+from runs.page.report import compare, write_page
 from runs.purse import Spending
 from runs.tape import JournalTape
 from selection.differences.leading import Disagreement
@@ -121,6 +121,13 @@ def test_a_folder_without_outcomes_is_refused(batches):
     done = batches.mangabey([*batches.command(batches.folder)[:3], "report", str(batches.folder)])
     assert done.returncode == 2
     assert "holds no outcome" in done.stderr
+
+
+def test_a_page_that_cannot_be_written_is_called_by_its_name(tmp_path):
+    write_outcome(tmp_path / "run", outcome("i", resolved=True))
+    with pytest.raises(OSError, match=rf"'{tmp_path}/run'") as refused:
+        write_page(read_runs([tmp_path / "run"]), tmp_path / "run")
+    assert ".part-" not in str(refused.value)
 
 
 def test_intervals():
