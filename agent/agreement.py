@@ -21,7 +21,13 @@ _EXIT = re.compile(r"\[(?:exit code|ended|program not found|timed out)[^\[\]]*\]
 _CUT = re.compile(r"\n\[\.\.\. \d+ characters omitted \.\.\.\]\n")
 _WORD = re.compile(r"\w+|[^\w\s]")
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_INDEX = re.compile(r"^index [0-9a-f]{7,}\.\.[0-9a-f]{7,}", re.MULTILINE)
+"""The line of a diff with digests of the whole file, noise and all."""
 _NOISE = (
+    (re.compile(r"\b(?:\d+h ?)?\d+m ?\d+(?:\.\d+)?s\b"), "0s"),
+    (re.compile(r"\b1\d{9}\.\d+\b"), "TIME"),
+    (re.compile(rf"\b\d{{1,2}}([ /-]){_MONTH}[a-z]*\1\d{{4}}(?::(?=\d\d:))?"), "DAY "),
+    (re.compile(r"\b\d{4}/\d\d/\d\d\b"), "DAY"),
     (re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? "), ""),
     (re.compile(rf"\b{_MONTH}[a-z]* +\d{{1,2}}( +\d{{4}}\b)?"), "DAY"),
     (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
@@ -109,10 +115,15 @@ def _alike_lines(lines: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(_quiet(text)))
+
+
+def _quiet(text: str) -> str:
+    """Return a text without what differs between two runs of a command."""
     text = without_noise(text)
     for pattern, same in _NOISE:
         text = pattern.sub(same, text)
-    return Counter(_WORD.findall(text))
+    return text
 
 
 def _exit(text: str) -> str:
@@ -130,4 +141,5 @@ def _is_cache(path: str) -> bool:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(without_noise(text).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    told = _quiet(_INDEX.sub("index", text))
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]

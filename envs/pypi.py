@@ -63,6 +63,7 @@ class PypiSuite:
         """Return what may be shown of a task; see `Source.describe`."""
         row = self.row(instance_id)
         return {
+            "repository": f"pypi/{row.package}",
             "package": f"{row.package} {row.buggy_version}",
             "tier": str(row.tier),
             "python": row.python,

@@ -85,8 +85,9 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
         Path(name).replace(path)
-    except OSError:
+    except OSError as error:
         Path(name).unlink(missing_ok=True)
+        error.filename, error.filename2 = str(path), None  # what the user knows, not the part that is gone
         raise
 
 

@@ -62,17 +62,23 @@ class Journal:
         self.notices: list[str] = []
         self._by_kind: dict[str, list[Event]] = {}
         self._lock = asyncio.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        """Take the folder for this process, and read what is there."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("a+b", buffering=0)
         except OSError as error:
-            raise JournalError(f"cannot write to {folder}: {error.strerror}; choose another --out") from error
+            raise JournalError(
+                f"cannot write to {self.folder}: {error.strerror}; choose another --out"
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             self._file.close()
             raise JournalError(
-                f"{folder} is in use by another run; wait for it or choose another --out"
+                f"{self.folder} is in use by another run; wait for it or choose another --out"
             ) from error
         try:
             self._load()
@@ -175,6 +181,21 @@ class Journal:
         if isinstance(value, list | tuple):
             return [self._without_large_texts(item) for item in value]
         return value
+
+
+class ReadJournal(Journal):
+    """A journal that is only looked at, one that another process writes too; nothing is added to it.
+
+    Raises:
+        JournalError: it cannot be read, or is damaged.
+    """
+
+    def _open(self) -> None:
+        for event in read_events(self.folder):
+            self._take(event)
+
+    def close(self) -> None:
+        """Let go of nothing: the folder was not taken."""
 
 
 def read_events(folder: Path) -> list[Event]:

@@ -34,7 +34,7 @@ from importlib.machinery import SourceFileLoader
 import pytest
 
 RESULTS = 9
-PAUSE = 0.005
+PAUSE = 0.002
 LARGEST_MODULE = 1 << 20
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 

@@ -23,6 +23,8 @@ class Source(Protocol):
     def describe(self, instance_id: str) -> Mapping[str, str]:
         """Return what may be shown of a task, nothing of its fix or tests; `issue` is the problem statement.
 
+        Reports group by `repository` and `difficulty` (or `tier`), where they are there.
+
         Raises:
             TaskError: there is no such task.
         """

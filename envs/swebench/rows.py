@@ -115,6 +115,7 @@ class Row(BaseModel):
     repo: Text = Field(default="", validation_alias=_either("repo", "repo_name"))
     base_commit: Annotated[Text, Field(pattern=r"^([0-9a-fA-F]{40}|[0-9a-fA-F]{64}|)$")] = ""
     problem_statement: Text = ""
+    difficulty: Text = ""
     version: Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))] = ""
     patch: Text = Field(default="", repr=False)
     test_patch: Text = Field(default="", repr=False)

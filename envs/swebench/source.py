@@ -50,6 +50,7 @@ class RowSource:
         facts = {
             "repository": row.repo,
             "base": row.base_commit,
+            "difficulty": row.difficulty,
             "image": environment.image or ("made here" if environment.build else "none"),
             "issue": row.problem_statement,
         }

@@ -12,7 +12,7 @@ from agent.messages import Value
 from envs.task import TaskError
 from runs.batch.disk import ImagesNeeded, mean_record, weigh
 from runs.batch.order import check_drift
-from runs.batch.outcome import Outcome
+from runs.batch.outcome import Outcome, read_outcomes
 from runs.batch.plan import Plan, machine_line, mean
 from runs.purse import Spending
 from runs.recipe import Recipe
@@ -31,6 +31,7 @@ class Foretold(Value):
         missing_images: None where it cannot be told which are missing; `images_note` says why.
         images_gb: what those may take; `images_told` counts the sizes that the registry told.
         record_gb: what the issues still to do will record.
+        priced: issues that are done in the folder, chosen or not, and whose price is known.
         drawn: trajectories of an issue that is done.
         each: trajectories of one that is still to do.
     """
@@ -53,6 +54,7 @@ class Foretold(Value):
     images_gb: float | None
     images_told: int
     record_gb: float | None
+    priced: int
     drawn: float | None
     each: float
     dollars: float | None
@@ -103,7 +105,7 @@ class Foretold(Value):
     def _money(self) -> str:
         if self.dollars is None:
             return "unknown: no issue in this folder has a known price yet"
-        return f"${self.dollars:.2f}, by the mean of the {self.done} issues done{self._scaled()}"
+        return f"${self.dollars:.2f}, by the mean of the {self.priced} issues done{self._scaled()}"
 
     def _scaled(self) -> str:
         if self.drawn is None or self.drawn == self.each:
@@ -122,10 +124,13 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
     """Return what a plan would do; images are looked for and not fetched.
 
     Raises:
-        UsageError: the folder holds another kind of run.
+        UsageError: the folder holds another kind of run, or is no folder.
     """
+    drift = check_drift(folder, plan.order)
     plan, machine = await _where(plan)
-    done = [one for one in plan.known.values() if one.is_final]
+    done = [one for one in await asyncio.to_thread(read_outcomes, folder) if one.is_final]
+    priced = [one for one in done if _priced(one.spent)]
+    chosen_done = sum(one.is_final for one in plan.known.values())
     left, recipe = len(plan.waiting), plan.order.recipe
     registry = Registry.from_environment()
     images = await _images(plan, home, registry)
@@ -133,10 +138,10 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
     record = await asyncio.to_thread(mean_record, folder, [one.instance_id for one in done])
     drawn, each = mean([float(_drawn(one)) for one in done]), _each(done, recipe)
     return Foretold(
-        drift=check_drift(folder, plan.order),
+        drift=drift,
         chosen=len(plan.chosen),
-        done=len(done),
-        failed=len(plan.known) - len(done),
+        done=chosen_done,
+        failed=len(plan.known) - chosen_done,
         waiting=plan.waiting,
         parallel=plan.parallel,
         sandboxes=plan.sandboxes,
@@ -151,11 +156,12 @@ async def foretell(plan: Plan, folder: Path, home: Path) -> Foretold:
         images_gb=_within(weighed.total / 1e9, plan.order.disk_budget) if weighed else None,
         images_told=weighed.told if weighed else 0,
         record_gb=_times(record, left * _ratio(drawn, each) / 1e9),
+        priced=len(priced),
         drawn=drawn,
         each=each,
-        dollars=_scaled([(one.spent.dollars, one) for one in done if _priced(one.spent)], each, left),
+        dollars=_scaled([(one.spent.dollars, one) for one in priced], each, left),
         tokens=_scaled([(float(one.spent.tokens), one) for one in done], each, left),
-        hours=_hours(done, each, recipe.parallel, left / plan.parallel),
+        hours=_hours(done, each, recipe.parallel, max(min(left, 1), left / plan.parallel)),
     )
 
 

@@ -30,7 +30,7 @@ from runs.batch.outcome import (
 from runs.batch.watch import Watch
 from runs.commons import Commons
 from runs.folder import write_text
-from runs.journal import Journal, JournalError
+from runs.journal import Journal, JournalError, ReadJournal
 from runs.ledger import Ledger, RunSpentError
 from runs.progress import Noticed, Progress
 from runs.purse import Spending
@@ -188,15 +188,14 @@ def _outcome(report: Report, instance_id: str, stages: dict[str, float], spent: 
 
 
 def spent_by(folder: Path, instance_id: str) -> Spending:
-    """Return what an issue's journal says it has spent, nothing where there is none to be read."""
+    """Return what an issue's journal says it has spent by now, nothing where there is none to be read."""
     from runs.recipe import Allowance
 
     place = place_of(folder, instance_id)
     if not (place / "journal.jsonl").exists():
         return Spending()
     try:
-        with Journal(place) as journal:
-            return Ledger(journal, Allowance()).spent
+        return Ledger(ReadJournal(place), Allowance()).spent
     except JournalError:
         return Spending()
 
@@ -222,5 +221,6 @@ def with_facts(outcome: Outcome, source: Source) -> Outcome:
         facts = source.describe(outcome.instance_id)
     except Exception:  # a source of the user's own; a report can do without
         return outcome
-    known = {"repo": str(facts.get("repo", "")), "difficulty": str(facts.get("difficulty", ""))}
+    difficulty = facts.get("difficulty") or facts.get("tier", "")
+    known = {"repo": str(facts.get("repository", "")), "difficulty": str(difficulty)}
     return outcome.model_copy(update=known)

@@ -124,9 +124,13 @@ def check_drift(folder: Path, order: Order) -> tuple[str, ...]:
     """Return how an order differs from the one a folder was begun with, in what results depend on.
 
     Raises:
-        UsageError: the folder holds another kind of run.
+        UsageError: the folder holds another kind of run, or is no folder.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; --out names a folder")
     if not (folder / FILE).exists():
+        if (folder / "evaluation.json").exists():
+            raise UsageError(f"{folder} holds an evaluation; choose another --out")
         return ()
     return differences(conditions_in(folder), order.conditions())
 

@@ -13,7 +13,7 @@ from runs.batch.engine import Engine, EngineAwaited, look
 from runs.batch.images import image_names, image_room
 from runs.batch.issue import Surroundings, recounted, spent_by
 from runs.batch.local import LocalExecutor
-from runs.batch.order import FILE, Order, check_drift, write_order
+from runs.batch.order import Order, check_drift, write_order
 from runs.batch.outcome import Outcome, place_of, read_outcomes, write_outcome
 from runs.batch.plan import Plan
 from runs.batch.queue import Executor, NoRoom, Queue, Room, Stop, signals_heard
@@ -38,10 +38,6 @@ def opened(folder: Path, order: Order, *, accept_drift: bool) -> Iterator[None]:
     drift = check_drift(folder, order)
     if drift and not accept_drift:
         raise UsageError(drifted(folder, drift))
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; --out names a folder")
-    if not (folder / FILE).exists() and (folder / "evaluation.json").exists():
-        raise UsageError(f"{folder} holds an evaluation; choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:

@@ -65,7 +65,7 @@ def report_of(
     Args:
         chosen: ids of the issues.
         outcomes: of those that have one.
-        stopped: why the batch ended before its issues did.
+        stopped: why no further issue began; told where that left any to be done.
         unfinished: what the others have spent so far.
     """
     found = [outcomes[one] for one in chosen if one in outcomes]
@@ -75,12 +75,13 @@ def report_of(
     for one in found:
         stages.update(one.stages)
         endings.update(one.endings)
+    done = sum(one.is_final for one in found)
     lost = sum(endings[reason.value] for reason in INFRASTRUCTURE)
     losing = [one.instance_id for one in found if any(one.endings.get(reason) for reason in INFRASTRUCTURE)]
     return {
         "schema": SCHEMA,
         "chosen": len(chosen),
-        "done": sum(one.is_final for one in found),
+        "done": done,
         "graded": sum(one.graded for one in found),
         "counts": {status: len(names) for status, names in ids.items()},
         "unfinished_ids": [one for one in chosen if one not in outcomes],
@@ -91,7 +92,7 @@ def report_of(
         "spent": spent.model_dump() | {"price": spent.price()},
         "seconds": round(sum(one.seconds for one in found), 3),
         "stage_seconds": {stage: round(seconds, 3) for stage, seconds in stages.items()},
-        "stopped": stopped.value if stopped else None,
+        "stopped": stopped.value if stopped and done < len(chosen) else None,
         "ids": ids,
         "messages": {one.instance_id: one.message for one in found if one.message},
     }

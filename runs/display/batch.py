@@ -136,9 +136,9 @@ class BatchState:
     def _left(self) -> str:
         """Return the time that the rest takes at the pace so far."""
         left = self.count - sum(self.ended.values())
-        if not self._fresh:
+        if left and not self._fresh:
             return "unknown time"
-        minutes = self.seconds / self._fresh * left / 60
+        minutes = self.seconds / max(1, self._fresh) * left / 60
         return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
@@ -233,6 +233,7 @@ class LivePicture:
     def picture(self) -> RenderableType:
         """Return the picture at this moment."""
         from rich.console import Group
+        from rich.padding import Padding
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -243,8 +244,9 @@ class LivePicture:
         for instance_id, doing in list(state.running.items())[:_SHOWN]:
             table.add_row(Text(instance_id, style="bold"), Text(doing, overflow="ellipsis"))
         more = len(state.running) - _SHOWN
+        bar = ProgressBar(total=max(1, state.count), completed=sum(state.ended.values()), width=60)
         head: list[RenderableType] = [
-            ProgressBar(total=max(1, state.count), completed=sum(state.ended.values()), width=60),
+            Padding(bar, 0),  # ends the line, which the bar alone does not
             Text(f"{state.counts()}; {state.seconds:.0f} s"),
             Text(state.rates()),
             Text(state.bounds(), style="dim"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from agent.agreement import compare, compare_beginning, compare_files, files_of
@@ -29,6 +31,11 @@ def seen(text, status="ok"):
         ("./a.py\n./b.py\n[exit code 0]", "./b.py\n./a.py\n[exit code 0]"),
         ("/tmp/tmpab12/x.py:3", "/tmp/tmpzz99/x.py:3"),
         ("Thu Nov 27 23:31:00 UTC 2025", "Fri Nov 28 01:02:03 UTC 2025"),
+        ("Date: Thu, 27 Nov 2025 23:31:00 GMT", "Date: Fri, 28 Nov 2025 01:02:03 GMT"),
+        ("[27/Nov/2025:23:31:00 +0000] GET", "[28/Nov/2025:01:02:03 +0000] GET"),
+        ("2025/11/27 23:31", "2025/11/28 01:02"),
+        ("1764286260.25", "1764291723.125"),
+        ("real\t0m1.250s\n[exit code 0]", "real\t1m10.125s\n[exit code 0]"),
         ("[main 1a2b3c4] fix", "[main 9f8e7d6] fix"),
         (
             LISTED.format(total=8, size=4096, day="Nov 27", time="23:31"),
@@ -73,7 +80,8 @@ def test_a_record_may_say_more_behind_what_was_done():
 
 
 def changed(path, line):
-    return f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-old\n+{line}\n"
+    index = f"index {'0' * 40}..{hashlib.sha1(line.encode()).hexdigest()} 100644"
+    return f"diff --git a/{path} b/{path}\n{index}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-old\n+{line}\n"
 
 
 def test_changed_files_are_compared_without_caches_and_times():

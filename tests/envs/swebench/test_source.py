@@ -221,12 +221,13 @@ async def test_the_repository_of_an_image_that_is_made_is_fetched(
 
 
 def test_what_is_shown_of_an_instance_holds_no_hint(source, row):
-    shown = source(image="i:1", known_failures=["SECRET"], test_command="pytest SECRET").describe(
-        "psf__requests-1"
-    )
+    shown = source(
+        image="i:1", difficulty="1-4 hours", known_failures=["SECRET"], test_command="pytest SECRET"
+    ).describe("psf__requests-1")
     assert shown == {
         "repository": "psf/requests",
         "base": row["base_commit"],
+        "difficulty": "1-4 hours",
         "image": "i:1",
         "issue": row["problem_statement"],
     }

@@ -70,10 +70,26 @@ def test_a_dry_run_says_what_is_known_and_what_is_not_and_does_nothing(batches):
     assert "money       unknown" in told.stdout
     assert not out.exists()
     batches.run(out, "-i", "tiny-1")
-    told = batches.run(out, *TINY, "--dry-run", "--json")
-    found = json.loads(told.stdout)
-    assert found["waiting"] == ["tiny-2", "tiny-3", "tiny-4"]
-    assert found["dollars"] == pytest.approx(4.5)
+    took = json.loads((out / "tiny-1" / "outcome.json").read_text())["seconds"]
+    for more in (("-i", "tiny-1"), ()):  # what is done counts, chosen or not
+        told = batches.run(out, "-i", "tiny-[234]", *more, "--dry-run", "--json", "--parallel", "9")
+        found = json.loads(told.stdout)
+        assert found["waiting"] == ["tiny-2", "tiny-3", "tiny-4"]
+        assert found["done"] == len(more) // 2
+        assert found["dollars"] == pytest.approx(4.5)
+        assert found["hours"] == pytest.approx(took / 3600)  # all at one time take as long as one
+
+
+def test_a_dry_run_refuses_what_is_no_folder_of_a_batch_as_the_run_does(batches):
+    file, evaluated = batches.folder / "a-file", batches.folder / "evaluated"
+    file.touch()
+    evaluated.mkdir()
+    (evaluated / "evaluation.json").touch()
+    for place, said in ((file, "is a file"), (evaluated, "holds an evaluation")):
+        for more in ((), ("--dry-run",)):
+            refused = batches.run(place, *TINY, *more)
+            assert (refused.returncode, refused.stdout) == (2, "")
+            assert said in refused.stderr
 
 
 def test_a_dry_run_is_refused_as_the_run_would_be_and_scales_to_other_samples(batches):
@@ -128,6 +144,18 @@ def test_one_interrupt_drains_and_the_same_command_goes_on(batches):
     done = batches.run(out, *TINY)
     assert done.returncode == 0
     assert len(batches.calls()) == len(set(batches.calls())) == 24
+
+
+def test_an_interrupt_that_leaves_nothing_to_do_has_stopped_nothing(batches):
+    out = batches.folder / "out"
+    child = batches.start(out, "-i", "tiny-1", THINKING=0.5)
+    batches.wait_for_calls(1)
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert "no further issue begins" in said
+    assert "the same command goes on" not in said
+    assert report(out)["stopped"] is None
 
 
 def test_two_interrupts_stop_and_nothing_is_paid_twice(batches):

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
 import pytest
+from rich.console import Console
 
 from runs.batch.outcome import Failure, Outcome, Status, write_outcome
 from runs.batch.queue import NoRoom, Queue, Stop
 from runs.batch.steps import IssueEnded, IssueLeft
 from runs.batch.summary import Files, report_of, verdict
-from runs.display.batch import BatchState, line_of
+from runs.commons import Commons, Paces
+from runs.display.batch import BatchState, LivePicture, line_of
 from runs.ledger import RunSpentError
 from runs.purse import Spending
+from sandbox.base import Limits
+from sandbox.slots import Slots
 from tests.runs.batched import predictions
 
 
@@ -130,3 +135,15 @@ def test_the_display_counts_an_issue_by_how_it_ended_last():
     assert state.counts() == "2/3 done (2 abstained)"
     assert line_of(IssueEnded(ended("a"), kept=True)) == ""
     assert "model: m" in line_of(IssueEnded(ended("a", Failure.MODEL)))
+
+
+def test_the_picture_shows_all_counts_on_a_narrow_terminal():
+    slots = Slots("sandboxes", 4)
+    state = BatchState(3, Commons(slots, slots, slots, Paces(4), Limits()))
+    for outcome in (ended("a", Failure.MODEL), ended("b", Failure.SANDBOX), ended("c")):
+        state.take(IssueEnded(outcome))
+    stream = io.StringIO()
+    Console(file=stream, width=80).print(LivePicture(state).picture())
+    counts = "1/3 done (2 infrastructure, 1 abstained), failures: 1 model, 1 sandbox; 0 s"
+    assert counts in map(str.strip, stream.getvalue().splitlines())
+    assert "0 min left" in stream.getvalue()

@@ -7,14 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.messages import Reply, Usage
 from runs.batch.outcome import Failure, Outcome, Status, write_outcome
 from runs.decision import Decision, Line
+from runs.journal import Journal
 from runs.page.html import page, tag, text
 from runs.page.intervals import paired, wilson
 from runs.page.issues import issue_row
 from runs.page.reading import TEXT, IssueShown, RunShown, read_run, read_runs, short
-from runs.page.report import compare
+from runs.page.report import compare, write_page
 from runs.purse import Spending
+from runs.tape import JournalTape
 from selection.differences.leading import Disagreement
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>'\"&</pre>"
@@ -76,6 +79,9 @@ def test_the_page_of_a_batch_shows_what_a_model_said_and_runs_nothing(batches):
     assert "half(5) is 2" in found.said
     for part in ("trajectory 0", "matrix:", "Time by stage", "Failures of infrastructure", "return n / 2"):
         assert part in found.said
+    assert "By repository" in found.said
+    assert "pypi/tiny7" in found.said  # all seven, also those that failed
+    assert "By difficulty" in found.said
 
 
 def test_the_page_shows_inputs_that_part_programs_as_text():
@@ -117,6 +123,13 @@ def test_a_folder_without_outcomes_is_refused(batches):
     assert "holds no outcome" in done.stderr
 
 
+def test_a_page_that_cannot_be_written_is_called_by_its_name(tmp_path):
+    write_outcome(tmp_path / "run", outcome("i", resolved=True))
+    with pytest.raises(OSError, match=rf"'{tmp_path}/run'") as refused:
+        write_page(read_runs([tmp_path / "run"]), tmp_path / "run")
+    assert ".part-" not in str(refused.value)
+
+
 def test_intervals():
     low, high = wilson(5, 10)
     assert (low, high) == (pytest.approx(0.2366, abs=1e-3), pytest.approx(0.7634, abs=1e-3))
@@ -155,6 +168,17 @@ def test_a_page_counts_what_unfinished_issues_have_spent_as_the_report_does(batc
     assert json.loads(as_json.stdout)["spent"]["out"] == spent
     (out / "report.json").unlink()  # killed before it was written
     assert read_run(out).spent.steps == 8
+
+
+async def test_a_page_counts_what_an_issue_spends_that_is_under_way_and_leaves_its_record_alone(tmp_path):
+    reply = Reply(text="on", usage=Usage(input=100, output=10), cost=0.25)
+    with Journal(tmp_path / "run" / "i") as journal:
+        await JournalTape(journal, 0).keep_reply(0, reply, "")
+        with journal.path.open("ab") as file:
+            file.write(b"half a li")  # another process is writing it
+        known = journal.path.read_bytes()
+        assert read_run(tmp_path / "run").unfinished["i"].dollars == 0.25
+        assert journal.path.read_bytes() == known
 
 
 def test_runs_of_one_name_are_told_apart(tmp_path):
