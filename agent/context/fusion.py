@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -17,8 +18,8 @@ def fused(rankings: Iterable[Sequence[str]]) -> list[str]:
     Reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009). CodeMonkeys takes the mean of place /
     length, under which a ranking of all files beside short ones of a few would hardly count.
     """
-    scores: dict[str, float] = defaultdict(float)
+    shares: dict[str, list[float]] = defaultdict(list)
     for ranking in rankings:
         for place, name in enumerate(dict.fromkeys(ranking), 1):
-            scores[name] += 1 / (K + place)
-    return sorted(scores, key=lambda name: (-scores[name], name))
+            shares[name].append(1 / (K + place))
+    return sorted(shares, key=lambda name: (-math.fsum(shares[name]), name))

@@ -104,6 +104,10 @@ def test_the_order_of_rankings_does_not_matter(rankings, random):
     assert fused(shuffled) == once
 
 
+def test_names_with_the_same_places_are_tied_whatever_order_they_were_added_in():
+    assert fused([["a"], ["a", "b"], ["b", "a"], ["b"]]) == ["a", "b"]
+
+
 def test_bm25_is_the_formula():
     # two documents of 4 and 2 words, "x" twice in the first: idf = ln(1 + 1.5 / 1.5)
     score = 0.6931471805599453 * 2 / (2 + 1.5 * (1 - 0.75 + 0.75 * 4 / 3))

@@ -63,7 +63,7 @@ class Refuses:
         return ("a",)
 
     def describe(self, instance_id):
-        return {"repo": HALF}
+        return {"repository": HALF}
 
     async def load(self, instance_id, home):
         raise failure(

@@ -20,7 +20,7 @@ PAID = {"text": "a", "model": "m", "cost": 0.04, "usage": {"input": 100, "output
 
 class Source:
     def describe(self, instance_id):
-        return {"repo": "tiny/tiny", "difficulty": "easy"}
+        return {"repository": "tiny/tiny", "difficulty": "easy"}
 
 
 async def test_an_issue_that_no_node_ends_keeps_what_it_has_spent_and_where_it_belongs(tmp_path):
