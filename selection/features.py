@@ -19,6 +19,7 @@ from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
 from selection.evidence import ISSUE, Evidence
 from selection.unfit import unfit
 
+DEMONSTRATION, FAULTY = "demonstration", "faulty"
 Features = Mapping[str, float]
 """By name; one that cannot be known (agreement of a lone candidate) is missing."""
 
@@ -47,7 +48,7 @@ ABOUT: Mapping[str, str] = {
 
 def measure(evidence: Evidence) -> Mapping[str, Features]:
     """Return the features of every candidate that makes a program of its own, by id."""
-    programs = _programs(evidence)
+    programs, facts = _programs(evidence), _facts(evidence)
     issue = evidence.problem_statement
     return {
         one.id: {
@@ -56,9 +57,22 @@ def measure(evidence: Evidence) -> Mapping[str, Features]:
             **_of_runs(one, evidence),
             **_of_issue(one.patch, issue),
             **_of_others(one, programs),
-            **evidence.facts.get(one.id, {}),
+            **facts.get(one.id, {}),
         }
         for one in _changing(evidence)
+    }
+
+
+def _facts(evidence: Evidence) -> Mapping[str, Mapping[str, float]]:
+    """Return the facts of candidates, without a demonstration that none changes but such as break a file.
+
+    Such programs do not get to the fault, as where an issue shows tests that nothing in it calls.
+    """
+    if any(facts.get(DEMONSTRATION) and not facts.get(FAULTY) for facts in evidence.facts.values()):
+        return evidence.facts
+    return {
+        id_: {name: value for name, value in facts.items() if name != DEMONSTRATION}
+        for id_, facts in evidence.facts.items()
     }
 
 

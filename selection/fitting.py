@@ -28,8 +28,10 @@ EXPECTED = {"demonstration": 1.0, "faulty": -1.0}
 
 Repositories whose issues show no programs say nothing of the one, and few candidates are faulty.
 """
+UNSCALED = {"demonstration"}
+"""What too few issues tell, and those alike, to take its typical value and spread from them."""
 UNMEASURED = 0.5
-"""Typical value and spread of a feature that no candidate has: it is a share or a yes or no."""
+"""Typical value and spread of such a one, and of what no candidate has: a share, or yes or no."""
 RIDGE = 6.0
 SIZES = (2, 4, 8)
 """How many candidates the drawn subsets have, on which weights are fitted beside the whole."""
@@ -84,11 +86,11 @@ def subsets(issue: Issue, times: int = 4) -> list[Evidence]:
 def fit_features(issues: Sequence[Issue], ridge: float = RIDGE, names: Sequence[str] = FITTED) -> Weights:
     """Return the verifier fitted on pairs of a right and a wrong candidate; each issue weighs the same."""
     measured = [features for issue in issues for features in measure(issue.evidence).values()]
-    columns = {name: [one[name] for one in measured if name in one] for name in names}
+    columns = {name: [one[name] for one in measured if name in one] for name in names if name not in UNSCALED}
     unit = Weights(
         weights=dict.fromkeys(names, 1.0),
-        typical={name: fmean(values) if values else UNMEASURED for name, values in columns.items()},
-        spread={name: (pstdev(values) if values else UNMEASURED) or 1.0 for name, values in columns.items()},
+        typical={name: fmean(columns[name]) if columns.get(name) else UNMEASURED for name in names},
+        spread={name: pstdev(columns[name]) or 1.0 if columns.get(name) else UNMEASURED for name in names},
     )
     rows, shares = [], []
     for issue in issues:

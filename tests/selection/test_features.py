@@ -83,6 +83,22 @@ def test_who_was_stopped_is_told_from_who_submitted_and_who_does_not_say(tmp_pat
     assert measure(Evidence("t", candidates=(one,)))[one.id].get("submitted") == worth
 
 
+def test_a_demonstration_that_nobody_changes_says_nothing_of_anybody():
+    known = evidence_of(patch_of(1), FAR)
+    first, second = (one.id for one in known.candidates)
+    nobody = replace(
+        known, facts={first: {"demonstration": 0.0, "faulty": 0.0}, second: {"demonstration": 0.0}}
+    )
+    assert not any("demonstration" in one for one in measure(nobody).values())
+    assert measure(nobody)[first]["faulty"] == 0
+    broken = replace(
+        nobody, facts={first: {"demonstration": 0.0}, second: {"demonstration": 1.0, "faulty": 1.0}}
+    )
+    assert not any("demonstration" in one for one in measure(broken).values())
+    one = replace(nobody, facts={first: {"demonstration": 0.0}, second: {"demonstration": 1.0}})
+    assert [measure(one)[id_]["demonstration"] for id_ in (first, second)] == [0, 1]
+
+
 def test_every_feature_has_words_and_every_weight_a_feature():
     known = evidence_of(patch_of(1), FAR)
     known = replace(
@@ -125,7 +141,17 @@ def test_fitting_finds_what_tells_right_from_wrong():
 
     issues = [issue(number) for number in range(4)]
     fitted = fit_features(issues)
+    assert 0 < fitted.typical["places"] < 1
     assert fitted.weights["places"] > 0
     found = scored(issues[0].evidence, fitted)
     worst = min(one.log_odds for id_, one in found.items() if issues[0].resolved[id_])
     assert worst > max(one.log_odds for id_, one in found.items() if not issues[0].resolved[id_])
+
+
+def test_what_few_issues_show_alike_does_not_stretch_the_scale_of_a_demonstration():
+    """One of 20 candidates changes it: by their spread a change elsewhere would be worth much more."""
+    known = evidence_of(*[patch_of(number) for number in range(1, 21)])
+    ids = [one.id for one in known.candidates]
+    known = replace(known, facts={id_: {"demonstration": float(id_ == ids[0])} for id_ in ids})
+    fitted = fit_features([Labelled(known, {id_: id_ in ids[:10] for id_ in ids})])
+    assert (fitted.typical["demonstration"], fitted.spread["demonstration"]) == (0.5, 0.5)
