@@ -30,7 +30,9 @@ from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
 from selection.executions import executions
 from selection.faults import faulty
+from selection.feature_verifier import shipped
 from selection.feature_verifier import verdicts as features_read
+from selection.features import EXECUTED
 from selection.matrix import TestMatrix, run_matrix
 from selection.rules import rule_named
 from selection.rules.tallies import heard
@@ -169,8 +171,9 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
     texts = await base_texts(base, [one.patch for one in pool.candidates])
     evidence = evidence.with_facts(await asyncio.to_thread(faulty, evidence, texts))
     evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells, place=place))
-    ran = await executions(evidence, base, texts, task.test_runner, cells=cells, place=place)
-    evidence = replace(evidence, executed=ran)
+    if EXECUTED in shipped().weights:  # what has no weight is not worth a traced run
+        ran = await executions(evidence, base, texts, task.test_runner, cells=cells, place=place)
+        evidence = replace(evidence, executed=ran)
     return replace(evidence, verdicts=await asyncio.to_thread(features_read, evidence))
 
 

@@ -19,7 +19,7 @@ from selection.changes import DEFINITION, NAME, likeness, read_change, size_of
 from selection.evidence import ISSUE, Evidence
 from selection.unfit import unfit
 
-DEMONSTRATION, FAULTY = "demonstration", "faulty"
+DEMONSTRATION, EXECUTED, FAULTY = "demonstration", "executed", "faulty"
 Features = Mapping[str, float]
 """By name; one that cannot be known (agreement of a lone candidate) is missing."""
 
@@ -111,7 +111,7 @@ def _of_runs(one: Candidate, evidence: Evidence) -> Features:
         for run, shares in evidence.executed.items()
         if run in counted and one.id in shares and any(shares.values())
     ]
-    return {"executed": fmean(shares)} if shares else {}
+    return {EXECUTED: fmean(shares)} if shares else {}
 
 
 @lru_cache(maxsize=4096)

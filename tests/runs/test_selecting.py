@@ -22,6 +22,7 @@ from runs.selecting import choose, find
 from runs.variation import Variation
 from selection import rules
 from selection.evidence_file import read_evidence
+from selection.feature_verifier import shipped
 from selection.features import measure
 from selection.pool import PoolError
 from selection.rules import Rule
@@ -158,7 +159,7 @@ async def test_no_candidate_at_all_is_a_choice_too(desk):
     assert (await desk.choose()).decision.reason == "abstains: there are no candidates"
 
 
-@pytest.mark.parametrize("after", [1, 3, 5, 7, 18])
+@pytest.mark.parametrize("after", [1, 3, 5, 7])
 async def test_a_matrix_interrupted_at_a_cell_goes_on_and_repeats_none(desk, monkeypatch, after):
     desk.put("right.diff", diff(RIGHT, FIRST)).put("wrong.diff", diff(WRONG, TUPLE, "test_tuple"))
     put, keys = JournalCells.put, []
@@ -287,11 +288,21 @@ async def test_runs_of_ours_give_their_trajectories_and_the_tests_of_testers(des
     assert [line.origin for line in choice.decision.lines] == ["run sample 0", "run sample 2"]
     assert choice.patch == diff(RIGHT)
     (evidence,) = read_evidence(desk.journal / EVIDENCE)
-    features = [measure(evidence)[one.id] for one in evidence.candidates]
-    assert [(one["submitted"], one["executed"]) for one in features] == [(1.0, 1.0), (0.0, 1.0)]
+    assert [measure(evidence)[one.id]["submitted"] for one in evidence.candidates] == [1.0, 0.0]
+    assert not evidence.executed
     (run / "tiny-1" / "journal.jsonl").write_text("")
     with pytest.raises(PoolError, match="no trajectory has ended yet"):
         read_from_anywhere([run])
+
+
+async def test_what_failing_tests_execute_is_traced_where_it_has_a_weight(desk, monkeypatch):
+    known = shipped()
+    tables = {name: {**getattr(known, name), "executed": 1.0} for name in ("weights", "typical", "spread")}
+    monkeypatch.setattr("runs.judging.shipped", lambda: known.model_copy(update=tables))
+    desk.put("right.diff", diff(RIGHT, FIRST)).put("wrong.diff", diff(WRONG))
+    await desk.choose()
+    (evidence,) = read_evidence(desk.journal / EVIDENCE)
+    assert [measure(evidence)[one.id]["executed"] for one in evidence.candidates] == [1.0, 1.0]
 
 
 async def test_samples_of_runs_that_are_called_alike_stay_apart(tmp_path):
