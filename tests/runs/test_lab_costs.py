@@ -37,18 +37,23 @@ async def test_what_trajectories_cost_is_told(tmp_path, capsys):
     assert "no comparison" not in shown
 
 
-async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them(tmp_path):
-    issue = issue_of([True, False], task="one")
+async def record_samples(journal, issue):
+    """Write an issue's candidates, read by a verifier, and a reply of $1 for the trajectory of each."""
     candidates = tuple(
         replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
     )
     verdicts = tuple(Verdict("verifier:patch", id_, 0.5, "") for id_ in issue.ids)
+    known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
+    write_evidence(journal.folder / "evidence.jsonl.gz", [known])
+    for sample in range(len(candidates)):
+        reply = Reply(text="x", cost=1.0).model_dump(mode="json")
+        await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+
+
+async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them(tmp_path):
+    issue = issue_of([True, False], task="one")
     with Journal(tmp_path / "run" / "one") as journal:
-        known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
-        write_evidence(journal.folder / "evidence.jsonl.gz", [known])
-        for sample in range(2):
-            reply = Reply(text="x", cost=1.0).model_dump(mode="json")
-            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+        await record_samples(journal, issue)
         await JournalReplies(journal, "context").put("model KEY", Reply(text="x", cost=3.0))
         readings = JournalReplies(journal, "selection")
         for id_ in issue.ids:
@@ -71,16 +76,8 @@ async def test_what_readers_and_context_cost_is_told_of_the_rules_that_hear_them
 
 async def test_readers_are_paid_for_the_part_of_the_candidates_that_is_measured(tmp_path):
     issue = issue_of([True, False, False, False], task="one")
-    candidates = tuple(
-        replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
-    )
-    verdicts = tuple(Verdict("verifier:patch", id_, 0.5, "") for id_ in issue.ids)
     with Journal(tmp_path / "run" / "one") as journal:
-        known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
-        write_evidence(journal.folder / "evidence.jsonl.gz", [known])
-        for sample in range(4):
-            reply = Reply(text="x", cost=1.0).model_dump(mode="json")
-            await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
+        await record_samples(journal, issue)
         readings = JournalReplies(journal, "selection")
         for id_ in issue.ids:
             await readings.put(f"a model verifier:patch/{id_}/0 KEY", Reply(text="YES", cost=25.0))
