@@ -1,4 +1,4 @@
-"""A conftest that runs several test files, each in a fork of a pytest that has started once.
+"""A conftest that runs several test files, each in a fork of a pytest whose session has begun once.
 
 Runs inside a sandbox: Python 3.6 and newer, standard library and pytest only. Its order stands at the end:
 
@@ -14,13 +14,11 @@ after it are not run.
 
 import atexit
 import base64
-import faulthandler  # noqa: F401 (a session imports these two as it begins)
 import functools
 import gc
 import json
 import mmap
 import os
-import pdb  # noqa: F401
 import shutil
 import signal
 import sys
@@ -32,6 +30,7 @@ import zlib
 from importlib.machinery import SourceFileLoader
 
 import pytest
+from _pytest.junitxml import bin_xml_escape
 
 RESULTS = 9
 PAUSE = 0.002
@@ -92,26 +91,37 @@ class Compiled:
 
 
 class EachFile:
-    """Takes over where pytest would begin its session."""
+    """Takes over where pytest would collect: its session has begun, and knows nothing of any file yet."""
 
     def __init__(self, config):
         self.config = config
         self.compiled = Compiled()
-
-    def run(self):
-        """Run the files; return True in the parent, False in a child that is to go on with its session."""
-        if threading.active_count() > 1:
-            return True
+        self.processes = _processes()
         self._hide()
         os.unlink(ORDER["files"][0][0])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self):
+        """Run the files and end; the session goes on in the forks alone."""
+        if self._run():
+            os._exit(0)
+
+    def _run(self):
+        """Run the files; return True in the parent, False in a fork.
+
+        None is run where the session has begun with threads or processes, which forks would lack or share.
+        """
+        if threading.active_count() > 1 or _processes() - self.processes:
+            return True
+        bin_xml_escape("")  # compiles an expression, which takes milliseconds, where no fork has to
         gc.collect()
         if hasattr(gc, "freeze"):
             gc.freeze()  # sessions collect garbage several times, which would touch and copy all of this
-        before, processes = _seen(), _processes()
+        before = _seen()
         for number, (path, text) in enumerate(ORDER["files"]):
             if not self._run_file(number, path, base64.b64decode(text)):
                 return False
-            if _processes() - processes or not _tidied(before):
+            if _processes() - self.processes or not _tidied(before):
                 break
             self.compiled.learn()
         return True
@@ -156,14 +166,15 @@ class EachFile:
         os.close(RESULTS)
         self.compiled.lend()
         self.config.args[:] = [path]
-        self.config.option.xmlpath = report
+        for plugin in self.config.pluginmanager.get_plugins():
+            if type(plugin).__name__ == "LogXML":
+                plugin.logfile = report
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_cmdline_main(config):
-    """Run every file; pytest's own session goes on in the forks alone."""
-    if EachFile(config).run():
-        _leave(config, 0)
+    """Run every file, each in a fork of the session that begins here; forks end by `_leave`."""
+    config.pluginmanager.register(EachFile(config))
     session = yield
     if session.excinfo is None:
         _leave(config, session.get_result())

@@ -176,6 +176,41 @@ async def test_behind_traces_that_stay_no_file_is_run(room, act):
     assert list(await together(room, files)) == ["tests/test_a.py"]
 
 
+STARTED = """
+import os, subprocess, threading, time
+
+STATE = []
+
+def pytest_sessionstart(session):
+    {act}
+
+def pytest_sessionfinish():
+    STATE.append("finished")
+"""
+FINDS_STATE = """
+import conftest
+
+def test_x():
+    assert conftest.STATE == ["begun"]
+    conftest.STATE.append("changed")
+"""
+
+
+@pytest.mark.parametrize(
+    "act", ["subprocess.Popen(['sleep', '60'])", "threading.Thread(target=time.sleep, args=(9,)).start()"]
+)
+async def test_no_file_is_run_in_a_session_that_begins_with_what_forks_would_share(room, act):
+    await room.write("tests/conftest.py", STARTED.format(act=act).encode())
+    assert await together(room, {"tests/test_a.py": "def test_x(): pass\n"}) == {}
+
+
+async def test_each_file_finds_the_session_as_it_began(room):
+    act = "STATE.append('begun'), open('begun', 'w').write('x')"
+    await room.write("tests/conftest.py", STARTED.format(act=act).encode())
+    runs = await together(room, {f"tests/test_{name}.py": FINDS_STATE for name in "abc"})
+    assert [[*run.outcomes.values()] for run in runs.values()] == 3 * [[Outcome.PASSED]]
+
+
 @pytest.mark.parametrize("instead", ["", "os.mkdir(__file__)", "os.symlink('/etc/passwd', __file__)"])
 async def test_a_file_that_does_away_with_itself_keeps_none_behind_it_from_running(room, instead):
     files = {
