@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,28 @@ async def test_what_duels_ran_is_run_again_in_another_place_and_in_no_other_case
                 return sum("output" in event.data["cell"] for event in journal.of("cell"))
 
     assert [await trials(memory) for memory in (1024, 1024, 2048)] == [3, 3, 6]
+
+
+async def test_a_test_of_a_reader_can_show_that_an_existing_one_guards_nothing(tmp_path, task):
+    """No program passes anything that shows the issue before the duel writes its test."""
+    (tmp_path / "duellist.py").write_text(MODEL)
+    repository = tmp_path / "repository"
+    (repository / "test_area.py").write_text(
+        "from area import area\n\n\ndef test():\n    assert area(3) == 3\n"
+    )
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "a test of what the issue changes")
+    task = replace(task, base_commit=git(repository, "rev-parse", "HEAD"))
+    recipe = Recipe(
+        models={"select": f"{tmp_path}/duellist.py:Duellist"},
+        selection=SelectionSettings(duel=2, turns=2),
+        sandbox="daemonless",
+    )
+    pool = Pool((*POOL.candidates, Candidate("other", PATCH.format("3 * side + 1"))))
+    async with BaseRoom(task, repository, recipe, tmp_path / "home") as room:
+        with Journal(tmp_path / "run") as journal:
+            decision = await judge(task.public(), room, pool, recipe, journal, [].append)
+    assert (list(decision.excused), decision.guards) == (["test_area.py::test"], 0)
 
 
 def test_a_test_that_the_issue_changes_keeps_no_drawing_going():
