@@ -1,4 +1,6 @@
-"""A conftest that runs several test files, each in a fork of a pytest whose session has begun once.
+"""A conftest that runs several test files, each in a fork of a pytest that has started once.
+
+Where pytest alone has a part in it, the session has begun as well: that is half of the work for a small file.
 
 Runs inside a sandbox: Python 3.6 and newer, standard library and pytest only. Its order stands at the end:
 
@@ -35,6 +37,14 @@ from _pytest.junitxml import bin_xml_escape
 RESULTS = 9
 PAUSE = 0.002
 LARGEST_MODULE = 1 << 20
+BEGINNING = (
+    "pytest_configure",
+    "pytest_plugin_registered",
+    "pytest_sessionstart",
+    "pytest_report_header",
+    "pytest_collection",
+)
+"""Hooks that are called until a session collects."""
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -91,37 +101,37 @@ class Compiled:
 
 
 class EachFile:
-    """Takes over where pytest would collect: its session has begun, and knows nothing of any file yet."""
+    """Takes over from pytest, which has loaded its configuration and knows nothing of any file yet."""
 
     def __init__(self, config):
         self.config = config
         self.compiled = Compiled()
-        self.processes = _processes()
         self._hide()
-        os.unlink(ORDER["files"][0][0])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self):
-        """Run the files and end; the session goes on in the forks alone."""
+        """Run the files in forks of a session that has begun."""
+        self.run()
+
+    def run(self):
+        """Run the files, each in a fork, and end; only forks return from here."""
         if self._run():
             os._exit(0)
 
     def _run(self):
-        """Run the files; return True in the parent, False in a fork.
-
-        None is run where the session has begun with threads or processes, which forks would lack or share.
-        """
-        if threading.active_count() > 1 or _processes() - self.processes:
+        """Run the files; return True in the parent, False in a fork."""
+        if threading.active_count() > 1:
             return True
+        os.unlink(ORDER["files"][0][0])
         bin_xml_escape("")  # compiles an expression, which takes milliseconds, where no fork has to
         gc.collect()
         if hasattr(gc, "freeze"):
             gc.freeze()  # sessions collect garbage several times, which would touch and copy all of this
-        before = _seen()
+        before, processes = _seen(), _processes()
         for number, (path, text) in enumerate(ORDER["files"]):
             if not self._run_file(number, path, base64.b64decode(text)):
                 return False
-            if _processes() - self.processes or not _tidied(before):
+            if _processes() - processes or not _tidied(before):
                 break
             self.compiled.learn()
         return True
@@ -166,6 +176,7 @@ class EachFile:
         os.close(RESULTS)
         self.compiled.lend()
         self.config.args[:] = [path]
+        self.config.option.xmlpath = report
         for plugin in self.config.pluginmanager.get_plugins():
             if type(plugin).__name__ == "LogXML":
                 plugin.logfile = report
@@ -173,11 +184,28 @@ class EachFile:
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_cmdline_main(config):
-    """Run every file, each in a fork of the session that begins here; forks end by `_leave`."""
-    config.pluginmanager.register(EachFile(config))
+    """Run every file in a fork, which goes on with the session and ends by `_leave`."""
+    each = EachFile(config)
+    if _begins_alone(config):
+        config.pluginmanager.register(each)
+    else:
+        each.run()
     session = yield
     if session.excinfo is None:
         _leave(config, session.get_result())
+
+
+def _begins_alone(config):
+    """Whether a session begins without code of the repository or a plugin.
+
+    What such code opens or stores as a session begins would be shared by the forks, or be another's.
+    """
+    callers = [getattr(config.hook, name) for name in BEGINNING]
+    try:
+        found = [one.function.__module__ for caller in callers for one in caller.get_hookimpls()]
+    except AttributeError:  # of an old pytest
+        return False
+    return all(name.startswith("_pytest.") for name in found)
 
 
 def _leave(config, code):

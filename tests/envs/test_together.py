@@ -177,38 +177,49 @@ async def test_behind_traces_that_stay_no_file_is_run(room, act):
 
 
 STARTED = """
-import os, subprocess, threading, time
+import glob, multiprocessing, os, sys, tempfile
 
-STATE = []
+KEPT = {{}}
 
-def pytest_sessionstart(session):
-    {act}
-
-def pytest_sessionfinish():
-    STATE.append("finished")
+def {hook}:
+    KEPT["found"] = {made}
 """
-FINDS_STATE = """
-import conftest
+FINDS = """
+import os, sys, conftest
 
 def test_x():
-    assert conftest.STATE == ["begun"]
-    conftest.STATE.append("changed")
+    found = conftest.KEPT["found"]
+    {asked}
 """
+OPENED = "open('tests/data.txt')", "assert found.readline() == 'data\\n'"
+UNLINKED = "tempfile.TemporaryFile()", "found.seek(0), found.write(b'x')\n    assert found.tell() == 1"
+SHARED = "multiprocessing.Value('i', 0)", "found.value += 1\n    assert found.value == 1"
+OWNER = "os.getpid()", "assert found == os.getpid()"
+FILES = "glob.glob('tests/test_*.py')", "assert len(found) == 1"
+PIPE = "os.pipe()", "os.close(found[1])\n    assert os.read(found[0], 1) == b''"
 
 
 @pytest.mark.parametrize(
-    "act", ["subprocess.Popen(['sleep', '60'])", "threading.Thread(target=time.sleep, args=(9,)).start()"]
+    "hook",
+    ["pytest_configure(config)", "pytest_sessionstart(session)", "pytest_report_header(config)"],
 )
-async def test_no_file_is_run_in_a_session_that_begins_with_what_forks_would_share(room, act):
-    await room.write("tests/conftest.py", STARTED.format(act=act).encode())
-    assert await together(room, {"tests/test_a.py": "def test_x(): pass\n"}) == {}
+@pytest.mark.parametrize(("made", "asked"), [OPENED, UNLINKED, SHARED, OWNER, FILES, PIPE])
+async def test_each_file_finds_a_session_of_its_own(room, hook, made, asked):
+    async with forked(room) as box:
+        await box.write("tests/conftest.py", STARTED.format(hook=hook, made=made).encode())
+        files = {f"tests/test_{name}.py": FINDS.format(asked=asked) for name in "ab"}
+        runs = await together(box, files, seconds=20)
+    assert [[*run.outcomes.values()] for run in runs.values()] == 2 * [[Outcome.PASSED]]
 
 
-async def test_each_file_finds_the_session_as_it_began(room):
-    act = "STATE.append('begun'), open('begun', 'w').write('x')"
-    await room.write("tests/conftest.py", STARTED.format(act=act).encode())
-    runs = await together(room, {f"tests/test_{name}.py": FINDS_STATE for name in "abc"})
-    assert [[*run.outcomes.values()] for run in runs.values()] == 3 * [[Outcome.PASSED]]
+async def test_what_a_session_begins_with_is_behind_the_second_file_as_behind_the_first(room):
+    """A process that a file leaves behind ends the sharing, whoever started it."""
+    begins = STARTED.format(
+        hook="pytest_sessionstart(session)", made="__import__('subprocess').Popen(['sleep', '60'])"
+    )
+    await room.write("tests/conftest.py", begins.encode())
+    runs = await together(room, {f"tests/test_{name}.py": "def test_x(): pass\n" for name in "ab"})
+    assert list(runs) == ["tests/test_a.py"]
 
 
 @pytest.mark.parametrize("instead", ["", "os.mkdir(__file__)", "os.symlink('/etc/passwd', __file__)"])
