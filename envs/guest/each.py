@@ -16,11 +16,13 @@ after it are not run.
 
 import atexit
 import base64
+import faulthandler  # noqa: F401 (a session imports these two as it begins)
 import functools
 import gc
 import json
 import mmap
 import os
+import pdb  # noqa: F401
 import shutil
 import signal
 import sys

@@ -212,8 +212,7 @@ async def test_each_file_finds_a_session_of_its_own(room, hook, made, asked):
     assert [[*run.outcomes.values()] for run in runs.values()] == 2 * [[Outcome.PASSED]]
 
 
-async def test_what_a_session_begins_with_is_behind_the_second_file_as_behind_the_first(room):
-    """A process that a file leaves behind ends the sharing, whoever started it."""
+async def test_a_process_that_a_session_begins_with_ends_the_sharing(room):
     begins = STARTED.format(
         hook="pytest_sessionstart(session)", made="__import__('subprocess').Popen(['sleep', '60'])"
     )
