@@ -135,14 +135,21 @@ class Vessel:
         if self.removed:
             await self.line.close()
             raise SandboxGoneError("the container is removed; start another sandbox")
-        nonce = secrets.token_hex(16)
         try:
             async with asyncio.timeout(_SILENCE):
-                await self.line.send(f"kill {nonce}\n".encode())
-                await self.line.answer(nonce, lambda _: None)
+                left = await self._end_all()
+                while left:  # one that is still dying could take what the next one is told
+                    await asyncio.sleep(0.01)
+                    left = await self._end_all()
         except (LineBrokenError, TimeoutError) as error:
             await self.line.close()
             raise SandboxGoneError("the container does not answer; start another sandbox") from error
+
+    async def _end_all(self) -> int:
+        """End everything that runs, and return how many processes are left of it."""
+        nonce = secrets.token_hex(16)
+        await self.line.send(f"kill {nonce}\n".encode())
+        return (await self.line.answer(nonce, lambda _: None)).left
 
     async def remove(self) -> None:
         """End the container and forget its files."""

@@ -21,6 +21,7 @@ from sandbox.base import Limits, SandboxError, SandboxGoneError, Status
 from sandbox.contract.fixtures import IMAGE, LIMITS
 from sandbox.docker import containers
 from sandbox.docker.host import DockerHost
+from sandbox.docker.line import Line
 from sandbox.docker.sweep import abandoned
 from sandbox.owners import boot, new_name
 
@@ -41,6 +42,22 @@ async def test_a_broken_stream_is_mended(box):
     await box.exec("echo kept > kept")
     await box._vessel.line.close()
     assert (await box.exec("cat kept")).text == "kept\n"
+
+
+async def test_a_stream_is_mended_when_all_that_ran_is_dead(box, monkeypatch):
+    said = []
+    answer = Line.answer
+
+    async def heard(line, nonce, feed):
+        said.append(await answer(line, nonce, feed))
+        return said[-1]
+
+    monkeypatch.setattr(Line, "answer", heard)
+    for _ in range(8):
+        await box._vessel.line.close()
+        await box._vessel.reconnect()
+        assert said[-1].left == 0
+    assert len(said) >= 8
 
 
 async def test_a_stream_that_breaks_under_a_command_ends_it_and_says_so(box, outside):
