@@ -16,6 +16,7 @@ from envs.outcomes import Outcome
 from runs.decision import Column, Decision, Line, Said
 from runs.display.choice import render_choice
 from runs.display.live import LiveDisplay
+from runs.display.names import told_apart
 from runs.display.plain import line_of, one_line
 from runs.display.result import render
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
@@ -153,6 +154,41 @@ def test_long_names_take_no_room_from_what_tells_candidates_apart(tmp_path, colu
     ]
     assert row.split()[-3:] == ["0.25", "1", "2"]
     assert max(len(head), len(row)) <= 80
+
+
+def test_names_that_begin_alike_are_cut_so_that_they_can_be_told_apart(tmp_path):
+    whole, group = report(columns=3), f"owner+project:{'data/' * 12}group_b/"
+    runs = {"c1": "aider", "c2": "trae/baseline/preds.json", "c3": "trae/enhanced/preds.json"}
+    lines = [
+        one.model_copy(update={"cluster": one.candidate, "origin": group + runs.get(one.candidate, "other")})
+        for one in whole.decision.lines
+    ]
+    name = f"test_{'empty_' * 9}suffix"
+    columns = [
+        one.model_copy(update={"target": f"tests/{name}{number}.py::{name}", "authors": authors})
+        for number, one in enumerate(whole.decision.columns)
+        for authors in [tuple(f"my-run sample {sample}" for sample in range(3))]
+    ]
+    changes = {"lines": tuple(lines), "columns": tuple(columns)}
+    decision = whole.decision.model_copy(update=changes)
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path).splitlines()
+    top = next(number for number, line in enumerate(text) if line.startswith("(untouched base)"))
+    rows = [line.split("  ")[0] for line in text[top + 1 : top + 5]]
+    for row, part in zip(rows, ("aider", "baseline", "enhanced", "other"), strict=True):
+        assert part in row
+    tests = [line for line in text if line.startswith("T")]
+    assert "no vote, as not failing on the base: T3" in text
+    assert all(f"…{number}.py::" in line for number, line in zip((1, 2, 0), tests, strict=True))
+    assert "T2  by my-run samples 0, 1, 2: test_" in tests[1]
+    assert max(map(len, text[:-1])) <= 80
+
+
+@pytest.mark.parametrize("room", [-3, 0, 1, 7, 8, 9, 20])
+def test_names_fit_however_little_room_there_is(room):
+    names = ["", "a", *(f"{'x' * 30}{number}{'y' * number}" for number in range(12))]
+    shown = told_apart(names, room)
+    assert max(map(len, shown)) <= max(1, room)
+    assert room < 20 or len(set(shown)) == len(names)
 
 
 def test_the_file_with_the_tests_that_are_not_shown_is_the_one_that_is_there(tmp_path):
