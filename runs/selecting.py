@@ -17,22 +17,27 @@ from runs.folder import write_text
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import judge, recorded_decision
+from runs.ledger import Ledger
 from runs.pool import Pool, gather_pool, is_for
 from runs.prediction import prediction
 from runs.progress import Listener, Noticed, StageBegan
-from runs.readers import reading_models
+from runs.purse import Spending
+from runs.readers import reading_models, unasked_models
+from runs.words import counted
 from sandbox.hosts import check_name
 from selection.pool import PoolError, RawCandidate
 
 _SHOWN = 3
+_LET_READ = "--rule posterior -c selection.views=[patch] lets it read the patches"
 
 
 class Choice(Value):
-    """What was chosen for one issue, with the evidence."""
+    """What was chosen for one issue, with the evidence; `spent` is what its readers have used."""
 
     instance_id: str
     problem_statement: str
     decision: Decision
+    spent: Spending = Spending()
 
     @property
     def patch(self) -> str:
@@ -59,8 +64,11 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
         UnknownSandboxError: there is no such sandbox.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
-    for name in reading_models(job.recipe):
+    unasked = unasked_models(job.recipe)
+    for name in (*reading_models(job.recipe), *unasked):
         open_model(name)
+    for name in unasked:
+        listen(Noticed(f"{name} is asked nothing by the rule {job.recipe.rule}; {_LET_READ}"))
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()
@@ -83,7 +91,13 @@ async def choose(job: Job, task: Task, repository: Path | None, folder: Path, li
             listen(Noticed(notice))
         decision = recorded_decision(journal) or await _decide(job, task, repository, journal, listen)
         listen(StageBegan("select", decision.reason))
-    found = Choice(instance_id=task.instance_id, problem_statement=task.problem_statement, decision=decision)
+        spent = Ledger(journal, job.recipe.budget).spent
+    found = Choice(
+        instance_id=task.instance_id,
+        problem_statement=task.problem_statement,
+        decision=decision,
+        spent=spent,
+    )
     write_text(folder / "preds.jsonl", prediction(task.instance_id, decision.rule, found.patch))
     write_text(folder / "decision.json", found.to_json_text() + "\n")
     return found
@@ -100,7 +114,7 @@ async def _decide(
 
 def _told(pool: Pool) -> str:
     tests = len(pool.tests) + sum(len(one.tests) for one in pool.candidates)
-    return f"{len(pool.candidates)} candidates, {tests} generated test files"
+    return f"{counted(len(pool.candidates), 'candidate')}, {counted(tests, 'generated test file')}"
 
 
 def _require_some(raw: Sequence[RawCandidate], task: Task, job: Job) -> None:
