@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -11,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line, Said, origins_by_cluster
+from runs.decision import Column, Compared, Decision, Line, Said, origins_by_cluster
 from runs.display.names import few, told_apart
 from runs.display.plain import one_line
+from runs.words import counted
 
 MOST_COLUMNS = 8
 MARKS = {
@@ -69,7 +71,7 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
     out.print(table)
     for judge, letter in judges.items():
         out.print(Text(f"{letter}   {judge}: what it says of being right, 0 to 1", style="dim"))
-    for line in _unread(decision):
+    for line in (*_unread(decision), *_compared(decision, out.width)):
         note(line, out)
     for line in _tests([column for _, column in shown], out):
         note(line, out)
@@ -163,6 +165,22 @@ def _unread(decision: Decision) -> list[str]:
         for judge, said in sorted(told.items())
         if all(one.score is None for one in said)
     ]
+
+
+def _compared(decision: Decision, width: int) -> list[str]:
+    """Return in a line for each whom judges of several candidates picked, and why the first picked nobody."""
+    origins = {line.candidate: line.origin for line in decision.lines}
+    told: dict[str, list[Compared]] = {}
+    for one in decision.comparisons:
+        told.setdefault(one.judge, []).append(one)
+    lines = []
+    for judge, group in sorted(told.items()):
+        picks = Counter(origins.get(one.picked, one.picked) for one in group if one.picked)
+        parts = [f"{count} for {one_line(name, width // 3)}" for name, count in picks.most_common()]
+        lost = [one.evidence for one in group if not one.picked]
+        parts += [f"{len(lost)} for nobody ({one_line(why, width)})" for why in lost[:1]]
+        lines.append(f"{judge}: {counted(len(group), 'comparison')}, {', '.join(parts)}")
+    return lines
 
 
 def _dropped(decision: Decision, width: int) -> list[str]:

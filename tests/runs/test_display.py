@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from agent.messages import Usage
 from agent.trajectory import ExitReason
 from envs.grading import Grade, GradeStatus
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line, Said
+from runs.decision import Column, Compared, Decision, Line, Said, decision_of
 from runs.display.choice import render_choice
 from runs.display.live import LiveDisplay
 from runs.display.names import told_apart
@@ -23,7 +24,10 @@ from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, Stage
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
 from runs.selecting import Choice
+from selection.candidate import Candidate
 from selection.differences.leading import Disagreement
+from selection.evidence import Comparison, Evidence
+from selection.rules import rule_named
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
@@ -221,6 +225,31 @@ def test_a_reader_without_any_score_is_told_with_its_reason(tmp_path):
     text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
     assert "verifier:patch: scores none of 2: the server is\ufffdgone" in text
     assert "verifier:digest: scores none" not in text
+
+
+def test_whom_comparisons_picked_and_why_they_did_not_is_told(tmp_path):
+    whole = report()
+    said = [
+        ("duel", "", "no choice in 10 replies"),
+        ("duel", "", "x"),
+        ("trae", "c1", ""),
+        ("trae", "c1", ""),
+    ]
+    comparisons = tuple(
+        Compared(judge=judge, shown=("c1", "c3"), picked=picked, evidence=why) for judge, picked, why in said
+    )
+    decision = whole.decision.model_copy(update={"comparisons": comparisons})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
+    assert "duel: 2 comparisons, 2 for nobody (no choice in 10 replies)\n" in text
+    assert "trae: 2 comparisons, 2 for sample 0\n" in text
+
+
+def test_the_decision_keeps_what_comparisons_said():
+    candidates = tuple(Candidate(name, PATCH) for name in ("a", "b"))
+    said = Comparison("trae", ("a", "b"), "b", "B is fine", round=1)
+    evidence = Evidence("pkg__1-1", candidates=candidates, comparisons=(said,))
+    (kept,) = decision_of(evidence, rule_named("random").choose(evidence)).comparisons
+    assert kept.model_dump() == asdict(said)
 
 
 def test_an_abstention_and_a_grade_are_said(tmp_path):
