@@ -16,6 +16,9 @@ from runs.selecting import Choice
 from runs.words import counted
 
 _MOST = 3
+_BESIDE_VOTE = (
+    "--rule posterior goes by existing tests and the patches too, and says how likely each is right"
+)
 
 
 def render_choice(choice: Choice, folder: Path, console: Console | None = None) -> None:
@@ -47,6 +50,8 @@ def _words(choice: Choice) -> list[tuple[str, str]]:
     if decision.winner and len(tied) > 1:
         said.append(("tied", f"{len(tied)} programs are equal in all; a hash of their content decides"))
     said.append(("sure", _how_sure(decision)))
+    if decision.rule == "vote" and not decision.winner and any(line.cluster for line in decision.lines):
+        said.append(("hint", _BESIDE_VOTE))
     said += [("excused", f"{test}: {why}") for test, why in list(decision.excused.items())[:_MOST]]
     said += [("trouble", one) for one in decision.trouble[:_MOST]]
     return [*said, *_spent(choice.spent)]

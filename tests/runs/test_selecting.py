@@ -142,11 +142,12 @@ async def test_few_blank_and_broken_candidates_are_answered_for(desk):
     desk.put("broken.diff", diff(RIGHT).replace("-    return items[-1]", "-    return items[7]"))
     choice = await desk.choose()
     assert choice.decision.reason == "abstains: of 3 candidates, no patch applies"
-    assert shown(choice)
+    assert "--rule posterior" not in shown(choice)
     desk.out, desk.files = desk.folder / "third", []
     desk.put("right.diff", diff(RIGHT))
     choice = await desk.choose()
     assert "no candidate brought a test" in choice.decision.reason
+    assert "--rule posterior goes by existing tests" in shown(choice)
     desk.out = desk.folder / "fourth"
     choice = await desk.choose(rule="majority-patch")
     assert choice.succeeded
