@@ -72,7 +72,8 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()
-    _require_some(raw, task, job)
+    if others := _others(raw, task, job):
+        listen(Noticed(others))
     for notice in task.extra.get("notices", ()):
         listen(Noticed(notice))
     return task, repository
@@ -117,12 +118,22 @@ def _told(pool: Pool) -> str:
     return f"{counted(len(pool.candidates), 'candidate')}, {counted(tests, 'generated test file')}"
 
 
-def _require_some(raw: Sequence[RawCandidate], task: Task, job: Job) -> None:
-    """Refuse files in which nothing is for the task: a slip in its name would look like an abstention."""
-    if raw and not any(is_for(one, task, job) for one in raw):
-        ids = [one for one, _ in Counter(one.instance_id for one in raw).most_common()]
-        more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+def _others(raw: Sequence[RawCandidate], task: Task, job: Job) -> str:
+    """Return how many candidates are for other tasks, and which; empty where none is.
+
+    Raises:
+        PoolError: all are: a slip in a name would look like an abstention.
+    """
+    strange = [one for one in raw if not is_for(one, task, job)]
+    if not strange:
+        return ""
+    ids = [one for one, _ in Counter(one.instance_id for one in strange).most_common()]
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    for_whom = f"{', '.join(ids[:_SHOWN])}{more}"
+    if len(strange) == len(raw):
+        there = f"{counted(len(raw), 'candidate')} for {for_whom}"
         raise PoolError(
-            f"none of {len(raw)} candidates is for {task.instance_id}: they are for"
-            f" {', '.join(ids[:_SHOWN])}{more}"
+            f"no candidate is for {task.instance_id}; there {'is' if len(raw) == 1 else 'are'} {there}"
         )
+    ours = f"{len(raw) - len(strange)} of {len(raw)} candidates are for {task.instance_id}"
+    return f"{ours}; the others are for {for_whom}"

@@ -6,12 +6,14 @@ import asyncio
 import difflib
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from agent.models.errors import UnknownModelError
 from agent.trajectory import ExitReason, Trajectory
+from envs.task import Environment, Task
 from runs.candidates import read_from_anywhere
 from runs.display.choice import render_choice
 from runs.job import Job
@@ -272,6 +274,29 @@ async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refus
     assert "spent" not in shown(choice)
     with pytest.raises(UnknownModelError):
         await desk.choose(model="no/such")
+
+
+async def test_candidates_for_other_tasks_are_told(tmp_path, monkeypatch):
+    (tmp_path / "preds.jsonl").write_text(
+        "".join(
+            json.dumps({"instance_id": name, "model_name_or_path": "m", "model_patch": diff(RIGHT)}) + "\n"
+            for name in ("tiny-1", "tiny-2", "tiny-2", "tiny-3")
+        )
+    )
+    alone = tmp_path / "alone.json"
+    alone.write_text(json.dumps([{"instance_id": "tiny-9", "model_patch": diff(RIGHT)}]))
+    job = Job(Recipe(), tmp_path, task="rows/tiny-1", candidates=(tmp_path / "preds.jsonl",))
+    told = []
+
+    async def found(_):
+        return Task("tiny-1", "", "", "text", Environment(), "pytest"), None
+
+    monkeypatch.setattr(Job, "find", found)
+    await find(job, told.append)
+    notes = [one.text for one in told if isinstance(one, Noticed)]
+    assert notes == ["1 of 4 candidates are for tiny-1; the others are for tiny-2, tiny-3"]
+    with pytest.raises(PoolError, match="no candidate is for tiny-1; there is 1 candidate for tiny-9"):
+        await find(replace(job, candidates=(alone,)), told.append)
 
 
 async def test_without_a_model_rules_that_read_go_by_the_features(desk):
