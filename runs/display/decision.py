@@ -77,6 +77,7 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
         note(line, out)
     for line in _dropped(decision, out.width):
         note(line, out)
+    note(f"breaks: existing tests that pass on the base and not with it, of {decision.guards}", out)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in {whole}" if hidden else ""
     out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))

@@ -93,6 +93,7 @@ def test_the_report_fits_80_columns(tmp_path, columns):
     assert "→ samples 0, 2" in text
     assert "[bold]file.diff: its diff is empty" in text
     assert "not graded" in text
+    assert "breaks: existing tests that pass on the base and not with it, of 3\n" in text
 
 
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
