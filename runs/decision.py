@@ -56,6 +56,16 @@ class Said(Value):
     evidence: str
 
 
+class Compared(Value):
+    """What a judge of several candidates says, see `selection.evidence.Comparison`."""
+
+    judge: str
+    shown: tuple[str, ...]
+    picked: str
+    evidence: str = ""
+    round: int = 0
+
+
 class Decision(Value):
     """Who won and on what evidence.
 
@@ -79,6 +89,7 @@ class Decision(Value):
     quarantined: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     verdicts: tuple[Said, ...] = ()
+    comparisons: tuple[Compared, ...] = ()
     probabilities: dict[str, float] = Field(default_factory=dict)
     none_right: float | None = None
     tied: tuple[str, ...] = ()
@@ -135,6 +146,7 @@ def decision_of(
         quarantined=matrix.quarantined,
         refused=tuple(f"{edit.path}: {edit.reason}" for edit in matrix.refused),
         verdicts=tuple(Said(**asdict(one)) for one in selection.verdicts),
+        comparisons=tuple(Compared(**asdict(one)) for one in evidence.comparisons),
         probabilities=dict(selection.probabilities),
         none_right=selection.none_right,
         tied=selection.tied,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from runs.words import counted
 from selection.lab.abstaining import Cautious
 from selection.lab.costs import Control, Spent
 from selection.lab.figures import EVERYTHING, Figures, Lines, Plan
@@ -48,7 +49,8 @@ def render(report: Report, console: Console | None = None) -> None:
 
     out = console or Console(highlight=False)
     found = report.figures
-    where = f"{found.issues} issues of {len(found.repositories)} repositories"
+    repositories = f"{len(found.repositories)} repositor{'y' if len(found.repositories) == 1 else 'ies'}"
+    where = f"{counted(found.issues, 'issue')} of {repositories}"
     out.print(
         f"{where}, {found.candidates:.1f} candidates each; on {found.mixed} they disagree.", soft_wrap=True
     )

@@ -34,5 +34,13 @@ def reading_models(recipe: Recipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def unasked_models(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of models that could read, where the recipe and its rule let none of them."""
+    if reading_models(recipe):
+        return ()
+    roles: tuple[Role, ...] = ("verify", "select")
+    return tuple(dict.fromkeys(recipe.model_for(role) for role in roles if _reads(recipe, role)))
+
+
 def _reads(recipe: Recipe, role: Role) -> bool:
     return not recipe.model_for(role).startswith(MODELLESS)

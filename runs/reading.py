@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from runs.failures import UsageError
 from runs.journal import Journal
 from runs.ledger import Ledger
 from runs.outside import recorded_outside
-from runs.progress import Listener, Noticed
+from runs.progress import Listener, Noticed, StageBegan
 from runs.recipe import Recipe
 from runs.recorded import recorded, whole
 from runs.replies import JournalReplies
@@ -64,6 +64,7 @@ async def read_candidates_of(
     if not settings.asks or not roles:
         return Reading(evidence)
     system = await asyncio.to_thread(_system, settings.system)
+    listen(StageBegan("read", _told(recipe, roles)))
     shared = Shared(Ledger(journal, recipe.budget, commons.purse if commons else None))
     replies = JournalReplies(journal, "selection")
 
@@ -143,6 +144,17 @@ def _roles(recipe: Recipe) -> tuple[Role, ...]:
     compares = settings.duel or settings.groups or settings.differences
     needed: dict[Role, bool] = {"verify": bool(settings.views), "select": bool(compares)}
     return tuple(role for role, wanted in needed.items() if wanted)
+
+
+def _told(recipe: Recipe, roles: Sequence[Role]) -> str:
+    """Return in one line which readers begin, each with its model."""
+    settings = recipe.selection
+    compares = {"duel": settings.duel, "groups": settings.groups, "differences": settings.differences}
+    asked = {
+        "verify": [f"verifier:{view}" for view in settings.views],
+        "select": [what for what, wanted in compares.items() if wanted],
+    }
+    return "; ".join(f"{', '.join(asked[role])} by {recipe.model_for(role)}" for role in roles)
 
 
 def _system(path: str | None) -> str:

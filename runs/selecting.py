@@ -17,22 +17,27 @@ from runs.folder import write_text
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import judge, recorded_decision
+from runs.ledger import Ledger
 from runs.pool import Pool, gather_pool, is_for
 from runs.prediction import prediction
 from runs.progress import Listener, Noticed, StageBegan
-from runs.readers import reading_models
+from runs.purse import Spending
+from runs.readers import reading_models, unasked_models
+from runs.words import counted
 from sandbox.hosts import check_name
 from selection.pool import PoolError, RawCandidate
 
 _SHOWN = 3
+_LET_READ = "--rule posterior -c selection.views=[patch] lets it read the patches"
 
 
 class Choice(Value):
-    """What was chosen for one issue, with the evidence."""
+    """What was chosen for one issue, with the evidence; `spent` is what its readers have used."""
 
     instance_id: str
     problem_statement: str
     decision: Decision
+    spent: Spending = Spending()
 
     @property
     def patch(self) -> str:
@@ -59,12 +64,16 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
         UnknownSandboxError: there is no such sandbox.
     """
     listen(StageBegan("prepare", job.task or str(job.repo)))
-    for name in reading_models(job.recipe):
+    unasked = unasked_models(job.recipe)
+    for name in (*reading_models(job.recipe), *unasked):
         open_model(name)
+    for name in unasked:
+        listen(Noticed(f"{name} is asked nothing by the rule {job.recipe.rule}; {_LET_READ}"))
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()
-    _require_some(raw, task, job)
+    if others := _others(raw, task, job):
+        listen(Noticed(others))
     for notice in task.extra.get("notices", ()):
         listen(Noticed(notice))
     return task, repository
@@ -83,7 +92,13 @@ async def choose(job: Job, task: Task, repository: Path | None, folder: Path, li
             listen(Noticed(notice))
         decision = recorded_decision(journal) or await _decide(job, task, repository, journal, listen)
         listen(StageBegan("select", decision.reason))
-    found = Choice(instance_id=task.instance_id, problem_statement=task.problem_statement, decision=decision)
+        spent = Ledger(journal, job.recipe.budget).spent
+    found = Choice(
+        instance_id=task.instance_id,
+        problem_statement=task.problem_statement,
+        decision=decision,
+        spent=spent,
+    )
     write_text(folder / "preds.jsonl", prediction(task.instance_id, decision.rule, found.patch))
     write_text(folder / "decision.json", found.to_json_text() + "\n")
     return found
@@ -100,15 +115,25 @@ async def _decide(
 
 def _told(pool: Pool) -> str:
     tests = len(pool.tests) + sum(len(one.tests) for one in pool.candidates)
-    return f"{len(pool.candidates)} candidates, {tests} generated test files"
+    return f"{counted(len(pool.candidates), 'candidate')}, {counted(tests, 'generated test file')}"
 
 
-def _require_some(raw: Sequence[RawCandidate], task: Task, job: Job) -> None:
-    """Refuse files in which nothing is for the task: a slip in its name would look like an abstention."""
-    if raw and not any(is_for(one, task, job) for one in raw):
-        ids = [one for one, _ in Counter(one.instance_id for one in raw).most_common()]
-        more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+def _others(raw: Sequence[RawCandidate], task: Task, job: Job) -> str:
+    """Return how many candidates are for other tasks, and which; empty where none is.
+
+    Raises:
+        PoolError: all are: a slip in a name would look like an abstention.
+    """
+    strange = [one for one in raw if not is_for(one, task, job)]
+    if not strange:
+        return ""
+    ids = [one for one, _ in Counter(one.instance_id for one in strange).most_common()]
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    for_whom = f"{', '.join(ids[:_SHOWN])}{more}"
+    if len(strange) == len(raw):
+        there = f"{counted(len(raw), 'candidate')} for {for_whom}"
         raise PoolError(
-            f"none of {len(raw)} candidates is for {task.instance_id}: they are for"
-            f" {', '.join(ids[:_SHOWN])}{more}"
+            f"no candidate is for {task.instance_id}; there {'is' if len(raw) == 1 else 'are'} {there}"
         )
+    ours = f"{len(raw) - len(strange)} of {len(raw)} candidates are for {task.instance_id}"
+    return f"{ours}; the others are for {for_whom}"

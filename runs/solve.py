@@ -29,6 +29,7 @@ from runs.recorded import recorded
 from runs.report import Report, read_report
 from runs.taking_up import REOPENED, in_vain, standing
 from runs.troop import Troop
+from runs.words import counted
 from sandbox.hosts import check_name
 
 
@@ -170,8 +171,8 @@ async def _decide(
 
 
 def _told(pool: Pool) -> str:
-    tests = f", {len(pool.tests)} tests of testers" if pool.tests else ""
-    return f"{len(pool.candidates)} candidates{tests}"
+    tests = f", {counted(len(pool.tests), 'test')} of testers" if pool.tests else ""
+    return f"{counted(len(pool.candidates), 'candidate')}{tests}"
 
 
 async def _record_task(task: Task, journal: Journal) -> None:

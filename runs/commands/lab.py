@@ -68,6 +68,7 @@ def lab(
     from runs.lab_evidence import gather
     from runs.lab_report import as_json, render
 
+    _require_room(json, plots)
     found, beside = gather(evidence), gather(control) if control else None
     issues = _labelled(found, labels, drop, quality)
     singles = _labelled(beside, labels, drop, quality) if beside else []
@@ -196,6 +197,16 @@ def _plan(ks: str, samples: int, seed: int) -> Plan:
         raise UsageError(f"--k takes numbers from 1 and `all`, by commas; not {ks!r}")
     sizes = {EVERYTHING if name == "all" else int(name) for name in named}
     return Plan(tuple(sorted(sizes)), samples, seed)
+
+
+def _require_room(json: Path | None, plots: Path | None) -> None:
+    """Refuse places that cannot take the results, before anything is measured."""
+    from runs.failures import UsageError
+
+    if json is not None and json.is_dir():
+        raise UsageError(f"--json: {json} is a folder; name a file")
+    if plots is not None and plots.exists() and not plots.is_dir():
+        raise UsageError(f"--plots: {plots} is a file; name a folder")
 
 
 def _listed(names: str) -> list[str]:

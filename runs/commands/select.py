@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 Examples:
 
-  mangabey select --task verified/sympy__sympy-20590 --candidates one/preds.json two/all_preds.jsonl
+  mangabey select --task verified/sympy__sympy-20590 --candidates one/preds.json --rule posterior
 
   mangabey select --task pypi/funcy__2.0-1 --candidates mangabey-out/RUN --rule agentless
 

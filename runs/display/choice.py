@@ -11,9 +11,14 @@ from rich.text import Text
 from runs.decision import Decision
 from runs.display.decision import rejections, show_patch, show_table
 from runs.display.inputs import show_inputs
+from runs.purse import Spending
 from runs.selecting import Choice
+from runs.words import counted
 
 _MOST = 3
+_BESIDE_VOTE = (
+    "--rule posterior goes by existing tests and the patches too, and says how likely each is right"
+)
 
 
 def render_choice(choice: Choice, folder: Path, console: Console | None = None) -> None:
@@ -29,13 +34,14 @@ def render_choice(choice: Choice, folder: Path, console: Console | None = None) 
         out.print(line)
     show_inputs(decision, out)
     out.print()
-    for name, words in _words(decision):
+    for name, words in _words(choice):
         out.print(Text.assemble((f"{name:<10}", "bold"), words))
     out.print(Text.assemble((f"{'files':<10}", "bold"), str(folder)), soft_wrap=True)
 
 
-def _words(decision: Decision) -> list[tuple[str, str]]:
+def _words(choice: Choice) -> list[tuple[str, str]]:
     """Return what is to be said under the table, each with its name."""
+    decision = choice.decision
     said = [("rule", decision.rule), ("decision", decision.reason)]
     if decision.winner:
         origin = next(line.origin for line in decision.lines if line.candidate == decision.winner)
@@ -44,9 +50,18 @@ def _words(decision: Decision) -> list[tuple[str, str]]:
     if decision.winner and len(tied) > 1:
         said.append(("tied", f"{len(tied)} programs are equal in all; a hash of their content decides"))
     said.append(("sure", _how_sure(decision)))
+    if decision.rule == "vote" and not decision.winner and any(line.cluster for line in decision.lines):
+        said.append(("hint", _BESIDE_VOTE))
     said += [("excused", f"{test}: {why}") for test, why in list(decision.excused.items())[:_MOST]]
     said += [("trouble", one) for one in decision.trouble[:_MOST]]
-    return said
+    return [*said, *_spent(choice.spent)]
+
+
+def _spent(spent: Spending) -> list[tuple[str, str]]:
+    """Return what readers have cost, nothing where nobody was asked."""
+    if spent == Spending():
+        return []
+    return [("spent", f"{counted(spent.steps, 'model call')}, {spent.tokens:,} tokens, {spent.price()}")]
 
 
 def _how_sure(decision: Decision) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line, Said, origins_by_cluster
+from runs.decision import Column, Compared, Decision, Line, Said, origins_by_cluster
+from runs.display.names import few, told_apart
 from runs.display.plain import one_line
+from runs.words import counted
 
 MOST_COLUMNS = 8
 MARKS = {
@@ -50,30 +52,32 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
     judges = _judges(decision)
     shown = _shown(decision, MOST_COLUMNS - len(judges) - bool(decision.probabilities))
     fancy = _unicode(out)
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", title_justify="left")
-    table.add_column("candidates")  # the one that gives way where there is no room for all
-    if decision.probabilities:
-        table.add_column("right", justify="right", no_wrap=True)
-    for number, _ in enumerate(shown, 1):
-        table.add_column(f"T{number}", justify="center", no_wrap=True)
-    for head in (*judges.values(), "votes", "breaks", "lines"):
-        table.add_column(head, justify="right", no_wrap=True)
+    heads = [*["right"] * bool(decision.probabilities), *(f"T{number}" for number, _ in enumerate(shown, 1))]
+    heads += [*judges.values(), "votes", "breaks", "lines"]
     base = [_mark(column.base, fancy) for _, column in shown]
-    sure = [""] * bool(decision.probabilities)
-    table.add_row(Text("(untouched base)", style="dim"), *sure, *base, *[""] * len(judges), "", "", "")
-    for group in origins_by_cluster(decision.lines).values():
-        table.add_row(*_row(group, decision, [index for index, _ in shown], judges, fancy))
+    blank = [Text()] * len(judges)
+    sure = [Text()] * bool(decision.probabilities)
+    rows = [[*sure, *base, *blank, Text(), Text(), Text()]]
+    groups = list(origins_by_cluster(decision.lines).values())
+    rows += [_row(group, decision, [index for index, _ in shown], judges, fancy) for group in groups]
+    room = out.width - sum(2 + max(map(len, column)) for column in zip(heads, *rows, strict=True))
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    table.add_column("candidates", no_wrap=True, overflow="ellipsis" if fancy else "crop")
+    for head in heads:
+        table.add_column(head, justify="center" if head.startswith("T") else "right", no_wrap=True)
+    names = [Text("(untouched base)", style="dim"), *_names(groups, decision, room, fancy)]
+    for name, row in zip(names, rows, strict=True):
+        table.add_row(name, *row)
     out.print(table)
     for judge, letter in judges.items():
         out.print(Text(f"{letter}   {judge}: what it says of being right, 0 to 1", style="dim"))
-    for line in _unread(decision):
+    for line in (*_unread(decision), *_compared(decision, out.width)):
         note(line, out)
-    for number, (_, column) in enumerate(shown, 1):
-        why = "" if column.speaks else "; no vote: it does not fail on the base"
-        name = column.target.rpartition("/")[2]
-        note(f"T{number}  by {_few(column.authors)}{why}: {name}", out)
+    for line in _tests([column for _, column in shown], out):
+        note(line, out)
     for line in _dropped(decision, out.width):
         note(line, out)
+    note(f"breaks: existing tests that pass on the base and not with it, of {decision.guards}", out)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in {whole}" if hidden else ""
     out.print(Text((LEGEND if fancy else _ascii(LEGEND)) + more, style="dim"))
@@ -96,16 +100,12 @@ def _row(
     group: Sequence[Line], decision: Decision, indexes: Sequence[int], judges: Mapping[str, str], fancy: bool
 ) -> list[Text]:
     best = group[0]
-    won = decision.winner in {line.candidate for line in group}
-    style = "bold green" if won else ""
-    who = ("→ " if fancy else "> ") * won + _few([line.origin for line in group])
-    name = Text(who, style=style, no_wrap=True, overflow="ellipsis" if fancy else "crop")
+    style = _style(group, decision)
     cells = [_mark(best.outcomes[index], fancy) if best.outcomes else Text("") for index in indexes]
     votes = Text(f"{best.votes:g}" if best.outcomes else "-", style=style)
     sure = [Text(_percent(decision.probabilities.get(best.cluster)))] * bool(decision.probabilities)
     said = [Text(_score(group, decision, judge)) for judge in judges]
     return [
-        name,
         *sure,
         *cells,
         *said,
@@ -115,12 +115,42 @@ def _row(
     ]
 
 
+def _names(groups: Sequence[Sequence[Line]], decision: Decision, room: int, fancy: bool) -> list[Text]:
+    """Return who made each program, in so many characters; the chosen one is marked."""
+    arrow = "→ " if fancy else "> "
+    whole = [few([line.origin for line in group]) for group in groups]
+    names = told_apart(whole, room - len(arrow), "…" if fancy else "...")
+    styles = [_style(group, decision) for group in groups]
+    return [
+        Text(arrow * bool(style) + (name if style or len(one) > room else one), style=style)
+        for one, name, style in zip(whole, names, styles, strict=True)
+    ]
+
+
+def _style(group: Sequence[Line], decision: Decision) -> str:
+    return "bold green" if decision.winner in {line.candidate for line in group} else ""
+
+
+def _tests(columns: Sequence[Column], out: Console) -> list[str]:
+    """Return in a line for each who wrote a test and what it is called, then which of them do not vote."""
+    mark = "…" if _unicode(out) else "..."
+    heads = [
+        f"T{number}  by {one_line(few(one.authors), out.width // 3)}: "
+        for number, one in enumerate(columns, 1)
+    ]
+    room = out.width - max(map(len, heads), default=0)
+    names = told_apart([one.target.rpartition("/")[2] for one in columns], room, mark)
+    silent = ", ".join(f"T{number}" for number, one in enumerate(columns, 1) if not one.speaks)
+    lines = [head + name for head, name in zip(heads, names, strict=True)]
+    return [*lines, *[f"no vote, as not failing on the base: {silent}"] * bool(silent)]
+
+
 def rejections(decision: Decision) -> list[Text]:
     """Return a line for each program that was not chosen, saying why."""
     lines = []
     for group in origins_by_cluster(decision.lines).values():
         if group[0].rejected:
-            who = _few([line.origin for line in group])
+            who = few([line.origin for line in group])
             lines.append(Text.assemble((f"{who}: ", "yellow"), group[0].rejected))
     return lines
 
@@ -138,6 +168,22 @@ def _unread(decision: Decision) -> list[str]:
     ]
 
 
+def _compared(decision: Decision, width: int) -> list[str]:
+    """Return in a line for each whom judges of several candidates picked, and why the first picked nobody."""
+    origins = {line.candidate: line.origin for line in decision.lines}
+    told: dict[str, list[Compared]] = {}
+    for one in decision.comparisons:
+        told.setdefault(one.judge, []).append(one)
+    lines = []
+    for judge, group in sorted(told.items()):
+        picks = Counter(origins.get(one.picked, one.picked) for one in group if one.picked)
+        parts = [f"{count} for {one_line(name, width // 3)}" for name, count in picks.most_common()]
+        lost = [one.evidence for one in group if not one.picked]
+        parts += [f"{len(lost)} for nobody ({one_line(why, width)})" for why in lost[:1]]
+        lines.append(f"{judge}: {counted(len(group), 'comparison')}, {', '.join(parts)}")
+    return lines
+
+
 def _dropped(decision: Decision, width: int) -> list[str]:
     """Return in a line for each which edits were not judged; candidates that edit the same files share it."""
     authors: dict[tuple[str, ...], list[str]] = {}
@@ -147,7 +193,7 @@ def _dropped(decision: Decision, width: int) -> list[str]:
     lines = []
     for paths, origins in authors.items():
         if paths:
-            who = one_line(f"dropped from {_few(origins)}", width // 2)
+            who = one_line(f"dropped from {few(origins)}", width // 2)
             lines.append(f"{who}: {_files(paths, width - len(who) - 2)}")
     return lines
 
@@ -189,23 +235,6 @@ def _percent(probability: float | None) -> str:
 def _mark(outcome: Outcome, fancy: bool) -> Text:
     sign, plain, style = MARKS[outcome]
     return Text(sign if fancy else plain, style=style)
-
-
-def _few(names: Sequence[str], most: int = 4) -> str:
-    """Return names as one phrase; samples are gathered: `samples 0, 2, 3`."""
-    numbered = {name: re.fullmatch(r"sample (\d+)", name) for name in names}
-    samples = sorted(int(match[1]) for match in numbered.values() if match)
-    others = [name for name, match in numbered.items() if not match]
-    phrases = []
-    if samples:
-        phrases.append(f"sample{'s' if len(samples) > 1 else ''} {_some(list(map(str, samples)), most)}")
-    if others:
-        phrases.append(_some(others, most))
-    return ", ".join(phrases) or "nobody"
-
-
-def _some(names: Sequence[str], most: int) -> str:
-    return ", ".join(names[:most]) + (f" +{len(names) - most}" if len(names) > most else "")
 
 
 def _unicode(out: Console) -> bool:

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from rich.console import Console
@@ -13,16 +14,20 @@ from agent.messages import Usage
 from agent.trajectory import ExitReason
 from envs.grading import Grade, GradeStatus
 from envs.outcomes import Outcome
-from runs.decision import Column, Decision, Line, Said
+from runs.decision import Column, Compared, Decision, Line, Said, decision_of
 from runs.display.choice import render_choice
 from runs.display.live import LiveDisplay
+from runs.display.names import told_apart
 from runs.display.plain import line_of, one_line
 from runs.display.result import render
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
 from runs.selecting import Choice
+from selection.candidate import Candidate
 from selection.differences.leading import Disagreement
+from selection.evidence import Comparison, Evidence
+from selection.rules import rule_named
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE, environment
 
@@ -88,6 +93,7 @@ def test_the_report_fits_80_columns(tmp_path, columns):
     assert "→ samples 0, 2" in text
     assert "[bold]file.diff: its diff is empty" in text
     assert "not graded" in text
+    assert "breaks: existing tests that pass on the base and not with it, of 3\n" in text
 
 
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
@@ -155,6 +161,41 @@ def test_long_names_take_no_room_from_what_tells_candidates_apart(tmp_path, colu
     assert max(len(head), len(row)) <= 80
 
 
+def test_names_that_begin_alike_are_cut_so_that_they_can_be_told_apart(tmp_path):
+    whole, group = report(columns=3), f"owner+project:{'data/' * 12}group_b/"
+    runs = {"c1": "aider", "c2": "trae/baseline/preds.json", "c3": "trae/enhanced/preds.json"}
+    lines = [
+        one.model_copy(update={"cluster": one.candidate, "origin": group + runs.get(one.candidate, "other")})
+        for one in whole.decision.lines
+    ]
+    name = f"test_{'empty_' * 9}suffix"
+    columns = [
+        one.model_copy(update={"target": f"tests/{name}{number}.py::{name}", "authors": authors})
+        for number, one in enumerate(whole.decision.columns)
+        for authors in [tuple(f"my-run sample {sample}" for sample in range(3))]
+    ]
+    changes = {"lines": tuple(lines), "columns": tuple(columns)}
+    decision = whole.decision.model_copy(update=changes)
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path).splitlines()
+    top = next(number for number, line in enumerate(text) if line.startswith("(untouched base)"))
+    rows = [line.split("  ")[0] for line in text[top + 1 : top + 5]]
+    for row, part in zip(rows, ("aider", "baseline", "enhanced", "other"), strict=True):
+        assert part in row
+    tests = [line for line in text if line.startswith("T")]
+    assert "no vote, as not failing on the base: T3" in text
+    assert all(f"…{number}.py::" in line for number, line in zip((1, 2, 0), tests, strict=True))
+    assert "T2  by my-run samples 0, 1, 2: test_" in tests[1]
+    assert max(map(len, text[:-1])) <= 80
+
+
+@pytest.mark.parametrize("room", [-3, 0, 1, 7, 8, 9, 20])
+def test_names_fit_however_little_room_there_is(room):
+    names = ["", "a", *(f"{'x' * 30}{number}{'y' * number}" for number in range(12))]
+    shown = told_apart(names, room)
+    assert max(map(len, shown)) <= max(1, room)
+    assert room < 20 or len(set(shown)) == len(names)
+
+
 def test_the_file_with_the_tests_that_are_not_shown_is_the_one_that_is_there(tmp_path):
     assert "22 more tests in report.json" in rendered(report(columns=30), tmp_path).replace("\n", " ")
     out = io.StringIO()
@@ -185,6 +226,31 @@ def test_a_reader_without_any_score_is_told_with_its_reason(tmp_path):
     text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
     assert "verifier:patch: scores none of 2: the server is\ufffdgone" in text
     assert "verifier:digest: scores none" not in text
+
+
+def test_whom_comparisons_picked_and_why_they_did_not_is_told(tmp_path):
+    whole = report()
+    said = [
+        ("duel", "", "no choice in 10 replies"),
+        ("duel", "", "x"),
+        ("trae", "c1", ""),
+        ("trae", "c1", ""),
+    ]
+    comparisons = tuple(
+        Compared(judge=judge, shown=("c1", "c3"), picked=picked, evidence=why) for judge, picked, why in said
+    )
+    decision = whole.decision.model_copy(update={"comparisons": comparisons})
+    text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
+    assert "duel: 2 comparisons, 2 for nobody (no choice in 10 replies)\n" in text
+    assert "trae: 2 comparisons, 2 for sample 0\n" in text
+
+
+def test_the_decision_keeps_what_comparisons_said():
+    candidates = tuple(Candidate(name, PATCH) for name in ("a", "b"))
+    said = Comparison("trae", ("a", "b"), "b", "B is fine", round=1)
+    evidence = Evidence("pkg__1-1", candidates=candidates, comparisons=(said,))
+    (kept,) = decision_of(evidence, rule_named("random").choose(evidence)).comparisons
+    assert kept.model_dump() == asdict(said)
 
 
 def test_an_abstention_and_a_grade_are_said(tmp_path):

@@ -141,7 +141,7 @@ async def test_a_run_is_measured_from_its_own_journal(tmp_path, capsys):
             graded = {"patch": issue.evidence.candidate(id_).patch, "resolved": right, "status": ""}
             await journal.append("benchmark grade", graded)
     assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
-    assert "1 issues of 1 repositories, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
+    assert "1 issue of 1 repository, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
 
 
 def test_an_evaluation_labels_the_candidates_of_its_patches(evidence, tmp_path, capsys):
@@ -156,9 +156,9 @@ def test_an_evaluation_labels_the_candidates_of_its_patches(evidence, tmp_path, 
     given = ["lab", str(evidence), str(folder), "--rules", "random+none", "--k", "1"]
     assert run(given) == 0
     # c0 made the same program as c1, which was graded; of c2 nothing is known
-    assert "1 issues of 1 repositories, 2.0 candidates each; on 0 they disagree." in capsys.readouterr().out
+    assert "1 issue of 1 repository, 2.0 candidates each; on 0 they disagree." in capsys.readouterr().out
     assert run([*given, "--quality", "graded"]) == 0
-    assert "1 issues of 1 repositories, 1.0 candidates each" in capsys.readouterr().out
+    assert "1 issue of 1 repository, 1.0 candidates each" in capsys.readouterr().out
 
 
 def test_a_run_that_goes_on_is_not_read(tmp_path, capsys):
@@ -226,7 +226,7 @@ def test_an_evaluation_of_some_of_its_predictions_is_read(evidence, tmp_path, ca
     write_graded(folder, Graded(instance_id="one", model="m", key="k", status=GradeStatus.UNRESOLVED), "log")
     assert run(["lab", str(evidence), str(folder), "--rules", "random"]) == 0
     shown = capsys.readouterr().out
-    assert "1 issues of 1 repositories, 1.0 candidates each" in shown
+    assert "1 issue of 1 repository, 1.0 candidates each" in shown
     assert (
         "2 of 3 candidates have no label that counts and are left out, and with them 0 of 1 issues" in shown
     )
@@ -268,7 +268,7 @@ async def test_disagreeing_grades_of_one_program_say_nothing_of_its_other_candid
             patch = issue.evidence.candidate(id_).patch
             await journal.append("benchmark grade", {"patch": patch, "resolved": issue.resolved[id_]})
     assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
-    assert "1 issues of 1 repositories, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
+    assert "1 issue of 1 repository, 2.0 candidates each; on 1 they disagree." in capsys.readouterr().out
 
 
 async def test_a_grade_labels_the_candidates_of_its_own_issue(tmp_path, capsys):
@@ -280,7 +280,7 @@ async def test_a_grade_labels_the_candidates_of_its_own_issue(tmp_path, capsys):
                 patch = issue_of([True]).evidence.candidates[0].patch
                 await journal.append("benchmark grade", {"patch": patch, "resolved": True})
     assert run(["lab", str(tmp_path / "run"), "--rules", "random"]) == 0
-    assert "1 issues of 1 repositories, 1.0 candidates each" in capsys.readouterr().out
+    assert "1 issue of 1 repository, 1.0 candidates each" in capsys.readouterr().out
 
 
 def test_an_issue_that_is_recorded_twice_is_told(evidence, capsys):
@@ -297,3 +297,13 @@ def test_a_judge_may_have_any_name(evidence, capsys):
     write_evidence(evidence / "one.jsonl.gz", [replace(issue.evidence, verdicts=named)])
     assert run(["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]) == 0
     assert "[/x] [gpt]" in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_take_the_results_is_refused_before_anything_is_measured(evidence, capsys):
+    labels = evidence / "labels.json"
+    given = ["lab", str(evidence), "--labels", str(labels)]
+    for option, place, said in (("--plots", labels, "is a file"), ("--json", evidence, "is a folder")):
+        assert run([*given, option, str(place)]) == 2
+        told = capsys.readouterr()
+        assert f"{place} {said}" in told.err
+        assert not told.out

@@ -6,16 +6,20 @@ import asyncio
 import difflib
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from agent.models.errors import UnknownModelError
 from agent.trajectory import ExitReason, Trajectory
+from envs.task import Environment, Task
 from runs.candidates import read_from_anywhere
 from runs.display.choice import render_choice
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import EVIDENCE, JournalCells
+from runs.progress import Noticed, StageBegan
 from runs.recipe import Recipe
 from runs.recorded import record
 from runs.selecting import choose, find
@@ -65,7 +69,7 @@ class Desk:
         self.files.append(path)
         return self
 
-    async def choose(self, **recipe):
+    async def choose(self, listen=lambda progress: None, **recipe):
         fixed = {"sandbox": "daemonless", "test_seconds": 60}
         job = Job(
             Recipe.model_validate(fixed | recipe),
@@ -75,8 +79,8 @@ class Desk:
             python=lean_python(),
             candidates=tuple(self.files),
         )
-        task, repository = await find(job, lambda progress: None)
-        return await choose(job, task, repository, self.out, lambda progress: None)
+        task, repository = await find(job, listen)
+        return await choose(job, task, repository, self.out, listen)
 
     @property
     def journal(self):
@@ -140,11 +144,12 @@ async def test_few_blank_and_broken_candidates_are_answered_for(desk):
     desk.put("broken.diff", diff(RIGHT).replace("-    return items[-1]", "-    return items[7]"))
     choice = await desk.choose()
     assert choice.decision.reason == "abstains: of 3 candidates, no patch applies"
-    assert shown(choice)
+    assert "--rule posterior" not in shown(choice)
     desk.out, desk.files = desk.folder / "third", []
     desk.put("right.diff", diff(RIGHT))
     choice = await desk.choose()
     assert "no candidate brought a test" in choice.decision.reason
+    assert "--rule posterior goes by existing tests" in shown(choice)
     desk.out = desk.folder / "fourth"
     choice = await desk.choose(rule="majority-patch")
     assert choice.succeeded
@@ -225,6 +230,73 @@ async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
     choice = await desk.choose(min_probability=0.9)
     assert choice.succeeded
     assert choice.decision.reason.endswith("how sure that is, vote does not say")
+
+
+READER = """
+from agent import Capabilities, Reply, Usage
+
+
+class Reader:
+    name = "reader"
+    capabilities = Capabilities()
+
+    async def generate(self, messages, tools, sampling):
+        text = "YES" if "if items else None" in messages[1].content else "NO"
+        return Reply(text=text, cost=0.5, usage=Usage(input=1_000, output=1))
+"""
+
+
+async def test_who_reads_and_what_that_costs_is_told(desk):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    (desk.folder / "reader.py").write_text(READER)
+    told = []
+    model = f"{desk.folder}/reader.py:Reader"
+    choice = await desk.choose(told.append, rule="swe-gym", model=model, selection={"views": ["patch"]})
+    stages = {one.stage: one.detail for one in told if isinstance(one, StageBegan)}
+    assert stages["matrix"] == "2 candidates, 0 generated test files"
+    assert stages["read"] == f"verifier:patch, verifier:digest by {model}"
+    assert (choice.spent.steps, choice.spent.dollars, choice.spent.tokens) == (2, 1.0, 2_002)
+    assert json.loads((desk.out / "decision.json").read_text())["spent"]["dollars"] == 1.0
+    assert "spent     2 model calls, 2,002 tokens, $1.00\n" in shown(choice)
+    assert (await desk.choose(rule="swe-gym", model=model)).spent == choice.spent  # as recorded
+
+
+async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refused(desk):
+    desk.put("right.diff", diff(RIGHT))
+    (desk.folder / "reader.py").write_text(READER)
+    told = []
+    model = f"{desk.folder}/reader.py:Reader"
+    choice = await desk.choose(told.append, model=model)
+    notes = [one.text for one in told if isinstance(one, Noticed)]
+    assert notes[0].startswith(
+        f"{model} is asked nothing by the rule vote; --rule posterior -c selection.views"
+    )
+    assert "spent" not in shown(choice)
+    with pytest.raises(UnknownModelError):
+        await desk.choose(model="no/such")
+
+
+async def test_candidates_for_other_tasks_are_told(tmp_path, monkeypatch):
+    (tmp_path / "preds.jsonl").write_text(
+        "".join(
+            json.dumps({"instance_id": name, "model_name_or_path": "m", "model_patch": diff(RIGHT)}) + "\n"
+            for name in ("tiny-1", "tiny-2", "tiny-2", "tiny-3")
+        )
+    )
+    alone = tmp_path / "alone.json"
+    alone.write_text(json.dumps([{"instance_id": "tiny-9", "model_patch": diff(RIGHT)}]))
+    job = Job(Recipe(), tmp_path, task="rows/tiny-1", candidates=(tmp_path / "preds.jsonl",))
+    told = []
+
+    async def found(_):
+        return Task("tiny-1", "", "", "text", Environment(), "pytest"), None
+
+    monkeypatch.setattr(Job, "find", found)
+    await find(job, told.append)
+    notes = [one.text for one in told if isinstance(one, Noticed)]
+    assert notes == ["1 of 4 candidates are for tiny-1; the others are for tiny-2, tiny-3"]
+    with pytest.raises(PoolError, match="no candidate is for tiny-1; there is 1 candidate for tiny-9"):
+        await find(replace(job, candidates=(alone,)), told.append)
 
 
 async def test_without_a_model_rules_that_read_go_by_the_features(desk):

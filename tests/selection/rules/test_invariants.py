@@ -15,6 +15,7 @@ from selection.clusters import Clusters
 from selection.evidence import Evidence
 from selection.matrix import BASE, TestCase, TestMatrix
 from selection.rules import RULES, RuleError, rule_named
+from selection.rules.readings import Readings
 from selection.rules.stages import standing
 from selection.verdict import Verdict
 from tests.selection.rules.made import candidate_of, evidence, gathered, patch_of
@@ -259,9 +260,25 @@ def test_the_hybrid_prefers_who_was_tested_and_read(known):
     assert not whole or found.winner in whole
 
 
+@pytest.mark.parametrize("name", ["r2e-execution-free", "r2e-hybrid", "swe-gym"])
+def test_a_program_without_a_trajectory_does_not_lose_for_that(name):
+    """A diff has no digest; where each patch was read, these readings decide."""
+    ours, diff = candidate_of(patch_of(1), "sample 0"), candidate_of(patch_of(2), "a.diff")
+    scores = [("verifier:digest", ours, 0.4), ("verifier:patch", ours, 0.3), ("verifier:patch", diff, 0.9)]
+    known = Evidence(
+        "t",
+        candidates=(ours, diff),
+        clusters=gathered([ours, diff], {ours.id: 1, diff.id: 2}),
+        verdicts=tuple(Verdict(judge, one.id, score, "") for judge, one, score in scores),
+    )
+    assert RULES[name].choose(known).winner == diff.id
+    digest = (*known.verdicts, Verdict("verifier:digest", diff.id, 0.2, ""))
+    assert RULES[name].choose(replace(known, verdicts=digest)).winner == ours.id
+
+
 def is_read(known: Evidence, id_: str) -> bool:
     """Whether the verifier that is asked has a score for any candidate of this one's program."""
-    judge = next((judge for judge in RULES["swe-gym"].needs if known.scores(judge)), "")
+    judge = Readings(known).judge
     group = next((ids for ids in known.clusters.members.values() if id_ in ids), (id_,))
     return bool(set(group) & set(known.scores(judge)))
 
