@@ -1,4 +1,4 @@
-"""Evidence of what an issue's own programs come to with published predictions, and of what is executed.
+"""Evidence of what programs come to with published predictions, the issue's and others, and what is executed.
 
     python -m benchmarks.demonstrations --rows ROWS.jsonl --candidates CANDIDATES.jsonl.gz --out OUT
         [--evidence FOLDER]
@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.selection_evidence import (
@@ -38,20 +39,17 @@ from sandbox.base import SandboxError
 from sandbox.hosts import open_host
 from selection.cells import MemoryCells
 from selection.differences.demonstrations import FACT, demonstrated
-from selection.differences.programs import issue_programs
+from selection.differences.results import results_of
 from selection.evidence import Evidence
 from selection.evidence_file import read_evidence, write_evidence
 from selection.features import measure
 
 
 async def make(source: Source, name: str, listed: Sequence[Prediction], options: argparse.Namespace) -> None:
-    """Write an instance's evidence, and its labels; none where there is no program, and no test of FOLDER."""
+    """Write an instance's evidence, and its labels."""
     began = time.monotonic()
     task, repository = await source.load(name, options.home)
     known = options.evidence / f"{name}.jsonl.gz" if options.evidence else None
-    if not any(issue_programs(task.problem_statement)) and not (known and known.exists()):
-        print(f"{name}: no program", flush=True)
-        return
     prepared = await prepare(task, repository, options.home)
     tree = BaseTree(prepared.grading)
     host = await asyncio.to_thread(open_host, "docker", {"mangabey.issue": name})
@@ -71,6 +69,8 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
         cells = MemoryCells()
         if not any(FACT in facts for facts in evidence.facts.values()):
             evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells))
+        if not evidence.results:
+            evidence = replace(evidence, results=await results_of(evidence, base, cells=cells))
         evidence = await with_executions(evidence, base, tree, runner_of(task), cells)
     finally:
         await host.close()
@@ -80,6 +80,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
     ran = [one["executed"] for one in measure(evidence).values() if "executed" in one]
     print(
         f"{name}: {len(shown)} candidates run, {sum(shown):.0f} change what the issue shows;"
+        f" {len(evidence.results)} programs part the candidates;"
         f" {len(evidence.executed)} runs traced, {sum(ran):.1f} of {len(ran)} change what they execute;"
         f" {time.monotonic() - began:.0f} s",
         flush=True,

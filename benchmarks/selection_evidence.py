@@ -45,6 +45,7 @@ from selection.candidate import Candidate, TestFile
 from selection.cells import CellStore
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
+from selection.differences.results import results_of
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
@@ -127,6 +128,7 @@ async def make(source: Source, name: str, listed: Sequence[Prediction], options:
             )
             cells = JournalCells(journal)
             evidence = evidence.with_facts(await demonstrated(evidence, base, cells=cells))
+            evidence = replace(evidence, results=await results_of(evidence, base, cells=cells))
             evidence = await with_executions(evidence, base, tree, public.test_runner, cells)
     finally:
         await host.close()

@@ -25,6 +25,7 @@ from runs.taking_up import standing
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
+from selection.differences.results import results_of
 from selection.evidence import Evidence
 from selection.evidence_file import write_evidence
 from selection.excused import excused_tests
@@ -174,6 +175,9 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
     if EXECUTED in shipped().weights:  # what has no weight is not worth a traced run
         ran = await executions(evidence, base, texts, task.test_runner, cells=cells, place=place)
         evidence = replace(evidence, executed=ran)
+    if rule_named(recipe.rule).compares_results:
+        came_to = await results_of(evidence, base, cells=cells, place=place, parallel=parallel)
+        evidence = replace(evidence, results=came_to)
     return replace(evidence, verdicts=await asyncio.to_thread(features_read, evidence))
 
 

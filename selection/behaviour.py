@@ -1,9 +1,11 @@
-"""Programs that no executed test tells apart, gathered: the second level of clusters."""
+"""Programs that behave alike: on executed tests, the second level of clusters, and on inputs."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from envs.outcomes import Outcome
 from selection.matrix import BASE, TestMatrix
@@ -23,6 +25,32 @@ def behaviours(matrix: TestMatrix) -> Mapping[str, tuple[str, ...]]:
     for row in matrix.rows:
         found.setdefault(_behaviour(matrix, telling, row), []).append(row)
     return {key: tuple(sorted(rows)) for key, rows in sorted(found.items())}
+
+
+def agreement(
+    results: Mapping[str, Mapping[str, str]], weights: Mapping[str, tuple[str, float]]
+) -> Mapping[str, float]:
+    """Return how much of the others' weight comes to what each does, the mean over inputs that part them.
+
+    Inputs that part the programs in the same way are one. Who was not run on any such input is missing.
+
+    Args:
+        results: what inputs come to, by input and candidate id.
+        weights: the programs: for each the id of who was run for it, and how much it weighs.
+    """
+    ways: dict[tuple[tuple[str, int], ...], None] = {}
+    for found in results.values():
+        seen = {name: found[id_] for name, (id_, _) in sorted(weights.items()) if id_ in found}
+        order = {result: number for number, result in enumerate(dict.fromkeys(seen.values()))}
+        if len(order) > 1:
+            ways[tuple((name, order[result]) for name, result in seen.items())] = None
+    shares: dict[str, list[float]] = {}
+    for way in ways:
+        whole = math.fsum(weights[name][1] for name, _ in way)
+        for name, mine in way:
+            alike = math.fsum(weights[other][1] for other, its in way if its == mine and other != name)
+            shares.setdefault(name, []).append(alike / (whole - weights[name][1]))
+    return {name: fmean(sorted(found)) for name, found in shares.items()}
 
 
 def _telling(matrix: TestMatrix) -> tuple[str, ...]:

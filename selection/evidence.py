@@ -43,9 +43,11 @@ class Evidence:
 
     `facts` are measured properties of a candidate that do not depend on the others, by candidate id and name
     (see `selection.features`). `executed` is how much of what a candidate changes runs on the base, from 0 to
-    1, by run (`ISSUE` or a test's id) and candidate id (see `selection.executions`). `verdicts` are those of
-    verifiers, `comparisons` those of judges who saw several candidates. `excused` are existing tests that the
-    issue legitimately changes, with the recorded judgement why: they guard nothing.
+    1, by run (`ISSUE` or a test's id) and candidate id (see `selection.executions`). `results` are what
+    programs come to that part the candidates, by the program's and the candidate's names: equal texts are
+    equal results, and nothing else is told of them (see `selection.differences.results`). `verdicts` are
+    those of verifiers, `comparisons` those of judges who saw several candidates. `excused` are existing tests
+    that the issue legitimately changes, with the recorded judgement why: they guard nothing.
     """
 
     task: str
@@ -56,6 +58,7 @@ class Evidence:
     matrix: TestMatrix = field(default_factory=TestMatrix)
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     executed: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    results: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     excused: Mapping[str, str] = field(default_factory=dict)
@@ -129,6 +132,10 @@ class Evidence:
                 run: {id_: share for id_, share in shares.items() if id_ in ids}
                 for run, shares in self.executed.items()
                 if run == ISSUE or any(test.id == run for test in matrix.tests)
+            },
+            results={
+                program: {id_: result for id_, result in found.items() if id_ in ids}
+                for program, found in self.results.items()
             },
             verdicts=tuple(one for one in self.verdicts if one.candidate in ids),
             comparisons=comparisons,

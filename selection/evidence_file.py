@@ -59,6 +59,7 @@ class _Record(Value):
     quarantined: tuple[str, ...]
     facts: dict[str, dict[str, float]]
     executed: dict[str, dict[str, float]] = Field(default_factory=dict)
+    results: dict[str, dict[str, str]] = Field(default_factory=dict)
     verdicts: tuple[Verdict, ...]
     comparisons: tuple[Comparison, ...]
     excused: dict[str, str]
@@ -152,6 +153,7 @@ def _flaws(record: _Record) -> Iterator[str]:
     named = {*placed, *record.facts, *(one.candidate for one in record.verdicts)}
     named |= {id_ for one in record.comparisons for id_ in one.shown}
     named |= {id_ for shares in record.executed.values() for id_ in shares}
+    named |= {id_ for found in record.results.values() for id_ in found}
     yield from (f"no candidate is called {_short(id_)}" for id_ in sorted(named - set(known)))
     for one in record.comparisons:
         if one.picked and one.picked not in one.shown:
@@ -209,6 +211,7 @@ def _record(one: Evidence) -> _Record:
         quarantined=matrix.quarantined,
         facts={id_: dict(facts) for id_, facts in one.facts.items()},
         executed={run: dict(shares) for run, shares in one.executed.items()},
+        results={program: dict(found) for program, found in one.results.items()},
         verdicts=one.verdicts,
         comparisons=one.comparisons,
         excused=dict(one.excused),
@@ -244,6 +247,7 @@ def _evidence(record: _Record) -> Evidence:
         matrix=TestMatrix(tests, record.rows, cells, messages, record.quarantined),
         facts=record.facts,
         executed=record.executed,
+        results=record.results,
         verdicts=record.verdicts,
         comparisons=record.comparisons,
         excused=record.excused,

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from agent.messages import Value
 from selection import sensors
-from selection.behaviour import behaviours
+from selection.behaviour import agreement, behaviours
 from selection.evidence import Evidence
 from selection.feature_verifier import Weights, scored
 from selection.logistic import logit, sigmoid
@@ -108,7 +108,7 @@ def believe(
     """
     fixed = {
         "features": _features(evidence, programs, features) if model.weights["features"] else {},
-        "behaviour": _behaviour(matrix, programs),
+        "behaviour": _behaviour(evidence, matrix, programs),
         "readers": _readers(evidence, programs),
         "comparisons": _comparisons(evidence, programs),
     }
@@ -145,7 +145,21 @@ def _features(
     return {program: found[ids[0]].log_odds for program, ids in programs.items() if ids[0] in found}
 
 
-def _behaviour(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
+def _behaviour(
+    evidence: Evidence, matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]
+) -> Mapping[str, float]:
+    """Return how much more than usual behaves like each program, on tests and on inputs.
+
+    Both say who agrees with whom, so two speak as loud as the root of two.
+    """
+    heard = [found for found in (_on_tests(matrix, programs), _on_inputs(evidence, programs)) if found]
+    return {
+        program: math.fsum(found.get(program, 0.0) for found in heard) / math.sqrt(len(heard))
+        for program in {name: None for found in heard for name in found}
+    }
+
+
+def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
     """Return how much more than an equal share of the tested programs behaves like each."""
     groups = behaviours(matrix)
     weight = {row: math.sqrt(len(programs.get(row, ()))) for row in matrix.rows}
@@ -153,8 +167,18 @@ def _behaviour(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> M
     if not whole or all(len(rows) == 1 for rows in groups.values()):
         return {}
     shares = {row: math.fsum(weight[one] for one in rows) / whole for rows in groups.values() for row in rows}
-    mean = fmean(shares.values())
-    return {row: share - mean for row, share in shares.items()}
+    return _above_mean(shares)
+
+
+def _on_inputs(evidence: Evidence, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
+    """Return how much more than others each program comes to what others come to."""
+    weights = {program: (ids[0], math.sqrt(len(ids))) for program, ids in programs.items()}
+    return _above_mean(agreement(evidence.results, weights))
+
+
+def _above_mean(shares: Mapping[str, float]) -> Mapping[str, float]:
+    mean = fmean(sorted(shares.values())) if shares else 0.0
+    return {program: share - mean for program, share in shares.items()}
 
 
 def _readers(evidence: Evidence, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:

@@ -18,7 +18,7 @@ from agent.models.repair.names import undefined_names
 from sandbox.base import Sandbox
 from sandbox.forks import forked
 from selection.cells import CellStore
-from selection.differences.inputs import Seen, run_programs
+from selection.differences.came_to import came_to
 from selection.differences.programs import Program, issue_programs
 from selection.evidence import Evidence
 
@@ -50,11 +50,11 @@ async def demonstrated(
     programs = await shown_programs(evidence, base, cells, place) if evidence.clusters.members else ()
     if not programs:
         return {}
-    once, again = [await _came_to(base, "", programs, cells, place, turn) for turn in (1, 2)]
+    once, again = [await came_to(base, "", programs, cells, place, turn) for turn in (1, 2)]
     steady = [number for number, seen in once.items() if again.get(number) == seen]
     found: dict[str, Mapping[str, float]] = {}
     for ids in evidence.clusters.members.values() if steady else ():
-        row = await _came_to(base, evidence.candidate(ids[0]).patch, programs, cells, place)
+        row = await came_to(base, evidence.candidate(ids[0]).patch, programs, cells, place)
         if row:
             changed = any(number in row and row[number] != once[number] for number in steady)
             found |= {id_: {FACT: float(changed)} for id_ in ids}
@@ -112,18 +112,3 @@ def _import(name: str, module: str) -> str:
         f"try:\n    from {package} import {name}\nexcept Exception:\n"
         f"    try:\n        from {module} import {name}\n    except Exception:\n        pass\n"
     )
-
-
-async def _came_to(
-    base: Sandbox, patch: str, programs: Sequence[Program], cells: CellStore, place: str, turn: int = 1
-) -> Mapping[int, Seen]:
-    """Return what each program came to with a patch, by its number."""
-    facts = ("demonstration 1", place, patch, [one.source for one in programs], turn)
-    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    if (known := cells.get(key)) is not None:
-        return {int(number): Seen.model_validate(seen) for number, seen in known["seen"].items()}
-    found = await run_programs(base, patch, programs)
-    await cells.put(
-        key, {"seen": {str(number): seen.model_dump(mode="json") for number, seen in found.items()}}
-    )
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib import resources
 
 from agent.excerpts import first_line
@@ -30,6 +30,8 @@ CHARACTERS = 300
 """Characters of a value that are kept."""
 SHORT = 80
 """Characters of a varied value that are told."""
+LATE = "runs out of time"
+"""How a program ends that takes longer."""
 LISTED = 8
 """Differences that a cluster is told of."""
 
@@ -106,12 +108,7 @@ async def differing_inputs(
 async def _search(
     evidence: Evidence, base: Sandbox, patches: Mapping[str, str], most: int, seconds: float, seed: int
 ) -> tuple[Difference, ...]:
-    before = await base_texts(base, patches.values())
-    names: set[str] = set()
-    for patch in patches.values():
-        names |= changed_names(before, await _patched(base, patch, before))
-    tests = await _tests(base, patches.values())
-    programs = varied(harvest(tests, evidence.problem_statement, names), most, seed)
+    programs = varied(await calling(base, patches.values(), evidence.problem_statement), most, seed)
     if not programs:
         return ()
     once, again = [await run_programs(base, "", programs, seconds) for _ in range(2)]
@@ -194,6 +191,19 @@ def _first_parting(base: Seen, mine: Seen) -> tuple[str, str, str]:
         return one.seen[at][1] if at < len(one.seen) else one.ended
 
     return label, came_to(base), came_to(mine)
+
+
+async def calling(base: Sandbox, patches: Collection[str], issue: str) -> tuple[Program, ...]:
+    """Return programs that call what patches change: those of the issue, and those of tests near it.
+
+    Raises:
+        SandboxError: the base cannot be read or forked.
+    """
+    before = await base_texts(base, patches)
+    names: set[str] = set()
+    for patch in patches:
+        names |= changed_names(before, await _patched(base, patch, before))
+    return harvest(await _tests(base, patches), issue, names)
 
 
 async def _patched(base: Sandbox, patch: str, before: Mapping[str, str]) -> Mapping[str, str]:

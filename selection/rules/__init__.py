@@ -53,7 +53,8 @@ class Rule:
     and decides by what is left. `finalists` names the candidates that its duel is between, None for a rule
     that hears a duel of any. `fitted` says in one line what its probability was fitted on, with the
     harm rate and the calibration error found there; it is empty for a rule that was not fitted. `hears` says
-    whose words reach it, which is whom it pays for.
+    whose words reach it, which is whom it pays for. `compares_results` says whether it goes by what programs
+    come to with each candidate, which takes running them.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Rule:
     finalists: Finalists | None = None
     fitted: str = ""
     hears: Hears = hearing.nobody
+    compares_results: bool = False
 
 
 _ALL = (
@@ -144,6 +146,7 @@ _ALL = (
         "Mangabey",
         posterior.choose_by_execution,
         hears=hearing.everybody,
+        compares_results=True,
     ),
     Rule(
         posterior.NAME,
@@ -151,6 +154,7 @@ _ALL = (
         "Mangabey",
         posterior.choose,
         hears=hearing.everybody,
+        compares_results=True,
         fitted="69 real issues, 48 of them with tests: harm rate 4.5% with tests, 5.5% by patches alone, "
         "1.3% with a capable reader; calibration error 0.08, 0.06 and 0.07",
     ),

@@ -46,6 +46,7 @@ WHOLE = Evidence(
     ),
     facts={"a": {"faulty": 1.0}},
     executed={"issue": {"a": 1.0, "b": 0.5}, "x:t": {"b": 0.0}},
+    results={"input": {"a": "5", "b": "7"}},
     verdicts=(Verdict("verifier:patch", "a", 0.5, ""), Verdict("verifier:patch", "b", None, "")),
     comparisons=(Comparison("duel", ("a", "b"), "a"),),
 )
@@ -173,6 +174,7 @@ def measured(found) -> None:
         (("facts", "a", "faulty"), float("inf"), "inf is no fact"),
         (("executed", "issue", "a"), 1.5, "1.5 is no share from 0 to 1"),
         (("executed", "issue"), {"z": 1.0}, "no candidate is called 'z'"),
+        (("results", "input"), {"z": "5"}, "no candidate is called 'z'"),
         (("comparisons", 0, "picked"), "c", "'duel' picked 'c', which it was not shown"),
         (("candidates", 0, "patch"), 7, "candidates.0.patch"),
     ],

@@ -132,6 +132,7 @@ def evidence(draw: st.DrawFn, least: int = 0, most: int = 6) -> Evidence:
         matrix=matrix,
         verdicts=verdicts,
         comparisons=draw(_comparisons(ids)),
+        results=draw(_results(clusters)),
         excused={"tests/test_calc.py::test_0": "the issue says so"} if draw(st.booleans()) else {},
     )
 
@@ -152,6 +153,17 @@ def _matrix(draw: st.DrawFn, rows: tuple[str, ...], ids: list[str]) -> TestMatri
     outcomes = {(test.id, row): draw(OUTCOMES) for test in tests for row in (BASE, *rows)}
     flaky = tuple(test.id for test in tests if not draw(st.integers(0, 7)))
     return TestMatrix(tuple(tests), rows, outcomes, {}, flaky)
+
+
+@st.composite
+def _results(draw: st.DrawFn, clusters: Clusters) -> dict[str, dict[str, str]]:
+    found = {}
+    for number in range(draw(st.integers(0, 3))):
+        rows = {key: draw(st.sampled_from(["0", "1", "1", "2", ""])) for key in clusters.members}
+        found[f"input {number}"] = {
+            id_: rows[key] for key, ids in clusters.members.items() if rows[key] for id_ in ids
+        }
+    return found
 
 
 @st.composite

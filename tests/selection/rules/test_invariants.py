@@ -68,6 +68,7 @@ def shuffled(known: Evidence, seed: int) -> Evidence:
         ),
         verdicts=mixed(known.verdicts),
         comparisons=mixed(known.comparisons),
+        results={program: dict(mixed(found.items())) for program, found in mixed(known.results.items())},
     )
 
 
@@ -94,6 +95,10 @@ def renamed(known: Evidence, names: dict[str, str]) -> Evidence:
             replace(one, shown=all_of(one.shown), picked=names.get(one.picked, ""))
             for one in known.comparisons
         ),
+        results={
+            program: {names[id_]: result for id_, result in found.items()}
+            for program, found in known.results.items()
+        },
     )
 
 
@@ -111,6 +116,10 @@ def with_twin(known: Evidence, id_: str) -> Evidence:
         candidates=(*known.candidates, twin),
         clusters=Clusters(members, failed, idle),
         verdicts=(*known.verdicts, *read),
+        results={
+            program: found | ({twin.id: found[id_]} if id_ in found else {})
+            for program, found in known.results.items()
+        },
     )
 
 

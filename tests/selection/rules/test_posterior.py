@@ -13,7 +13,7 @@ from selection.fitting import fit_posterior, fit_rates, fitted_rule
 from selection.lab.fitting import across_repositories
 from selection.lab.labelled import Labelled
 from selection.matrix import BASE, TestCase, TestMatrix
-from selection.posterior import shipped
+from selection.posterior import believe, shipped
 from selection.rules import RULES, posterior
 from selection.verdict import Verdict
 from tests.selection.rules.made import candidate_of, evidence, gathered, patch_of
@@ -85,6 +85,30 @@ def test_readers_and_comparisons_are_heard():
     assert unread.ranking[0].candidate == pool[2].id
     odds = unread.probabilities
     assert odds[known.clusters.key_of(pool[3].id)] <= odds[known.clusters.key_of(pool[0].id)]
+
+
+def test_who_comes_to_the_same_as_others_is_likelier():
+    known, pool, row = issue([])
+    came_to = {"input": {pool[0].id: "3", pool[1].id: "5", pool[2].id: "5", pool[3].id: "7"}}
+    found = posterior.choose_by_execution(replace(known, results=came_to))
+    odds = found.probabilities
+    assert odds[row[1]] == odds[row[2]] > odds[row[0]] == odds[row[3]]
+    assert "programs that behave alike +" in found.reason
+    again = {"other": {id_: f"<{result}>" for id_, result in came_to["input"].items()}, **came_to}
+    assert posterior.choose_by_execution(replace(known, results=again)).probabilities == odds
+
+
+def test_what_inputs_and_tests_both_say_does_not_add_up():
+    known, pool, row = issue([{0, 1}])
+    programs = {key: (pool[number].id,) for number, key in row.items()}
+    came_to = {"input": {one.id: str(max(number, 1)) for number, one in enumerate(pool)}}
+
+    def said(matrix, results):
+        heard = replace(known, matrix=matrix, results=results)
+        return believe(heard, matrix, programs, shipped(posterior.EXECUTION)).said[row[0]]["behaviour"]
+
+    tests, inputs = said(known.matrix, {}), said(TestMatrix(), came_to)
+    assert max(tests, inputs) < said(known.matrix, came_to) < tests + inputs
 
 
 def test_without_features_nothing_but_tests_and_readers_count():
