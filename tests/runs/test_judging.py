@@ -12,11 +12,12 @@ from runs.base_room import BaseRoom
 from runs.decision import decision_of
 from runs.evidence import evidence_of
 from runs.journal import Journal
-from runs.judging import chosen, judge, judged
+from runs.judging import EVIDENCE, chosen, judge, judged
 from runs.pool import Pool
 from runs.recipe import Recipe
 from runs.rounds import Left, next_step
 from selection.candidate import Candidate
+from selection.evidence_file import read_evidence
 from selection.settings import SelectionSettings
 from tests.interpreter import lean_python
 from tests.selection.rules.made import CHANGED, crowd
@@ -113,6 +114,22 @@ async def test_a_test_of_a_reader_can_show_that_an_existing_one_guards_nothing(t
         with Journal(tmp_path / "run") as journal:
             decision = await judge(task.public(), room, pool, recipe, journal, [].append)
     assert (list(decision.excused), decision.guards) == (["test_area.py::test"], 0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "compares"), [("posterior", True), ("posterior-execution", True), ("vote", False)]
+)
+async def test_what_programs_come_to_is_compared_for_rules_that_hear_it(tmp_path, task, rule, compares):
+    shown = replace(task, problem_statement="`area` is wrong\n\n>>> from area import area\n>>> area(3)\n3\n")
+    recipe = Recipe(rule=rule, sandbox="daemonless")
+    third = Candidate("alike", PATCH.format("side * side + 0"))
+    async with BaseRoom(shown, tmp_path / "repository", recipe, tmp_path / "home") as room:
+        with Journal(tmp_path / "run") as journal:
+            await judge(shown.public(), room, Pool((*POOL.candidates, third)), recipe, journal, [].append)
+    (evidence,) = read_evidence(tmp_path / "run" / EVIDENCE)
+    told = {tuple(row[name] for name in ("right", "alike", "wrong")) for row in evidence.results.values()}
+    assert bool(told) == compares
+    assert all(right == alike != wrong for right, alike, wrong in told)
 
 
 def test_a_test_that_the_issue_changes_keeps_no_drawing_going():
