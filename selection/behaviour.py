@@ -30,7 +30,7 @@ def behaviours(matrix: TestMatrix) -> Mapping[str, tuple[str, ...]]:
 def agreement(
     results: Mapping[str, Mapping[str, str]], weights: Mapping[str, tuple[str, float]]
 ) -> Mapping[str, float]:
-    """Return how much of the others' weight comes to what each does, the mean over inputs that part them.
+    """Return what share of the weight comes to what each program does, the mean over inputs that part them.
 
     Inputs that part the programs in the same way are one. Who was not run on any such input is missing.
 
@@ -48,8 +48,8 @@ def agreement(
     for way in ways:
         whole = math.fsum(weights[name][1] for name, _ in way)
         for name, mine in way:
-            alike = math.fsum(weights[other][1] for other, its in way if its == mine and other != name)
-            shares.setdefault(name, []).append(alike / (whole - weights[name][1]))
+            alike = math.fsum(weights[other][1] for other, its in way if its == mine)
+            shares.setdefault(name, []).append(alike / whole)
     return {name: fmean(sorted(found)) for name, found in shares.items()}
 
 

@@ -171,7 +171,7 @@ def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Ma
 
 
 def _on_inputs(evidence: Evidence, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
-    """Return how much more than others each program comes to what others come to."""
+    """Return how much more than an equal share of the programs comes to what each does."""
     weights = {program: (ids[0], math.sqrt(len(ids))) for program, ids in programs.items()}
     return _above_mean(agreement(evidence.results, weights))
 

@@ -43,15 +43,15 @@ def test_a_missing_report_is_no_behaviour():
 WEIGHTS = {"a": ("1", 1.0), "b": ("2", 1.0), "c": ("3", 2.0)}
 
 
-def test_who_agrees_is_counted_without_oneself():
+def test_who_comes_to_the_same_is_counted_by_weight():
     found = agreement({"x": {"1": "5", "2": "5", "3": "7"}}, WEIGHTS)
-    assert found == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 0})
-    assert agreement({"x": {"1": "5", "2": "7", "3": "7"}}, WEIGHTS)["b"] == pytest.approx(2 / 3)
+    assert found == pytest.approx({"a": 0.5, "b": 0.5, "c": 0.5})
+    assert agreement({"x": {"1": "5", "2": "7", "3": "7"}}, WEIGHTS)["b"] == pytest.approx(0.75)
 
 
 def test_inputs_that_part_nobody_or_are_unrun_tell_nothing():
     assert agreement({"x": {"1": "5", "2": "5", "3": "5"}, "y": {"1": "5"}, "z": {}}, WEIGHTS) == {}
-    assert agreement({"x": {"1": "5", "2": "7"}}, WEIGHTS) == {"a": 0, "b": 0}
+    assert agreement({"x": {"1": "5", "2": "7"}}, WEIGHTS) == {"a": 0.5, "b": 0.5}
     assert agreement({"x": {"1": "5"}}, {}) == {}
 
 
