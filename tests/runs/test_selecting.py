@@ -149,7 +149,7 @@ async def test_few_blank_and_broken_candidates_are_answered_for(desk):
     desk.put("right.diff", diff(RIGHT))
     choice = await desk.choose()
     assert "no candidate brought a test" in choice.decision.reason
-    assert "--rule posterior goes by existing tests" in shown(choice)
+    assert "--rule posterior, the default, goes by existing tests" in shown(choice)
     desk.out = desk.folder / "fourth"
     choice = await desk.choose(rule="majority-patch")
     assert choice.succeeded
@@ -272,6 +272,11 @@ async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refus
         f"{model} is asked nothing by the rule vote; --rule posterior -c selection.views"
     )
     assert "spent" not in shown(choice)
+    await desk.choose(told.append, model=model, rule="posterior")
+    notes = [one.text for one in told if isinstance(one, Noticed)]
+    assert f"{model} is asked nothing by the rule posterior; -c selection.views=[patch] lets it read" in str(
+        notes
+    )
     with pytest.raises(UnknownModelError):
         await desk.choose(model="no/such")
 
@@ -413,6 +418,27 @@ def test_what_was_split_off_is_shown_with_its_candidate(desk, mangabey):
         "dropped from cheat.diff: tests/test_tiny.py, conftest.py",
         "dropped from longlonglonglonglonglong...: try_0.py, try_1.py, try_2.py +6",
     ]
+
+
+def test_patches_without_tests_are_chosen_among_unless_the_rule_or_recipe_named_needs_some(desk, mangabey):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    given = [
+        *("select", "--repo", desk.checkout, "--issue", ISSUE, "--python", lean_python()),
+        *("--sandbox", "daemonless", "--candidates", *desk.files, "--json"),
+    ]
+    asked = {
+        "posterior": [],
+        "majority-patch": ["--recipe", "best-of-n", "-c", "rule=vote", "--rule", "majority-patch"],
+        "vote": ["--recipe", "best-of-n"],
+        "agentless": ["-c", "rule=agentless"],
+    }
+    for rule, options in asked.items():
+        done = mangabey(*given, *options, "--out", desk.folder / rule)
+        assert done.returncode == (rule == "vote"), done.stderr
+        decision = json.loads(done.stdout)["decision"]
+        assert decision["rule"] == rule
+        assert (decision["probability"] is not None) == (rule == "posterior")
+        assert decision["patch"] == (diff(RIGHT) if rule != "vote" else "")
 
 
 def test_from_the_command_line(desk, mangabey):
