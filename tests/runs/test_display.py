@@ -96,6 +96,24 @@ def test_the_report_fits_80_columns(tmp_path, columns):
     assert "breaks: existing tests that pass on the base and not with it, of 3\n" in text
 
 
+def test_a_patch_can_be_applied_from_the_report_where_it_is_no_terminal(tmp_path):
+    wide = f"\tx = {'1 + ' * 40}1  \x0c"
+    after = b"\xff = 2\n"
+    head = "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
+    patch = f"{head} {wide}\n-y\n+{after.decode('utf-8', 'surrogateescape')}"
+    decision = report().decision.model_copy(update={"patch": patch})
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    render(report(decision=decision), tmp_path, Console(file=stream, width=80, highlight=False))
+    stream.flush()
+    (tmp_path / "a.py").write_bytes(f"{wide}\ny\n".encode())
+    subprocess.run(["git", "apply"], cwd=tmp_path, input=raw.getvalue(), check=True)
+    assert (tmp_path / "a.py").read_bytes() == f"{wide}\n".encode() + after
+    on_terminal = Console(file=io.TextIOWrapper(raw, encoding="utf-8"), force_terminal=True, width=80)
+    render(report(decision=decision), tmp_path, on_terminal)
+    assert "? = 2" in raw.getvalue().decode("utf-8", "replace")
+
+
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
     text = rendered(report(), tmp_path, encoding="ascii")
     assert "> samples 0, 2" in text
