@@ -22,7 +22,7 @@ from runs.pool import Pool, gather_pool, is_for
 from runs.prediction import prediction
 from runs.progress import Listener, Noticed, StageBegan
 from runs.purse import Spending
-from runs.readers import reading_models, unasked_models
+from runs.readers import reading_models, unasked_models, unheard_notes
 from runs.words import counted
 from sandbox.hosts import check_name
 from selection.pool import PoolError, RawCandidate
@@ -73,6 +73,8 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
         rule = job.recipe.rule
         other = "" if reaches("verifier:patch", rule_named(rule).hears) else "--rule posterior "
         listen(Noticed(f"{name} is asked nothing by the rule {rule}; {other}{_LET_READ}"))
+    for line in unheard_notes(job.recipe):
+        listen(Noticed(line))
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()

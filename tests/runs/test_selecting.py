@@ -281,6 +281,19 @@ async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refus
         await desk.choose(model="no/such")
 
 
+async def test_readers_that_the_rule_does_not_hear_are_told_before_anything_is_paid(desk):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    (desk.folder / "reader.py").write_text(READER)
+    told, model = [], f"{desk.folder}/reader.py:Reader"
+    choice = await desk.choose(told.append, rule="agentless", model=model, selection={"views": ["patch"]})
+    said = (
+        "verifier:patch will be asked and paid, and the rule agentless does not hear it; the rule posterior"
+    )
+    at = next(n for n, one in enumerate(told) if isinstance(one, Noticed) and one.text.startswith(said))
+    assert at < next(n for n, one in enumerate(told) if isinstance(one, StageBegan) and one.stage == "matrix")
+    assert choice.spent.steps == 2
+
+
 async def test_candidates_for_other_tasks_are_told(tmp_path, monkeypatch):
     (tmp_path / "preds.jsonl").write_text(
         "".join(
