@@ -80,7 +80,7 @@ def write_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(_bytes(text))
+            file.write(bytes_of(text))
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -91,7 +91,7 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def _bytes(text: str) -> bytes:
+def bytes_of(text: str) -> bytes:
     """Return UTF-8: bytes that were no text as they were, else every half of a character as three bytes."""
     try:
         return text.encode("utf-8", "surrogateescape")

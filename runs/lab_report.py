@@ -77,11 +77,7 @@ def render(report: Report, console: Console | None = None) -> None:
     if report.abstaining:
         out.print("\n[bold]Abstaining below a probability[/], all candidates, % of all issues")
         out.print(_abstaining(report))
-    if report.spent:
-        out.print("\n[bold]Cost[/], dollars")
-        out.print(_spent(report))
-    if report.control:
-        _print_control(report.control, out)
+    _print_costs(report, out)
     for notice in report.notices:
         out.print(f"note: {notice}", style="yellow", soft_wrap=True, markup=False)
 
@@ -178,6 +174,18 @@ def _spent(report: Report) -> Table:
             escape(one.rule), _k(one.k), f"{one.dollars:.4f}", _money(one.a_resolved), _money(one.a_point)
         )
     return table
+
+
+def _print_costs(report: Report, out: Console) -> None:
+    if any(one.dollars for one in report.spent):
+        out.print("\n[bold]Cost[/], dollars")
+        out.print(_spent(report))
+    elif report.spent:
+        alone = report.control is not None and not report.control.dollars
+        who = "candidates, judges and single trajectories" if alone else "candidates and judges"
+        out.print(f"\n[bold]Cost[/]: {who} cost nothing.")
+    if report.control and report.control.dollars:
+        _print_control(report.control, out)
 
 
 def _print_control(control: Control, out: Console) -> None:

@@ -22,13 +22,15 @@ from runs.pool import Pool, gather_pool, is_for
 from runs.prediction import prediction
 from runs.progress import Listener, Noticed, StageBegan
 from runs.purse import Spending
-from runs.readers import reading_models, unasked_models
+from runs.readers import reading_models, unasked_models, unheard_notes
 from runs.words import counted
 from sandbox.hosts import check_name
 from selection.pool import PoolError, RawCandidate
+from selection.rules import rule_named
+from selection.rules.hearing import reaches
 
 _SHOWN = 3
-_LET_READ = "--rule posterior -c selection.views=[patch] lets it read the patches"
+_LET_READ = "-c selection.views=[patch] lets it read the patches"
 
 
 class Choice(Value):
@@ -68,7 +70,11 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     for name in (*reading_models(job.recipe), *unasked):
         open_model(name)
     for name in unasked:
-        listen(Noticed(f"{name} is asked nothing by the rule {job.recipe.rule}; {_LET_READ}"))
+        rule = job.recipe.rule
+        other = "" if reaches("verifier:patch", rule_named(rule).hears) else "--rule posterior "
+        listen(Noticed(f"{name} is asked nothing by the rule {rule}; {other}{_LET_READ}"))
+    for line in unheard_notes(job.recipe):
+        listen(Noticed(line))
     check_name(job.recipe.sandbox)
     raw = read_from_anywhere(job.candidates)
     task, repository = await job.find()

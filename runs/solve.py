@@ -24,6 +24,7 @@ from runs.ledger import Ledger
 from runs.pool import Pool, gather_pool
 from runs.prediction import prediction_line
 from runs.progress import Listener, Noticed, StageBegan
+from runs.readers import unheard_notes
 from runs.recipe import Recipe
 from runs.recorded import recorded
 from runs.report import Report, read_report
@@ -50,7 +51,7 @@ async def find(job: Job, listen: Listener) -> tuple[Task, Path | None]:
     check_name(job.recipe.sandbox)
     read_from_anywhere(job.candidates)
     task, repository = await job.find()
-    for notice in task.extra.get("notices", ()):
+    for notice in (*unheard_notes(job.recipe), *task.extra.get("notices", ())):
         listen(Noticed(notice))
     return task, repository
 

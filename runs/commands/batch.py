@@ -170,6 +170,7 @@ def _run(found: Plan, order: Order, out: Path, fail_on: str, *, accept_drift: bo
     from runs.batch.summary import exceeds, verdict
     from runs.display.batch import choose
     from runs.failures import FAILED
+    from runs.readers import unheard_notes
     from sandbox.home import default_home
 
     commons = found.commons()
@@ -180,6 +181,8 @@ def _run(found: Plan, order: Order, out: Path, fail_on: str, *, accept_drift: bo
 
     with opened(out, order, accept_drift=accept_drift), display:
         display.note(f"this run lies in {out}: {len(found.waiting)} of {len(found.chosen)} issues to do")
+        for line in unheard_notes(order.recipe):
+            display.note(line)
         report = asyncio.run(work())
     typer.echo(json.dumps(report, indent=1) if as_json else verdict(report))
     if report["stopped"]:

@@ -31,6 +31,10 @@ Exit codes: 0 measured, 2 wrong use, 130 interrupted.
 """
 
 
+EVERY = 5.0
+"""Seconds between lines that say how far it is, where there is no terminal."""
+
+
 def lab(
     evidence: Annotated[
         list[Path],
@@ -148,14 +152,36 @@ def _playing(names: list[str], issues: list[Labelled], *, refit: bool) -> Playin
 
 @contextmanager
 def _told(issues: int) -> Iterator[Callable[[int], None]]:
-    """Show how many issues are done, on a terminal only."""
+    """Show how many issues are done: by a bar on a terminal, elsewhere by a line now and then."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:
+        yield _in_lines(issues)
+        return
+    with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("issues", total=issues)
         yield lambda done: progress.update(bar, completed=done)
+
+
+def _in_lines(issues: int) -> Callable[[int], None]:
+    """Return what says on standard error how many issues are done, a line in `EVERY` seconds at most."""
+    import time
+
+    from runs.words import counted
+
+    typer.echo(f"playing the rules on {counted(issues, 'issue')}", err=True)
+    began = last = time.monotonic()
+
+    def told(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= EVERY:
+            last = now
+            typer.echo(f"[{now - began:6.1f} s] {done} of {counted(issues, 'issue')}", err=True)
+
+    return told
 
 
 def _labelled(found: Gathered, labels: Path | None, drop: str, quality: str) -> list[Labelled]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 Examples:
 
-  mangabey select --task verified/sympy__sympy-20590 --candidates one/preds.json --rule posterior
+  mangabey select --task verified/sympy__sympy-20590 --candidates one/preds.json
 
   mangabey select --task pypi/funcy__2.0-1 --candidates mangabey-out/RUN --rule agentless
 
@@ -57,7 +57,9 @@ def select(
     repo: Repo = None,
     issue: Issue = None,
     python: Python = None,
-    rule: Annotated[str | None, typer.Option(help="Who is chosen; see docs/selection.md.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Who is chosen; the recipe's by default; see docs/selection.md.")
+    ] = None,
     min_probability: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Choose nothing that is less sure than this.")
     ] = None,
@@ -67,7 +69,7 @@ def select(
     ] = None,
     recipe: Annotated[
         str, typer.Option("--recipe", help="Whose rule and settings are taken: a name, or FILE.yaml.")
-    ] = "best-of-n",
+    ] = "posterior",
     changes: Changes = None,
     sandbox: Annotated[
         str | None, typer.Option(help="Where untrusted code runs: auto, daemonless, docker, or a plug-in.")

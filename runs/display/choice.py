@@ -17,7 +17,7 @@ from runs.words import counted
 
 _MOST = 3
 _BESIDE_VOTE = (
-    "--rule posterior goes by existing tests and the patches too, and says how likely each is right"
+    "--rule posterior, the default, goes by existing tests and the patches too, and says how sure it is"
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from rich.console import Console
 from rich.syntax import Syntax
@@ -15,6 +16,7 @@ from envs.outcomes import Outcome
 from runs.decision import Column, Compared, Decision, Line, Said, origins_by_cluster
 from runs.display.names import few, told_apart
 from runs.display.plain import one_line
+from runs.folder import bytes_of
 from runs.words import counted
 
 MOST_COLUMNS = 8
@@ -34,11 +36,27 @@ LEGEND = "✓ passes, ✗ fails, E breaks, s skipped, t timed out, · not run; t
 
 
 def show_patch(patch: str, out: Console) -> None:
-    """Print a patch; nothing for an empty one."""
-    if patch:
-        out.print()
-        shown = "\n".join(line for line in patch.splitlines() if not line.startswith("index "))
-        out.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+    """Print a patch, nothing for an empty one: to be read on a terminal, elsewhere as it can be applied."""
+    if not patch:
+        return
+    out.print()
+    if not out.is_terminal:
+        _write(patch if patch.endswith("\n") else f"{patch}\n", out.file)
+        return
+    lines = (line for line in patch.splitlines() if not line.startswith("index "))
+    shown = "\n".join(lines).encode(out.encoding, "replace").decode(out.encoding)
+    out.print(Syntax(shown, "diff", theme="ansi_dark", background_color="default", word_wrap=True))
+
+
+def _write(text: str, file: IO[str]) -> None:
+    """Write a text without a change, bytes that are none included, where the file takes bytes."""
+    raw = getattr(file, "buffer", None)
+    if raw is None:
+        file.write(text)
+        return
+    file.flush()
+    raw.write(bytes_of(text))
+    raw.flush()
 
 
 def show_table(decision: Decision, out: Console, whole: str) -> None:

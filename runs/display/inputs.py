@@ -10,7 +10,7 @@ from rich.text import Text
 from runs.decision import Decision, origins_by_cluster
 from runs.display.decision import note, printable
 from runs.display.plain import one_line
-from selection.differences.inputs import parting
+from runs.display.values import part_of
 from selection.differences.leading import Disagreement
 from selection.side_by_side import letters
 
@@ -42,7 +42,7 @@ def _lines(one: Disagreement, names: Mapping[str, str], width: int) -> tuple[str
     others = {value: next((other for other in told if other != value), "") for value in told}
 
     def values(room: int) -> str:
-        parts = (f"{', '.join(who)}: {parting(value, others[value], room)}" for value, who in told.items())
+        parts = (f"{', '.join(who)}: {part_of(value, others[value], room)}" for value, who in told.items())
         return "; ".join(parts)
 
     given = one.input if one.where == one.input else f"{one.input} [{one.where}]"

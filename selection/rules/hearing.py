@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from selection.evidence import SEPARATING, Evidence
+from selection.candidate import TestFile
+from selection.evidence import SEPARATING, Comparison, Evidence
+from selection.matrix import TestCase, TestMatrix
 from selection.rules.readings import Readings
+from selection.verdict import Verdict
 
 Hears = Callable[[Evidence], frozenset[str]]
 """Gives the names that a rule hears of those whose words the evidence holds."""
@@ -46,6 +49,23 @@ def everybody(evidence: Evidence) -> frozenset[str]:
     """Return all whose words the evidence holds."""
     judges = {one.judge for one in evidence.verdicts} | {one.judge for one in evidence.comparisons}
     return testers(evidence) | judges
+
+
+def reaches(reader: str, hears: Hears) -> bool:
+    """Whether a model's verdicts, comparisons or tests could reach a rule, were they all there is.
+
+    Args:
+        reader: a judge's name, or an author of tests that are asked for.
+        hears: the rule's.
+    """
+    test = TestCase("t", TestFile("test_t.py", "", reader), "test_t.py::test_t", (reader,))
+    alone = Evidence(
+        "",
+        matrix=TestMatrix((test,) if reader in SEPARATING else ()),
+        verdicts=(Verdict(reader, "c", 1.0, ""),),
+        comparisons=(Comparison(reader, ("c",), "c"),),
+    )
+    return reader in hears(alone)
 
 
 def _comparing(judge: str, evidence: Evidence) -> frozenset[str]:

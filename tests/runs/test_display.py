@@ -20,6 +20,7 @@ from runs.display.live import LiveDisplay
 from runs.display.names import told_apart
 from runs.display.plain import line_of, one_line
 from runs.display.result import render
+from runs.display.values import part_of
 from runs.progress import Noticed, SampleBegan, SampleEnded, SampleTurned, StageBegan
 from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
@@ -96,6 +97,24 @@ def test_the_report_fits_80_columns(tmp_path, columns):
     assert "breaks: existing tests that pass on the base and not with it, of 3\n" in text
 
 
+def test_a_patch_can_be_applied_from_the_report_where_it_is_no_terminal(tmp_path):
+    wide = f"\tx = {'1 + ' * 40}1  \x0c"
+    after = b"\xff = 2\n"
+    head = "diff --git a/a.py b/a.py\nindex 1..2 100644\n--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n"
+    patch = f"{head} {wide}\n-y\n+{after.decode('utf-8', 'surrogateescape')}"
+    decision = report().decision.model_copy(update={"patch": patch})
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="utf-8")
+    render(report(decision=decision), tmp_path, Console(file=stream, width=80, highlight=False))
+    stream.flush()
+    (tmp_path / "a.py").write_bytes(f"{wide}\ny\n".encode())
+    subprocess.run(["git", "apply"], cwd=tmp_path, input=raw.getvalue(), check=True)
+    assert (tmp_path / "a.py").read_bytes() == f"{wide}\n".encode() + after
+    on_terminal = Console(file=io.TextIOWrapper(raw, encoding="utf-8"), force_terminal=True, width=80)
+    render(report(decision=decision), tmp_path, on_terminal)
+    assert "? = 2" in raw.getvalue().decode("utf-8", "replace")
+
+
 def test_a_terminal_without_unicode_gets_ascii(tmp_path):
     text = rendered(report(), tmp_path, encoding="ascii")
     assert "> samples 0, 2" in text
@@ -119,6 +138,35 @@ def test_inputs_that_part_programs_take_a_few_lines_of_80_columns(tmp_path, enco
     assert "same" in lines[at + 3]
     assert "x'" in lines[at + 3]  # where they part, not where they begin
     assert "\x1b" not in text
+
+
+def test_what_is_cut_of_a_value_is_closed_and_fits_80_columns(tmp_path):
+    words = "endswith first arg must be bytes or a tuple of bytes, not str"
+    values = {"k1": f"'{words} {'x' * 90}'", "k2": f"['{'same ' * 20}']"}
+    found = Disagreement(input="f(b'')", where="the issue", program="p", base="None", values=values)
+    whole = report()
+    decision = whole.decision.model_copy(update={"differences": (found,)})
+    lines = rendered(whole.model_copy(update={"decision": decision}), tmp_path).splitlines()
+    line = next(line for line in lines if "A: " in line and "B: " in line)
+    assert line == "    -> A: 'endswith first ...'; B: ['same same same...']; base: None"
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "room", "part"),
+    [
+        ("", "", 9, "nothing"),
+        ("'abc'", "", 9, "'abc'"),
+        ("'abcdefghij'", "1", 6, "'abcde...'"),
+        ("'abcdefghij'", "'abcdefgX", 6, "'...fghij'"),
+        ("{'a': [b'abcdefghij', 1]}", "2", 12, "{'a': [b'abc...']}"),
+        ("{'a': [b'abcdefghij', 1]}", "{'a': [b'abcdefghij', 2", 9, "{['...', 1]}"),
+        ("[('it\\'s', \"can't\")]", "", 12, "[('it\\'s', \"...\")]"),
+        ("raises ValueError: it's not so", "", 24, "raises ValueError: it's ..."),
+        ("'was cut before...", "", 40, "'was cut before...'"),
+    ],
+)
+def test_a_part_of_a_value_has_what_is_open_closed(value, other, room, part):
+    assert part_of(value, other, room) == part
 
 
 def test_programs_that_agree_on_an_input_share_its_value_and_keep_their_whole_names(tmp_path):

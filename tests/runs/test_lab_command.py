@@ -68,6 +68,23 @@ def test_a_table_says_of_how_many_candidates_it_is(evidence, capsys, ks, title, 
     assert reader.split()[-1] == best
 
 
+def test_how_far_it_is_is_told_without_a_terminal(evidence, capsys, monkeypatch):
+    more = issue_of([False, True], task="two")
+    write_evidence(evidence / "two.jsonl.gz", [more.evidence])
+    given = ["lab", str(evidence), "--labels", str(evidence / "labels.json"), "--rules", "random"]
+    assert run(given) == 0
+    quiet = capsys.readouterr()
+    assert quiet.err == "playing the rules on 2 issues\n"
+    monkeypatch.setattr("runs.commands.lab.EVERY", 0.0)
+    assert run(given) == 0
+    told = capsys.readouterr()
+    assert [line.partition("] ")[2] for line in told.err.splitlines()[1:]] == [
+        "1 of 2 issues",
+        "2 of 2 issues",
+    ]
+    assert told.out == quiet.out
+
+
 def test_the_same_seed_gives_the_same_report(evidence, tmp_path):
     labels = str(evidence / "labels.json")
     texts = []

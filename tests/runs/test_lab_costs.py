@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from agent.messages import Reply
 from runs.cli import run
 from runs.journal import Journal
@@ -37,8 +39,25 @@ async def test_what_trajectories_cost_is_told(tmp_path, capsys):
     assert "no comparison" not in shown
 
 
-async def record_samples(journal, issue):
-    """Write an issue's candidates, read by a verifier, and a reply of $1 for the trajectory of each."""
+@pytest.mark.parametrize("dollars", [0.0, 0.25])
+async def test_a_line_says_that_nothing_cost_anything(tmp_path, capsys, dollars):
+    issue = issue_of([True, False], task="one")
+    for run_name, price in (("run", 0.0), ("single", dollars)):
+        with Journal(tmp_path / run_name / "one") as journal:
+            await record_samples(journal, issue, price)
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(dict(issue.resolved)))
+    given = ["lab", str(tmp_path / "run"), "--labels", str(labels), "--rules", "random,vote"]
+    assert run([*given, "--control", str(tmp_path / "single")]) == 0
+    shown = capsys.readouterr().out
+    assert "0.0000" not in shown
+    who = "candidates and judges" if dollars else "candidates, judges and single trajectories"
+    assert f"\nCost: {who} cost nothing.\n" in shown
+    assert ("At equal cost ($0.2500 an issue) one trajectory" in shown) == bool(dollars)
+
+
+async def record_samples(journal, issue, dollars=1.0):
+    """Write an issue's candidates, read by a verifier, and a priced reply for the trajectory of each."""
     candidates = tuple(
         replace(one, origin=f"sample {number}") for number, one in enumerate(issue.evidence.candidates)
     )
@@ -46,7 +65,7 @@ async def record_samples(journal, issue):
     known = replace(issue.evidence, candidates=candidates, verdicts=verdicts)
     write_evidence(journal.folder / "evidence.jsonl.gz", [known])
     for sample in range(len(candidates)):
-        reply = Reply(text="x", cost=1.0).model_dump(mode="json")
+        reply = Reply(text="x", cost=dollars).model_dump(mode="json")
         await journal.append("reply", {"sample": sample, "turn": 0, "reply": reply})
 
 

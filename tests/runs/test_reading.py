@@ -90,6 +90,7 @@ def test_readers_are_asked_once_and_what_they_say_is_recorded(mangabey, checkout
     paid = read(tmp_path)
     assert paid == 4
     assert json.loads(done.stdout)["cost"] == 8 * 0.25 + 4 * 0.5
+    assert "verifier:patch, verifier:digest, trae will be asked and paid, and the rule vote" in done.stderr
     (folder,) = (path.parent for path in (tmp_path / "run").glob("*/journal.jsonl"))
     lines = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
     events = [json.loads(line) for line in lines]

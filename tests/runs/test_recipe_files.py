@@ -13,7 +13,7 @@ from runs.recipe_files import DEFAULT, ordered_recipe, packaged, read_changes, r
 
 HOME = Path(__file__).parent.parent.parent
 PAGE = (HOME / "docs" / "recipes.md").read_text()
-NAMES = {"adaptive", "best-of-n", "codemonkeys", "demo", "r2e-hybrid", "refine", "single"}
+NAMES = {"adaptive", "best-of-n", "codemonkeys", "demo", "posterior", "r2e-hybrid", "refine", "single"}
 
 
 def rows(heading):

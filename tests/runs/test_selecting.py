@@ -149,7 +149,7 @@ async def test_few_blank_and_broken_candidates_are_answered_for(desk):
     desk.put("right.diff", diff(RIGHT))
     choice = await desk.choose()
     assert "no candidate brought a test" in choice.decision.reason
-    assert "--rule posterior goes by existing tests" in shown(choice)
+    assert "--rule posterior, the default, goes by existing tests" in shown(choice)
     desk.out = desk.folder / "fourth"
     choice = await desk.choose(rule="majority-patch")
     assert choice.succeeded
@@ -272,8 +272,26 @@ async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refus
         f"{model} is asked nothing by the rule vote; --rule posterior -c selection.views"
     )
     assert "spent" not in shown(choice)
+    await desk.choose(told.append, model=model, rule="posterior")
+    notes = [one.text for one in told if isinstance(one, Noticed)]
+    assert f"{model} is asked nothing by the rule posterior; -c selection.views=[patch] lets it read" in str(
+        notes
+    )
     with pytest.raises(UnknownModelError):
         await desk.choose(model="no/such")
+
+
+async def test_readers_that_the_rule_does_not_hear_are_told_before_anything_is_paid(desk):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    (desk.folder / "reader.py").write_text(READER)
+    told, model = [], f"{desk.folder}/reader.py:Reader"
+    choice = await desk.choose(told.append, rule="agentless", model=model, selection={"views": ["patch"]})
+    said = (
+        "verifier:patch will be asked and paid, and the rule agentless does not hear it; the rule posterior"
+    )
+    at = next(n for n, one in enumerate(told) if isinstance(one, Noticed) and one.text.startswith(said))
+    assert at < next(n for n, one in enumerate(told) if isinstance(one, StageBegan) and one.stage == "matrix")
+    assert choice.spent.steps == 2
 
 
 async def test_candidates_for_other_tasks_are_told(tmp_path, monkeypatch):
@@ -413,6 +431,27 @@ def test_what_was_split_off_is_shown_with_its_candidate(desk, mangabey):
         "dropped from cheat.diff: tests/test_tiny.py, conftest.py",
         "dropped from longlonglonglonglonglong...: try_0.py, try_1.py, try_2.py +6",
     ]
+
+
+def test_patches_without_tests_are_chosen_among_unless_the_rule_or_recipe_named_needs_some(desk, mangabey):
+    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
+    given = [
+        *("select", "--repo", desk.checkout, "--issue", ISSUE, "--python", lean_python()),
+        *("--sandbox", "daemonless", "--candidates", *desk.files, "--json"),
+    ]
+    asked = {
+        "posterior": [],
+        "majority-patch": ["--recipe", "best-of-n", "-c", "rule=vote", "--rule", "majority-patch"],
+        "vote": ["--recipe", "best-of-n"],
+        "agentless": ["-c", "rule=agentless"],
+    }
+    for rule, options in asked.items():
+        done = mangabey(*given, *options, "--out", desk.folder / rule)
+        assert done.returncode == (rule == "vote"), done.stderr
+        decision = json.loads(done.stdout)["decision"]
+        assert decision["rule"] == rule
+        assert (decision["probability"] is not None) == (rule == "posterior")
+        assert decision["patch"] == (diff(RIGHT) if rule != "vote" else "")
 
 
 def test_from_the_command_line(desk, mangabey):

@@ -46,6 +46,14 @@ def test_a_batch_gives_each_issue_an_outcome_and_goes_on_where_it_stopped(batche
     assert json.loads((out / "no-task" / "outcome.json").read_text())["tried"] == 4
 
 
+def test_readers_that_the_rule_does_not_hear_are_told_once_as_it_begins(batches):
+    done = batches.run(batches.folder / "out", "-i", "tiny-[12]", "-c", "selection.views=[patch]", samples=1)
+    notes = [line for line in done.stderr.splitlines() if "verifier:patch will be asked and paid" in line]
+    assert len(notes) == 1, done.stderr
+    assert "the rule vote does not hear it" in notes[0]
+    assert done.stderr.index(notes[0]) < done.stderr.index("tiny-1")
+
+
 def test_another_recipe_or_model_is_refused_with_what_differs(batches):
     out = batches.folder / "out"
     assert batches.run(out, "-i", "tiny-1").returncode == 0
