@@ -9,6 +9,7 @@ from pydantic import Field
 
 from agent.messages import Value
 from envs.outcomes import Outcome
+from selection.behaviour import agreement, weights_of
 from selection.clusters import changed_lines
 from selection.differences.leading import Disagreement
 from selection.evidence import Evidence
@@ -75,7 +76,8 @@ class Decision(Value):
     candidate is, and `fitted` says how far they were found to hold. `tied` candidates stand behind the winner
     by nothing but a hash. `excused` existing tests guard nothing, for the reason given. `trouble` is what
     went wrong while models read or inputs were looked for. `differences` are inputs on which the leading
-    programs disagree that no test tells apart.
+    programs disagree that no test tells apart. `inputs` counts the programs that were run with all candidates
+    and part them, `alike` is the share of the candidates that comes to what each cluster does, their mean.
     """
 
     rule: str
@@ -96,6 +98,8 @@ class Decision(Value):
     excused: dict[str, str] = Field(default_factory=dict)
     trouble: tuple[str, ...] = ()
     differences: tuple[Disagreement, ...] = ()
+    inputs: int = 0
+    alike: dict[str, float] = Field(default_factory=dict)
     fitted: str = ""
 
 
@@ -153,6 +157,8 @@ def decision_of(
         excused=dict(evidence.excused),
         trouble=trouble,
         differences=differences,
+        inputs=len(evidence.results),
+        alike=dict(agreement(evidence.results, weights_of(evidence.clusters.members))),
         fitted=RULES[selection.rule].fitted if selection.rule in RULES else "",
     )
 

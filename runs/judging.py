@@ -17,11 +17,12 @@ from runs.decision import Decision, decision_of
 from runs.inputs import inputs_between
 from runs.journal import Journal
 from runs.pool import Pool
-from runs.progress import Listener
+from runs.progress import Listener, StageBegan
 from runs.readers import with_needs
 from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from runs.taking_up import standing
+from runs.words import counted
 from sandbox.base import Sandbox
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
@@ -114,8 +115,10 @@ async def judge(
     """
     evidence = await _tested(task, room, pool, recipe, journal)
     evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen, commons)
-    selection = chosen(evidence, recipe)
     cells, place = JournalCells(journal), await _place(room)
+    if rule_named(recipe.rule).compares_results and recipe.selection.inputs:
+        evidence = await _compared(evidence, room, cells, place, listen)
+    selection = chosen(evidence, recipe)
     inputs, failed = await inputs_between(task, room, evidence, selection, recipe, cells, place)
     decision = decision_of(evidence, selection, tuple(dict.fromkeys([*trouble, *failed])), inputs)
     await asyncio.to_thread(write_evidence, journal.folder / EVIDENCE, [evidence])
@@ -175,9 +178,6 @@ async def _tested(task: PublicTask, room: BaseRoom, pool: Pool, recipe: Recipe, 
     if EXECUTED in shipped().weights:  # what has no weight is not worth a traced run
         ran = await executions(evidence, base, texts, task.test_runner, cells=cells, place=place)
         evidence = replace(evidence, executed=ran)
-    if rule_named(recipe.rule).compares_results:
-        came_to = await results_of(evidence, base, cells=cells, place=place, parallel=parallel)
-        evidence = replace(evidence, results=came_to)
     return replace(evidence, verdicts=await asyncio.to_thread(features_read, evidence))
 
 
@@ -203,6 +203,19 @@ async def _read(
         again = await _tested(task, room, further, recipe, journal)
         found = replace(found, matrix=again.matrix, excused=again.excused, executed=again.executed)
     return found, reading.trouble
+
+
+async def _compared(
+    evidence: Evidence, room: BaseRoom, cells: JournalCells, place: str, listen: Listener
+) -> Evidence:
+    """Return the evidence with what programs come to with each candidate; looks go without: it takes long."""
+    programs = len(evidence.clusters.members)
+    if programs < 2:
+        return evidence
+    listen(StageBegan("inputs", f"run with {counted(programs, 'program')}"))
+    parallel = max(2, os.cpu_count() or 2)
+    found = await results_of(evidence, await room.base(), cells=cells, place=place, parallel=parallel)
+    return replace(evidence, results=found)
 
 
 async def _place(room: BaseRoom) -> str:

@@ -10,7 +10,7 @@ from agent.trajectory import ExitReason
 
 @dataclass(frozen=True, slots=True)
 class StageBegan:
-    """A stage of the flow began: prepare, context, sample, matrix, read, select, grade."""
+    """A stage of the flow began: prepare, context, sample, matrix, read, inputs, select, grade."""
 
     stage: str
     detail: str = ""

@@ -27,6 +27,11 @@ def behaviours(matrix: TestMatrix) -> Mapping[str, tuple[str, ...]]:
     return {key: tuple(sorted(rows)) for key, rows in sorted(found.items())}
 
 
+def weights_of(programs: Mapping[str, Sequence[str]]) -> Mapping[str, tuple[str, float]]:
+    """Return who stands for each program, and how much it weighs: samples of one are not independent."""
+    return {program: (ids[0], math.sqrt(len(ids))) for program, ids in programs.items()}
+
+
 def agreement(
     results: Mapping[str, Mapping[str, str]], weights: Mapping[str, tuple[str, float]]
 ) -> Mapping[str, float]:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from agent.messages import Value
 from selection import sensors
-from selection.behaviour import agreement, behaviours
+from selection.behaviour import agreement, behaviours, weights_of
 from selection.evidence import Evidence
 from selection.feature_verifier import Weights, scored
 from selection.logistic import logit, sigmoid
@@ -34,6 +34,9 @@ LARGEST = 20.0
 """Log-odds beyond which all are alike."""
 NEWTON = 6
 """Steps, of which each doubles the right digits."""
+
+NOTHING = 1e-9
+"""Shares that differ by no more are equal; sums in another order do."""
 
 SOURCES = ("features", REPRODUCTION, REGRESSION, "behaviour", "readers", "comparisons")
 """Where evidence comes from; each has a weight."""
@@ -152,11 +155,13 @@ def _behaviour(
 
     Both say who agrees with whom, so two speak as loud as the root of two.
     """
-    heard = [found for found in (_on_tests(matrix, programs), _on_inputs(evidence, programs)) if found]
-    return {
-        program: math.fsum(found.get(program, 0.0) for found in heard) / math.sqrt(len(heard))
-        for program in {name: None for found in heard for name in found}
-    }
+    heard = [_on_tests(matrix, programs), _on_inputs(evidence, programs)]
+    found: dict[str, list[float]] = {}
+    for said in heard:
+        if any(abs(value) > NOTHING for value in said.values()):
+            for program, value in said.items():
+                found.setdefault(program, []).append(value)
+    return {program: math.fsum(values) / math.sqrt(len(values)) for program, values in found.items()}
 
 
 def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
@@ -172,8 +177,7 @@ def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Ma
 
 def _on_inputs(evidence: Evidence, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
     """Return how much more than an equal share of the programs comes to what each does."""
-    weights = {program: (ids[0], math.sqrt(len(ids))) for program, ids in programs.items()}
-    return _above_mean(agreement(evidence.results, weights))
+    return _above_mean(agreement(evidence.results, weights_of(programs)))
 
 
 def _above_mean(shares: Mapping[str, float]) -> Mapping[str, float]:

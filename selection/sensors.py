@@ -35,7 +35,7 @@ class Rates:
 class Sensor:
     """Tests of one kind that tell the programs apart in the same way, which are one piece of evidence.
 
-    `passes` are the rows that they pass, `own` the rows whose members, and nobody else, wrote each of them.
+    `passes` are the rows that they pass, `own` the rows whose members alone wrote them.
     """
 
     kind: str
@@ -55,17 +55,12 @@ def sensors_of(clusters: Clusters, matrix: TestMatrix) -> tuple[Sensor, ...]:
             if 0 < len(passes) < len(matrix.rows):
                 alike.setdefault(passes, []).append(test)
         for passes, group in alike.items():
-            own = frozenset(row for row in matrix.rows if _is_own(group, clusters.members.get(row, ())))
+            authors = frozenset(author for test in group for author in test.authors)
+            own = frozenset(
+                row for row in matrix.rows if authors and authors <= {*clusters.members.get(row, ())}
+            )
             found.append(Sensor(kind, tuple(sorted(test.id for test in group)), passes, own))
     return tuple(sorted(found, key=lambda sensor: (sensor.kind, sensor.tests)))
-
-
-def _is_own(tests: Sequence[TestCase], members: Sequence[str]) -> bool:
-    """Whether only who made a program wrote the tests, and nobody made it who did not write each of them.
-
-    A sample that made the same program without a test has had it tested by somebody else.
-    """
-    return all(test.authors and {*test.authors} == {*members} for test in tests)
 
 
 def learned(sensor: Sensor, rates: Rates, belief: Mapping[str, float]) -> Rates:

@@ -68,12 +68,13 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
         whole: the file that has what there is no room for.
     """
     judges = _judges(decision)
-    shown = _shown(decision, MOST_COLUMNS - len(judges) - bool(decision.probabilities))
+    alike = bool(decision.alike)
+    shown = _shown(decision, MOST_COLUMNS - len(judges) - bool(decision.probabilities) - alike)
     fancy = _unicode(out)
     heads = [*["right"] * bool(decision.probabilities), *(f"T{number}" for number, _ in enumerate(shown, 1))]
-    heads += [*judges.values(), "votes", "breaks", "lines"]
+    heads += [*judges.values(), *["alike"] * alike, "votes", "breaks", "lines"]
     base = [_mark(column.base, fancy) for _, column in shown]
-    blank = [Text()] * len(judges)
+    blank = [Text()] * (len(judges) + alike)
     sure = [Text()] * bool(decision.probabilities)
     rows = [[*sure, *base, *blank, Text(), Text(), Text()]]
     groups = list(origins_by_cluster(decision.lines).values())
@@ -95,6 +96,8 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
         note(line, out)
     for line in _dropped(decision, out.width):
         note(line, out)
+    if alike:
+        note(f"alike: how many come to the same on the inputs that part them, of {decision.inputs}", out)
     note(f"breaks: existing tests that pass on the base and not with it, of {decision.guards}", out)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in {whole}" if hidden else ""
@@ -127,6 +130,7 @@ def _row(
         *sure,
         *cells,
         *said,
+        *[Text(_percent(decision.alike.get(best.cluster)))] * bool(decision.alike),
         votes,
         Text(str(len(best.regressions) or "")),
         Text(str(best.changed_lines)),

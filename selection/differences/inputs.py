@@ -15,7 +15,7 @@ from sandbox.base import PatchError, Sandbox, SandboxFileError
 from sandbox.forks import forked
 from selection.cells import CellStore
 from selection.clusters import touched
-from selection.differences.programs import Program, changed_names, harvest, varied
+from selection.differences.programs import Program, changed_names, harvest, issue_programs, varied
 from selection.evidence import Evidence
 from selection.matrix import BASE
 from selection.verifiers.surroundings import base_texts
@@ -108,7 +108,8 @@ async def differing_inputs(
 async def _search(
     evidence: Evidence, base: Sandbox, patches: Mapping[str, str], most: int, seconds: float, seed: int
 ) -> tuple[Difference, ...]:
-    programs = varied(await calling(base, patches.values(), evidence.problem_statement), most, seed)
+    shown = tuple(issue_programs(evidence.problem_statement))
+    programs = varied(await calling(base, patches.values(), shown), most, seed)
     if not programs:
         return ()
     once, again = [await run_programs(base, "", programs, seconds) for _ in range(2)]
@@ -193,8 +194,8 @@ def _first_parting(base: Seen, mine: Seen) -> tuple[str, str, str]:
     return label, came_to(base), came_to(mine)
 
 
-async def calling(base: Sandbox, patches: Collection[str], issue: str) -> tuple[Program, ...]:
-    """Return programs that call what patches change: those of the issue, and those of tests near it.
+async def calling(base: Sandbox, patches: Collection[str], shown: Sequence[Program]) -> tuple[Program, ...]:
+    """Return programs that call what patches change: of those shown by the issue, and of tests near it.
 
     Raises:
         SandboxError: the base cannot be read or forked.
@@ -203,7 +204,7 @@ async def calling(base: Sandbox, patches: Collection[str], issue: str) -> tuple[
     names: set[str] = set()
     for patch in patches:
         names |= changed_names(before, await _patched(base, patch, before))
-    return harvest(await _tests(base, patches), issue, names)
+    return harvest(await _tests(base, patches), shown, names)
 
 
 async def _patched(base: Sandbox, patch: str, before: Mapping[str, str]) -> Mapping[str, str]:

@@ -57,17 +57,17 @@ def changed_names(before: Mapping[str, str], after: Mapping[str, str]) -> frozen
     return frozenset(names)
 
 
-def harvest(tests: Mapping[str, str], issue: str, names: Iterable[str]) -> tuple[Program, ...]:
-    """Return the programs that name something of `names`, those of the issue first.
+def harvest(tests: Mapping[str, str], shown: Iterable[Program], names: Iterable[str]) -> tuple[Program, ...]:
+    """Return the programs that name something of `names`, those shown by the issue first.
 
     Args:
         tests: existing test files by path; of them each test function without fixtures is a program.
-        issue: its code blocks are programs.
+        shown: the programs of the issue.
         names: functions, methods and classes.
     """
     wanted = frozenset(names)
     found = [
-        *issue_programs(issue),
+        *shown,
         *(one for path, text in sorted(tests.items()) for one in _of_tests(path, text)),
     ]
     return tuple(

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 
-from sandbox.base import Sandbox
+from sandbox.base import Sandbox, SandboxError
 from selection.cells import CellStore
 from selection.differences.came_to import came_to
 from selection.differences.demonstrations import shown_programs
 from selection.differences.inputs import LATE, Seen, calling
 from selection.differences.programs import Program, varied
 from selection.evidence import Evidence
+from selection.together import together
 
 PROGRAMS = 60
 """Programs that are run with each candidate."""
@@ -38,7 +40,7 @@ async def results_of(
         parallel: candidates that are run at one time.
 
     Raises:
-        SandboxError: the base cannot be read or forked.
+        SandboxError: the base cannot be read or run.
     """
     patches = {key: evidence.candidate(ids[0]).patch for key, ids in evidence.clusters.members.items()}
     programs = await _programs(evidence, base, patches, cells, place) if len(patches) > 1 else ()
@@ -50,21 +52,21 @@ async def results_of(
         async with slots:
             return await came_to(base, patch, programs, cells, place, turn, SECONDS)
 
-    async with asyncio.TaskGroup() as group:
-        bases = [group.create_task(row("", turn)) for turn in (1, 2)]
-        tasks = {key: group.create_task(row(patch)) for key, patch in patches.items()}
-    once, again = (task.result() for task in bases)
-    rows = {key: found for key, task in tasks.items() if (found := task.result())}
-    steady = [number for number, seen in once.items() if again.get(number) == seen]
-    return {
-        _digest(programs[number].source): {
-            id_: _digest(row[number].model_dump_json())
-            for key, row in rows.items()
-            for id_ in evidence.clusters.members[key]
-        }
-        for number in steady
-        if _parts([row.get(number) for row in rows.values()])
-    }
+    async def row_of(patch: str) -> Mapping[int, Seen]:
+        try:
+            return await row(patch)
+        except SandboxError:  # who takes the sandbox along is silent, and alone
+            return {}
+
+    once, again, *found = await together([row(""), row("", 2), *map(row_of, patches.values())])
+    rows = dict(zip(patches, found, strict=True))
+    results = {}
+    for number, seen in once.items():
+        told = {key: _digest(row[number]) for key, row in rows.items() if _tells(row.get(number))}
+        if seen == again.get(number) and len(set(told.values())) > 1:
+            members = evidence.clusters.members
+            results[_name(programs[number])] = {id_: told[key] for key in told for id_ in members[key]}
+    return results
 
 
 async def _programs(
@@ -72,16 +74,19 @@ async def _programs(
 ) -> Sequence[Program]:
     """Return the issue's programs, and those of it and of tests that call what changes, and variations."""
     shown = await shown_programs(evidence, base, cells, place)
+    further = varied(await calling(base, tuple(patches.values()), shown), PROGRAMS)
     known = {one.source for one in shown}
-    further = varied(await calling(base, tuple(patches.values()), evidence.problem_statement), PROGRAMS)
     return (*shown, *(one for one in further if one.source not in known))[:PROGRAMS]
 
 
-def _parts(row: Sequence[Seen | None]) -> bool:
-    """Whether a program parts the candidates; how long one takes says nothing of it, nor does one unrun."""
-    seen = {one for one in row if one is not None and one.ended != LATE}
-    return len(seen) > 1 and all(one in seen for one in row)
+def _tells(seen: Seen | None) -> bool:
+    """Whether a run tells anything: one that had no time left, or took too long, may do so by chance."""
+    return seen is not None and seen.ended != LATE
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+def _name(program: Program) -> str:
+    return hashlib.sha256(program.source.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _digest(seen: Seen) -> str:
+    return hashlib.sha256(json.dumps(seen.model_dump(mode="json")).encode()).hexdigest()[:12]

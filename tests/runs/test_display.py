@@ -26,6 +26,7 @@ from runs.report import Diversity, Report, SampleLine
 from runs.round_events import Round
 from runs.selecting import Choice
 from selection.candidate import Candidate
+from selection.clusters import Clusters
 from selection.differences.leading import Disagreement
 from selection.evidence import Comparison, Evidence
 from selection.rules import rule_named
@@ -291,6 +292,27 @@ def test_whom_comparisons_picked_and_why_they_did_not_is_told(tmp_path):
     text = rendered(whole.model_copy(update={"decision": decision}), tmp_path)
     assert "duel: 2 comparisons, 2 for nobody (no choice in 10 replies)\n" in text
     assert "trae: 2 comparisons, 2 for sample 0\n" in text
+
+
+@pytest.mark.parametrize("columns", [0, 8])
+def test_who_comes_to_the_same_on_inputs_stands_in_the_table(tmp_path, columns):
+    known = report(columns=columns)
+    told = {"inputs": 12, "alike": {"k1": 0.7, "k2": 0.3}, "probabilities": {"k1": 0.6, "k2": 0.2}}
+    text = rendered(known.model_copy(update={"decision": known.decision.model_copy(update=told)}), tmp_path)
+    assert max(map(len, text.splitlines()[:-1])) <= 80
+    (row,) = [line for line in text.splitlines() if line.startswith("→ samples")]
+    assert "70%" in row
+    assert "alike: how many come to the same on the inputs that part them, of 12" in text
+    assert "alike: " not in rendered(known, tmp_path)
+
+
+def test_the_decision_keeps_who_comes_to_the_same():
+    clusters = Clusters({"k": ("a",), "l": ("b",), "m": ("c",)})
+    candidates = tuple(Candidate(name, PATCH) for name in "abc")
+    results = {"x": {"a": "1", "b": "1", "c": "2"}}
+    evidence = Evidence("pkg__1-1", candidates=candidates, clusters=clusters, results=results)
+    found = decision_of(evidence, rule_named("posterior").choose(evidence))
+    assert (found.inputs, found.alike) == (1, pytest.approx({"k": 2 / 3, "l": 2 / 3, "m": 1 / 3}))
 
 
 def test_the_decision_keeps_what_comparisons_said():

@@ -53,15 +53,6 @@ def test_ones_own_test_says_little_for_ones_own_patch():
     assert learned(failing, RATES, {"a": 0.9, "b": 0.5}) == learned(failing, RATES, {"a": 0.1, "b": 0.5})
 
 
-def test_a_test_is_ones_own_only_where_nobody_else_made_the_program():
-    alone = Clusters({"a": ("1",), "b": ("2",), "c": ("3",)})
-    joined = Clusters({"a": ("1", "4"), "b": ("2",), "c": ("3",)})
-    (own,), (joint,) = (sensors_of(clusters, matrix_of(own="ab")) for clusters in (alone, joined))
-    assert own.own == {"a"}
-    assert joint.own == frozenset()
-    assert log_odds(own, RATES, "a") < log_odds(joint, RATES, "a") == log_odds(joint, RATES, "b")
-
-
 def test_many_sensors_do_not_add_up():
     rates, belief = {"reproduction": RATES}, dict.fromkeys(ROWS, 0.5)
     one = Sensor("reproduction", ("x",), frozenset("a"), frozenset())

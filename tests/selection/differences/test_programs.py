@@ -5,7 +5,7 @@ import ast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.differences.programs import Program, changed_names, harvest, varied
+from selection.differences.programs import Program, changed_names, harvest, issue_programs, varied
 
 ISSUE = """clamp is wrong
 
@@ -72,7 +72,7 @@ def test_what_calls_a_changed_helper_is_changed_too():
 
 
 def test_programs_come_from_the_issue_and_from_tests_that_stand_alone():
-    found = harvest(TESTS, ISSUE, {"clamp"})
+    found = harvest(TESTS, tuple(issue_programs(ISSUE)), {"clamp"})
     assert [one.origin for one in found] == [
         "the issue",
         "the issue",
@@ -84,7 +84,7 @@ def test_programs_come_from_the_issue_and_from_tests_that_stand_alone():
 
 
 def test_variations_change_one_value_and_no_expectation():
-    (program,) = [one for one in harvest(TESTS, "", {"clamp"}) if one.origin.endswith("low")]
+    (program,) = [one for one in harvest(TESTS, (), {"clamp"}) if one.origin.endswith("low")]
     found = varied([program], 50)
     assert found[0] == program
     assert len(found) > 5
@@ -94,7 +94,7 @@ def test_variations_change_one_value_and_no_expectation():
 
 
 def test_the_same_seed_gives_the_same_variations():
-    programs = harvest(TESTS, ISSUE, {"clamp", "double"})
+    programs = harvest(TESTS, tuple(issue_programs(ISSUE)), {"clamp", "double"})
     assert varied(programs, 40, 1) == varied(programs, 40, 1)
     assert varied(programs, 40, 1) != varied(programs, 40, 2)
 

@@ -111,6 +111,24 @@ def test_what_inputs_and_tests_both_say_does_not_add_up():
     assert max(tests, inputs) < said(known.matrix, came_to) < tests + inputs
 
 
+def test_inputs_that_say_nothing_leave_what_tests_say():
+    known, pool, _ = issue([{0, 1}])
+    everybody = {"input": {one.id: one.id for one in pool}}
+    nobody = {"input": {pool[2].id: "5", pool[3].id: "7"}}
+    odds = posterior.choose_by_execution(known).probabilities
+    for results in (everybody, nobody):
+        found = posterior.choose_by_execution(replace(known, results=results)).probabilities
+        assert found == odds
+
+
+def test_another_sample_of_a_program_that_fails_its_own_test_does_not_cost_it_the_win():
+    known, pool, row = issue([{2}, {0, 3}], authors=[3, 2])
+    twin = candidate_of(patch_of(3), "twin")
+    clusters = gathered([*pool, twin], {**{one.id: n for n, one in enumerate(pool)}, twin.id: 3})
+    more = replace(known, candidates=(*known.candidates, twin), clusters=clusters)
+    assert posterior.choose(more).probabilities[row[3]] >= posterior.choose(known).probabilities[row[3]]
+
+
 def test_without_features_nothing_but_tests_and_readers_count():
     known, pool, _ = issue([])
     assert set(posterior.choose_by_execution(known).tied) == {one.id for one in pool}
