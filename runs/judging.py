@@ -23,7 +23,7 @@ from runs.reading import read_candidates_of
 from runs.recipe import Recipe
 from runs.taking_up import standing
 from runs.words import counted
-from sandbox.base import Sandbox
+from sandbox.base import Sandbox, SandboxError
 from selection.clusters import Clusters, cluster, touched
 from selection.differences.demonstrations import demonstrated
 from selection.differences.results import results_of
@@ -117,7 +117,8 @@ async def judge(
     evidence, trouble = await _read(evidence, task, room, pool, recipe, journal, listen, commons)
     cells, place = JournalCells(journal), await _place(room)
     if rule_named(recipe.rule).compares_results and recipe.selection.inputs:
-        evidence = await _compared(evidence, room, cells, place, listen)
+        evidence, silent = await _compared(evidence, room, cells, place, listen)
+        trouble = (*trouble, *silent)
     selection = chosen(evidence, recipe)
     inputs, failed = await inputs_between(task, room, evidence, selection, recipe, cells, place)
     decision = decision_of(evidence, selection, tuple(dict.fromkeys([*trouble, *failed])), inputs)
@@ -207,15 +208,23 @@ async def _read(
 
 async def _compared(
     evidence: Evidence, room: BaseRoom, cells: JournalCells, place: str, listen: Listener
-) -> Evidence:
-    """Return the evidence with what programs come to with each candidate; looks go without: it takes long."""
+) -> tuple[Evidence, tuple[str, ...]]:
+    """Return the evidence with what programs come to with each candidate, and what went wrong.
+
+    Looks go without: it takes long.
+    """
     programs = len(evidence.clusters.members)
     if programs < 2:
-        return evidence
+        return evidence, ()
     listen(StageBegan("inputs", f"run with {counted(programs, 'program')}"))
     parallel = max(2, os.cpu_count() or 2)
-    found = await results_of(evidence, await room.base(), cells=cells, place=place, parallel=parallel)
-    return replace(evidence, results=found)
+    try:
+        found = await results_of(evidence, await room.base(), cells=cells, place=place, parallel=parallel)
+    except SandboxError as error:
+        return evidence, (f"comparing results: {error}",)
+    except Exception as error:  # further evidence must not cost the decision
+        return evidence, (f"comparing results failed: {type(error).__name__}: {error}",)
+    return replace(evidence, results=found), ()
 
 
 async def _place(room: BaseRoom) -> str:

@@ -155,13 +155,12 @@ def _behaviour(
 
     Both say who agrees with whom, so two speak as loud as the root of two.
     """
-    heard = [_on_tests(matrix, programs), _on_inputs(evidence, programs)]
-    found: dict[str, list[float]] = {}
-    for said in heard:
-        if any(abs(value) > NOTHING for value in said.values()):
-            for program, value in said.items():
-                found.setdefault(program, []).append(value)
-    return {program: math.fsum(values) / math.sqrt(len(values)) for program, values in found.items()}
+    sources = (_on_tests(matrix, programs), _on_inputs(evidence, programs))
+    heard = [said for said in sources if any(abs(value) > NOTHING for value in said.values())]
+    return {
+        program: math.fsum(said.get(program, 0.0) for said in heard) / math.sqrt(len(heard))
+        for program in {name: None for said in heard for name in said}
+    }
 
 
 def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
@@ -176,8 +175,12 @@ def _on_tests(matrix: TestMatrix, programs: Mapping[str, tuple[str, ...]]) -> Ma
 
 
 def _on_inputs(evidence: Evidence, programs: Mapping[str, tuple[str, ...]]) -> Mapping[str, float]:
-    """Return how much more than an equal share of the programs comes to what each does."""
-    return _above_mean(agreement(evidence.results, weights_of(programs)))
+    """Return how much more than an equal share of the programs comes to what each does.
+
+    Who came to nothing on any input has the lowest share there is: to hang is no advantage.
+    """
+    shares = agreement(evidence.results, weights_of(programs))
+    return _above_mean(dict.fromkeys(programs, min(shares.values())) | {**shares}) if shares else {}
 
 
 def _above_mean(shares: Mapping[str, float]) -> Mapping[str, float]:

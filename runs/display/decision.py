@@ -97,7 +97,8 @@ def show_table(decision: Decision, out: Console, whole: str) -> None:
     for line in _dropped(decision, out.width):
         note(line, out)
     if alike:
-        note(f"alike: how many come to the same on the inputs that part them, of {decision.inputs}", out)
+        inputs = counted(decision.inputs, "input")
+        note(f"alike: the share that comes to the same, mean of {inputs} that part them", out)
     note(f"breaks: existing tests that pass on the base and not with it, of {decision.guards}", out)
     hidden = len(decision.columns) - len(shown)
     more = f"; {hidden} more tests in {whole}" if hidden else ""

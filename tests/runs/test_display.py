@@ -302,7 +302,7 @@ def test_who_comes_to_the_same_on_inputs_stands_in_the_table(tmp_path, columns):
     assert max(map(len, text.splitlines()[:-1])) <= 80
     (row,) = [line for line in text.splitlines() if line.startswith("→ samples")]
     assert "70%" in row
-    assert "alike: how many come to the same on the inputs that part them, of 12" in text
+    assert "alike: the share that comes to the same, mean of 12 inputs that part them\n" in text
     assert "alike: " not in rendered(known, tmp_path)
 
 

@@ -16,6 +16,7 @@ from runs.judging import EVIDENCE, chosen, judge, judged
 from runs.pool import Pool
 from runs.recipe import Recipe
 from runs.rounds import Left, next_step
+from sandbox.base import SandboxGoneError
 from selection.candidate import Candidate
 from selection.evidence_file import read_evidence
 from selection.settings import SelectionSettings
@@ -130,6 +131,22 @@ async def test_what_programs_come_to_is_compared_for_rules_that_hear_it(tmp_path
     told = {tuple(row[name] for name in ("right", "alike", "wrong")) for row in evidence.results.values()}
     assert bool(told) == compares
     assert all(right == alike != wrong for right, alike, wrong in told)
+
+
+@pytest.mark.parametrize("error", [SandboxGoneError("the container is gone"), RecursionError("too deep")])
+async def test_results_that_cannot_be_compared_cost_no_decision(tmp_path, task, monkeypatch, error):
+    async def fail(*anything, **more):
+        raise error
+
+    monkeypatch.setattr("runs.judging.results_of", fail)
+    recipe = Recipe(rule="posterior", sandbox="daemonless")
+    async with BaseRoom(task, tmp_path / "repository", recipe, tmp_path / "home") as room:
+        with Journal(tmp_path / "run") as journal:
+            decision = await judge(task.public(), room, POOL, recipe, journal, [].append)
+    assert decision.winner
+    (told,) = decision.trouble
+    assert told.startswith("comparing results")
+    assert str(error) in told
 
 
 def test_a_test_that_the_issue_changes_keeps_no_drawing_going():

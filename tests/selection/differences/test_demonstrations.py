@@ -9,9 +9,11 @@ from dataclasses import replace
 from importlib import resources
 
 from agent.models.repair.names import undefined_names
+from sandbox.base import SandboxGoneError
 from selection.cells import MemoryCells
 from selection.clusters import cluster
 from selection.differences.demonstrations import FACT, demonstrated
+from selection.differences.inputs import run_programs
 from selection.differences.programs import issue_programs
 from selection.evidence import Evidence
 from selection.features import measure
@@ -52,6 +54,19 @@ async def test_who_changes_what_the_issue_shows_is_told_from_who_does_not(scene)
     known = evidence.with_facts(found)
     assert [measure(known)[id_][FACT] for id_ in (right, idle)] == [1.0, 0.0]
     assert known.only([idle]).facts == {idle: {FACT: 0.0}}
+
+
+async def test_who_takes_the_sandbox_along_is_silent_alone(scene, monkeypatch):
+    evidence = await evidence_in(scene, ISSUE)
+    right, idle, _ = (one.id for one in evidence.candidates)
+
+    async def run(base, patch, programs, seconds):
+        if "raise RuntimeError" in patch:
+            raise SandboxGoneError("the container is gone")
+        return await run_programs(base, patch, programs, seconds)
+
+    monkeypatch.setattr("selection.differences.came_to.run_programs", run)
+    assert set(await demonstrated(evidence, scene.base, cells=MemoryCells())) == {right, idle}
 
 
 async def test_programs_that_cannot_be_had_or_trusted_tell_nothing(scene):

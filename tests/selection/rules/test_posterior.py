@@ -121,6 +121,18 @@ def test_inputs_that_say_nothing_leave_what_tests_say():
         assert found == odds
 
 
+def test_who_came_to_nothing_is_no_likelier_than_who_agrees_least():
+    known, pool, row = issue([{0, 1}])
+    came_to = {"input": {pool[0].id: "5", pool[2].id: "5", pool[3].id: "7"}}
+    odds = posterior.choose_by_execution(replace(known, results=came_to)).probabilities
+    assert odds[row[1]] < odds[row[0]]
+    agreed = {"input": {**came_to["input"], pool[1].id: "9"}}
+    assert (
+        odds[row[1]]
+        <= posterior.choose_by_execution(replace(known, results=agreed)).probabilities[row[1]] + 0.02
+    )
+
+
 def test_another_sample_of_a_program_that_fails_its_own_test_does_not_cost_it_the_win():
     known, pool, row = issue([{2}, {0, 3}], authors=[3, 2])
     twin = candidate_of(patch_of(3), "twin")
