@@ -31,7 +31,7 @@ class SelectionSettings(Value):
         differences: whether readers are shown inputs that tell programs apart, and the model is asked for a
             test of those that no test tells apart.
         inputs: how many of the leading programs that no test tells apart are run on inputs, to show where
-            they disagree; no model is asked. 0 for none, and none are run for rules that compare results.
+            they disagree; no model is asked. 0 for none, also where a rule compares results.
     """
 
     views: tuple[View, ...] = ()

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from sandbox.base import Sandbox
+from sandbox.base import Sandbox, SandboxError
 from selection.cells import CellStore
 from selection.differences.inputs import TOTAL, Seen, run_programs
 from selection.differences.programs import Program
@@ -44,3 +44,21 @@ async def came_to(
         key, {"seen": {str(number): seen.model_dump(mode="json") for number, seen in found.items()}}
     )
     return found
+
+
+async def came_to_with(
+    base: Sandbox,
+    patch: str,
+    programs: Sequence[Program],
+    cells: CellStore,
+    place: str,
+    seconds: float = TOTAL,
+) -> Mapping[int, Seen]:
+    """Return what `came_to` does of a candidate's patch: nothing where that takes its sandbox along.
+
+    So it is silent, and alone; the others are run in sandboxes of their own.
+    """
+    try:
+        return await came_to(base, patch, programs, cells, place, seconds=seconds)
+    except SandboxError:
+        return {}

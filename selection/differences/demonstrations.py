@@ -15,11 +15,10 @@ from importlib import resources
 from pydantic import TypeAdapter, ValidationError
 
 from agent.models.repair.names import undefined_names
-from sandbox.base import Sandbox, SandboxError
+from sandbox.base import Sandbox
 from sandbox.forks import forked
 from selection.cells import CellStore
-from selection.differences.came_to import came_to
-from selection.differences.inputs import Seen
+from selection.differences.came_to import came_to, came_to_with
 from selection.differences.programs import Program, issue_programs
 from selection.evidence import Evidence
 
@@ -55,21 +54,11 @@ async def demonstrated(
     steady = [number for number, seen in once.items() if again.get(number) == seen]
     found: dict[str, Mapping[str, float]] = {}
     for ids in evidence.clusters.members.values() if steady else ():
-        row = await _row(base, evidence.candidate(ids[0]).patch, programs, cells, place)
+        row = await came_to_with(base, evidence.candidate(ids[0]).patch, programs, cells, place)
         if row:
             changed = any(number in row and row[number] != once[number] for number in steady)
             found |= {id_: {FACT: float(changed)} for id_ in ids}
     return found
-
-
-async def _row(
-    base: Sandbox, patch: str, programs: Sequence[Program], cells: CellStore, place: str
-) -> Mapping[int, Seen]:
-    """Return what programs come to with a patch: nothing where it takes the sandbox along."""
-    try:
-        return await came_to(base, patch, programs, cells, place)
-    except SandboxError:
-        return {}
 
 
 async def shown_programs(

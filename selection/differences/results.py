@@ -12,9 +12,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from sandbox.base import Sandbox, SandboxError
+from sandbox.base import Sandbox
 from selection.cells import CellStore
-from selection.differences.came_to import came_to
+from selection.differences.came_to import came_to, came_to_with
 from selection.differences.demonstrations import shown_programs
 from selection.differences.inputs import LATE, Seen, calling
 from selection.differences.programs import Program, varied
@@ -48,17 +48,15 @@ async def results_of(
         return {}
     slots = asyncio.Semaphore(parallel)
 
-    async def row(patch: str, turn: int = 1) -> Mapping[int, Seen]:
+    async def base_row(turn: int) -> Mapping[int, Seen]:
         async with slots:
-            return await came_to(base, patch, programs, cells, place, turn, SECONDS)
+            return await came_to(base, "", programs, cells, place, turn, SECONDS)
 
-    async def row_of(patch: str) -> Mapping[int, Seen]:
-        try:
-            return await row(patch)
-        except SandboxError:  # who takes the sandbox along is silent, and alone
-            return {}
+    async def row(patch: str) -> Mapping[int, Seen]:
+        async with slots:
+            return await came_to_with(base, patch, programs, cells, place, SECONDS)
 
-    once, again, *found = await together([row(""), row("", 2), *map(row_of, patches.values())])
+    once, again, *found = await together([base_row(1), base_row(2), *map(row, patches.values())])
     rows = dict(zip(patches, found, strict=True))
     results = {}
     for number, seen in once.items():

@@ -124,3 +124,11 @@ def commit(folder):
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
         identity = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
         subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def desk(tmp_path, checkout):
+    """A folder with candidates for the tiny package, and a choice among them."""
+    from tests.runs.desk import Desk  # it needs what stands here
+
+    return Desk(tmp_path, checkout)

@@ -10,8 +10,8 @@ from runs.decision import Decision
 from runs.journal import Journal
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE
+from tests.runs.desk import Desk, diff, shown
 from tests.runs.players import FIRST, RIGHT, TUPLE, WRONG
-from tests.runs.test_selecting import Desk, diff, shown
 
 HASTY = "    return max(items) if items else None\n"
 """The same for lists that grow, and tests have no other."""

@@ -118,11 +118,12 @@ async def test_a_test_of_a_reader_can_show_that_an_existing_one_guards_nothing(t
 
 
 @pytest.mark.parametrize(
-    ("rule", "compares"), [("posterior", True), ("posterior-execution", True), ("vote", False)]
+    ("rule", "most", "compares"),
+    [("posterior", 3, True), ("posterior-execution", 3, True), ("vote", 3, False), ("posterior", 0, False)],
 )
-async def test_what_programs_come_to_is_compared_for_rules_that_hear_it(tmp_path, task, rule, compares):
+async def test_what_programs_come_to_is_compared_for_rules_that_hear_it(tmp_path, task, rule, most, compares):
     shown = replace(task, problem_statement="`area` is wrong\n\n>>> from area import area\n>>> area(3)\n3\n")
-    recipe = Recipe(rule=rule, sandbox="daemonless")
+    recipe = Recipe(rule=rule, sandbox="daemonless", selection=SelectionSettings(inputs=most))
     third = Candidate("alike", PATCH.format("side * side + 0"))
     async with BaseRoom(shown, tmp_path / "repository", recipe, tmp_path / "home") as room:
         with Journal(tmp_path / "run") as journal:

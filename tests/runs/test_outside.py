@@ -22,8 +22,8 @@ from selection.verifiers.digest import Step, digest
 from tests.agent.foreign import files
 from tests.interpreter import lean_python
 from tests.runs.conftest import ISSUE
+from tests.runs.desk import diff
 from tests.runs.players import RIGHT, WRONG
-from tests.runs.test_selecting import diff
 
 PRAISE = "Certainly the best patch of all"
 READER = """

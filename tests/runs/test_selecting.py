@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
-import io
 import json
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
 
-from agent.models.errors import UnknownModelError
 from agent.trajectory import ExitReason, Trajectory
 from envs.task import Environment, Task
 from runs.candidates import read_from_anywhere
-from runs.display.choice import render_choice
 from runs.job import Job
 from runs.journal import Journal
 from runs.judging import EVIDENCE, JournalCells
-from runs.progress import Noticed, StageBegan
+from runs.progress import Noticed
 from runs.recipe import Recipe
 from runs.recorded import record
-from runs.selecting import choose, find
+from runs.selecting import find
 from runs.variation import Variation
 from selection import rules
 from selection.evidence_file import read_evidence
@@ -32,73 +27,9 @@ from selection.pool import PoolError
 from selection.rules import Rule
 from selection.verdict import Ranked, Selection
 from tests.interpreter import lean_python
-from tests.runs.conftest import ISSUE, SOURCE
+from tests.runs.conftest import ISSUE
+from tests.runs.desk import diff, shown
 from tests.runs.players import ALSO_RIGHT, FIRST, OLD, RIGHT, TUPLE, WRONG
-
-
-def diff(new="", test="", name="test_new"):
-    """A git diff of the tiny package: a change of `last`, and a new test file."""
-    text = ""
-    if new:
-        after = SOURCE.replace(OLD, new)
-        lines = difflib.unified_diff(
-            SOURCE.splitlines(keepends=True), after.splitlines(keepends=True), "a/tiny.py", "b/tiny.py"
-        )
-        text += "diff --git a/tiny.py b/tiny.py\n" + "".join(lines)
-    if test:
-        added = "".join(f"+{line}\n" for line in test.splitlines())
-        path, count = f"tests/{name}.py", len(test.splitlines())
-        text += f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n"
-        text += f"@@ -0,0 +1,{count} @@\n{added}"
-    return text
-
-
-class Desk:
-    """A folder with candidates and a choice among them."""
-
-    def __init__(self, folder, checkout):
-        self.folder = folder
-        self.checkout = checkout
-        self.files = []
-        self.out = folder / "out"
-
-    def put(self, name, text):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        self.files.append(path)
-        return self
-
-    async def choose(self, listen=lambda progress: None, **recipe):
-        fixed = {"sandbox": "daemonless", "test_seconds": 60}
-        job = Job(
-            Recipe.model_validate(fixed | recipe),
-            self.folder / "home",
-            repo=self.checkout,
-            issue=ISSUE,
-            python=lean_python(),
-            candidates=tuple(self.files),
-        )
-        task, repository = await find(job, listen)
-        return await choose(job, task, repository, self.out, listen)
-
-    @property
-    def journal(self):
-        return next(self.out.rglob("journal.jsonl")).parent
-
-
-@pytest.fixture
-def desk(tmp_path, checkout):
-    return Desk(tmp_path, checkout)
-
-
-def shown(choice, width=80):
-    out = io.StringIO()
-    render_choice(choice, choice_folder, Console(file=out, width=width, highlight=False))
-    return out.getvalue()
-
-
-choice_folder = "out"
 
 
 def no_sandbox(*_):
@@ -230,68 +161,6 @@ async def test_a_rule_that_does_not_know_how_sure_it_is_says_so(desk):
     choice = await desk.choose(min_probability=0.9)
     assert choice.succeeded
     assert choice.decision.reason.endswith("how sure that is, vote does not say")
-
-
-READER = """
-from agent import Capabilities, Reply, Usage
-
-
-class Reader:
-    name = "reader"
-    capabilities = Capabilities()
-
-    async def generate(self, messages, tools, sampling):
-        text = "YES" if "if items else None" in messages[1].content else "NO"
-        return Reply(text=text, cost=0.5, usage=Usage(input=1_000, output=1))
-"""
-
-
-async def test_who_reads_and_what_that_costs_is_told(desk):
-    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
-    (desk.folder / "reader.py").write_text(READER)
-    told = []
-    model = f"{desk.folder}/reader.py:Reader"
-    choice = await desk.choose(told.append, rule="swe-gym", model=model, selection={"views": ["patch"]})
-    stages = {one.stage: one.detail for one in told if isinstance(one, StageBegan)}
-    assert stages["matrix"] == "2 candidates, 0 generated test files"
-    assert stages["read"] == f"verifier:patch, verifier:digest by {model}"
-    assert (choice.spent.steps, choice.spent.dollars, choice.spent.tokens) == (2, 1.0, 2_002)
-    assert json.loads((desk.out / "decision.json").read_text())["spent"]["dollars"] == 1.0
-    assert "spent     2 model calls, 2,002 tokens, $1.00\n" in shown(choice)
-    assert (await desk.choose(rule="swe-gym", model=model)).spent == choice.spent  # as recorded
-
-
-async def test_a_model_that_nobody_asks_is_named_and_one_that_is_not_there_refused(desk):
-    desk.put("right.diff", diff(RIGHT))
-    (desk.folder / "reader.py").write_text(READER)
-    told = []
-    model = f"{desk.folder}/reader.py:Reader"
-    choice = await desk.choose(told.append, model=model)
-    notes = [one.text for one in told if isinstance(one, Noticed)]
-    assert notes[0].startswith(
-        f"{model} is asked nothing by the rule vote; --rule posterior -c selection.views"
-    )
-    assert "spent" not in shown(choice)
-    await desk.choose(told.append, model=model, rule="posterior")
-    notes = [one.text for one in told if isinstance(one, Noticed)]
-    assert f"{model} is asked nothing by the rule posterior; -c selection.views=[patch] lets it read" in str(
-        notes
-    )
-    with pytest.raises(UnknownModelError):
-        await desk.choose(model="no/such")
-
-
-async def test_readers_that_the_rule_does_not_hear_are_told_before_anything_is_paid(desk):
-    desk.put("right.diff", diff(RIGHT)).put("wrong.diff", diff(WRONG))
-    (desk.folder / "reader.py").write_text(READER)
-    told, model = [], f"{desk.folder}/reader.py:Reader"
-    choice = await desk.choose(told.append, rule="agentless", model=model, selection={"views": ["patch"]})
-    said = (
-        "verifier:patch will be asked and paid, and the rule agentless does not hear it; the rule posterior"
-    )
-    at = next(n for n, one in enumerate(told) if isinstance(one, Noticed) and one.text.startswith(said))
-    assert at < next(n for n, one in enumerate(told) if isinstance(one, StageBegan) and one.stage == "matrix")
-    assert choice.spent.steps == 2
 
 
 async def test_candidates_for_other_tasks_are_told(tmp_path, monkeypatch):
